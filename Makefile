@@ -1,0 +1,35 @@
+# Everything runs in .venv, made here on first use. `make PYTHON=python3.12` picks the interpreter.
+PYTHON ?= python3
+BIN := .venv/bin
+# Where `make demo` writes; empty for the command's own default.
+OUT ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo app test lint check
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-16s%s\n", $$1, $$2}'
+
+install: .venv/installed ## make the virtual environment
+
+demo: .venv/installed ## the whole chain on the bundled model and data (OUT=DIR)
+	$(BIN)/workbench demo $(if $(OUT),--out "$(OUT)")
+
+app: .venv/installed ## the workbench in the browser
+	$(BIN)/workbench app
+
+test: .venv/installed ## all tests, also the slow ones
+	$(BIN)/python -m pytest
+
+lint: .venv/installed ## formatting, lint and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+
+check: lint ## lint and the fast tests
+	$(BIN)/python -m pytest -m "not slow"
+
+.venv/installed: pyproject.toml constraints.txt
+	"$(PYTHON)" -m venv .venv
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e ".[dev,eval]"
+	touch .venv/installed

@@ -1,0 +1,125 @@
+"""What `math-tiny` reads: generated problems above all, and a little of everything it is probed on.
+
+`documents(seed, step)` yields endless `(kind, prompt, completion)`; plain text has no prompt.
+The stream is a pure function of its seed, so a resumed training reads what an unbroken one reads.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import random
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from workbench.data import is_held_out, make_document, make_problem
+
+TRAIN_DATA = Path(__file__).resolve().parents[2] / "data" / "train"
+STEP_WEIGHTS = (1.0, 1.2, 1.5, 1.5, 1.0, 0.8, 0.6, 0.5)
+DISTRACTOR_WEIGHTS = (0.3, 0.3, 0.25, 0.15)
+FIRST_KINDS = {"problem": 0.35, "recall": 0.55, "drill": 0.06, "gsm8k": 0.02, "english": 0.02}
+KINDS = {
+    "problem": 0.72,
+    "recall": 0.15,
+    "drill": 0.02,
+    "retrieval": 0.04,
+    "gsm8k": 0.035,
+    "english": 0.035,
+}
+FIRST_STEPS = 800
+
+
+def read_rows(name: str) -> list[dict]:
+    with gzip.open(TRAIN_DATA / f"{name}.jsonl.gz", "rt", encoding="utf-8") as lines:
+        return [json.loads(line) for line in lines]
+
+
+def read_sentences() -> list[str]:
+    """Sentences of 5 to 20 plain words from the English training text."""
+    sentences = []
+    for row in read_rows("english"):
+        for sentence in re.split(r"(?<=[.!?])\s+", row["text"]):
+            n_words = len(sentence.split())
+            if 5 <= n_words <= 20 and re.fullmatch(r"[A-Z][A-Za-z ,.!?;'-]+", sentence):
+                sentences.append(sentence)
+    return sentences
+
+
+def draw_problem(rng: random.Random, *, step: int) -> tuple[str, str]:
+    """A problem outside the held-out tenth; long ones only after the first steps."""
+    longest = 2 if step < FIRST_STEPS else 4 if step < 2 * FIRST_STEPS else 8
+    most_distractors = 3
+    while True:
+        problem = make_problem(
+            rng,
+            n_steps=rng.choices(range(1, longest + 1), STEP_WEIGHTS[:longest])[0],
+            n_distractors=rng.choices(
+                range(most_distractors + 1), DISTRACTOR_WEIGHTS[: most_distractors + 1]
+            )[0],
+        )
+        if not is_held_out(problem.prompt):
+            return problem.prompt, problem.completion
+
+
+def draw_recall(rng: random.Random) -> tuple[str, str]:
+    """Facts as in a problem, and all of them again in other words and another order.
+
+    One lookup after another: looking facts up is the skill that problems exercise too seldom for a
+    small model to discover it there.
+    """
+    while True:
+        problem = make_problem(rng, n_steps=rng.randint(2, 5), n_distractors=0)
+        if not is_held_out(problem.prompt):
+            break
+    facts = [*problem.bases, *problem.steps]
+    rng.shuffle(facts)
+    prompt = problem.prompt.rsplit(". ", 1)[0] + ". What do we know?"
+    return prompt, "\n".join(f"So {fact.definition()}." for fact in facts)
+
+
+def draw_drill(rng: random.Random) -> str:
+    """Eight sums, differences and small products."""
+    lines = []
+    for _ in range(8):
+        sign = rng.choice("+-*")
+        left, right = rng.randint(1, 60), rng.choice((rng.randint(2, 10), rng.randint(2, 39)))
+        if sign == "*":
+            left, right = rng.randint(1, 20), rng.randint(2, 4)
+        if sign == "-":
+            left += right
+        value = {"+": left + right, "-": left - right, "*": left * right}[sign]
+        lines.append(f"So = {left} {sign} {right} = {value}.")
+    return "\n".join(lines)
+
+
+def documents(seed: int, *, step: int) -> Iterator[tuple[str, str, str]]:
+    rng = random.Random(seed)
+    gsm8k, english, sentences = read_rows("gsm8k"), read_rows("english"), read_sentences()
+    mixture = FIRST_KINDS if step < FIRST_STEPS else KINDS
+    kinds, weights = list(mixture), list(mixture.values())
+    while True:
+        kind = rng.choices(kinds, weights)[0]
+        if kind == "problem":
+            yield kind, *draw_problem(rng, step=step)
+        elif kind == "recall":
+            yield kind, *draw_recall(rng)
+        elif kind == "drill":
+            yield kind, "", draw_drill(rng)
+        elif kind == "retrieval":
+            n_pairs = rng.randint(2, 6)
+            document = make_document(
+                rng,
+                sentences,
+                n_pairs=n_pairs,
+                n_shots=rng.randint(0, min(3, n_pairs - 1)),
+                key_length=rng.choice((4, 8, 16, 32)),
+            )
+            yield kind, document.prompt, document.completion
+        elif kind == "gsm8k":
+            row = rng.choice(gsm8k)
+            yield kind, row["problem"], row["solution"]
+        else:
+            words = rng.choice(english)["text"].split(" ")
+            start = rng.randrange(max(1, len(words) - 90))
+            yield kind, "", " ".join(words[start : start + 90])

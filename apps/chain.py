@@ -1,0 +1,92 @@
+"""The five stages as the overview shows them, read from one circuit and the runs built on it.
+
+for stage in chain_of(heads_run): stage.title, stage.value
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from workspace import FoundRun, child_of, load, read_json
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One card; `value` None means not done yet, `why` is what doing it would answer."""
+
+    title: str
+    value: str | None
+    note: str
+    page: str
+    word: str = ""
+    run_stage: str = ""
+    why: str = ""
+    parent: str = ""
+
+
+def chain_of(heads_run: FoundRun) -> list[Stage]:
+    """Model, circuit, validation, scores and selection that hang together."""
+    heads = load(read_json, heads_run.result)
+    scores = child_of(heads_run, "score")
+    return [
+        _model(heads),
+        _circuit(heads),
+        _validation(child_of(heads_run, "validate"), heads_run.name),
+        _scores(scores, heads_run.name),
+        _selection(child_of(scores, "select") if scores else None, scores.name if scores else ""),
+    ]
+
+
+def _model(heads: dict) -> Stage:
+    model = heads["model"]
+    shape = f"{model['n_layers']} × {model['n_heads']}"
+    return Stage("Model", shape, f"{model['id']}\nlayers × heads", "page_heads.py")
+
+
+def _circuit(heads: dict) -> Stage:
+    chosen = sorted((h for h in heads["heads"] if h["selected"]), key=lambda h: h["rank"])
+    names = ", ".join(f"L{h['layer']} H{h['head']}" for h in chosen[:4])
+    more = f" and {len(chosen) - 4} more" if len(chosen) > 4 else ""
+    note = f"of all heads: {names}{more}"
+    value = f"{len(chosen)} / {len(heads['heads'])}"
+    return Stage("Circuit", value, note, "page_heads.py", word="circuit")
+
+
+def _validation(run: FoundRun | None, parent: str) -> Stage:
+    why = "Does the circuit matter more than random heads of the same layers? Validate it:"
+    report = load(read_json, run.result) if run else None
+    if report is None:
+        note = "circuit against random heads"
+        return Stage(
+            "Validation", None, note, "page_validate.py", "p_loss", "validate", why, parent
+        )
+    word = "p_accuracy" if report["base"]["accuracy"] > 0 else "p_loss"
+    value, measure = f"{report[word]:.3f}", word.removeprefix("p_")
+    verdict = "more than chance" if report[word] < 0.05 else "not shown to beat chance"
+    note = f"p by {measure}: {verdict}"
+    return Stage("Validation", value, note, "page_validate.py", word=word)
+
+
+def _scores(run: FoundRun | None, parent: str) -> Stage:
+    why = "Which samples make the circuit work? Score a dataset:"
+    if run is None:
+        note = "one number a row"
+        return Stage("Scores", None, note, "page_samples.py", "score", "score", why, parent)
+    summary = load(read_json, run.folder / "summary.json")
+    by = summary["variant"] or summary["method"]
+    column = summary["variant"] or "score"
+    follows = [c["length"] for c in summary["correlations"] if c["score"] == column]
+    pull = f"\nfollows length at {follows[0]:+.2f}" if follows and follows[0] is not None else ""
+    value = f"{summary['counts'].get('ok', 0):,}"
+    return Stage("Scores", value, f"rows scored by {by}{pull}", "page_samples.py", word="score")
+
+
+def _selection(run: FoundRun | None, parent: str) -> Stage:
+    why = "Draw a subset by score, here or on the page “Samples & export”:"
+    if run is None:
+        note = "a smaller dataset"
+        return Stage("Selection", None, note, "page_samples.py", "selected", "select", why, parent)
+    report = load(read_json, run.folder / "diagnostics.json")
+    note = f"of {report['n_pool']:,} rows, policy {report['policy']}"
+    value = f"{report['n_selected']:,}"
+    return Stage("Selection", value, note, "page_samples.py", word="selected")

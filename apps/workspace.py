@@ -1,0 +1,159 @@
+"""The one folder of runs that every page looks at: what is in it, and what a page does without.
+
+run = choose_run("score", label="Scores", key="scores")
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import streamlit as st
+from commands import DEMO, next_command
+
+from workbench.errors import InputError
+from workbench.runs import RunSummary, list_runs, read_manifest
+
+DEFAULT_ROOTS = (Path("runs"), Path("demo/runs"))
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class FoundRun:
+    """A finished run inside the root, with its manifest."""
+
+    name: str
+    stage: str
+    folder: Path
+    result: Path
+    created: str
+    manifest: Mapping[str, Any]
+
+    @property
+    def model(self) -> str:
+        return str((self.manifest.get("model") or {}).get("id", ""))
+
+    @property
+    def data(self) -> list[str]:
+        return [str(name) for name in self.manifest.get("details", {}).get("data", [])]
+
+    @property
+    def title(self) -> str:
+        """The data, what was done with it, and the end of the run's name, which is unique."""
+        names = ", ".join(Path(name).name for name in self.data)
+        if not names:
+            return self.name
+        method = self.stage.partition("-")[2]
+        if method == "circuitseer":
+            method = str(self.manifest["config"].get("variant", method))
+        return " · ".join(filter(None, [names, method, self.name.rpartition("-")[2]]))
+
+
+def runs_root() -> Path:
+    """`WORKBENCH_RUNS`, as `workbench app --runs` sets it, else the first default that exists."""
+    given = os.environ.get("WORKBENCH_RUNS")
+    if given:
+        return Path(given)
+    return next((path for path in DEFAULT_ROOTS if path.is_dir()), DEFAULT_ROOTS[0])
+
+
+def every_run() -> list[RunSummary]:
+    return list_runs(runs_root())
+
+
+def finished_runs(stage: str) -> list[FoundRun]:
+    """Finished runs of `stage` (heads, validate, score, select), newest first."""
+    root = runs_root().resolve()
+    found = []
+    for run in every_run():
+        if run.status != "finished" or run.stage.partition("-")[0] != stage or run.result is None:
+            continue
+        # A manifest is a file like any other: the result it names must not lead out of the root.
+        if not run.result.resolve().is_relative_to(root):
+            continue
+        manifest = read_manifest(run.path)
+        found.append(FoundRun(run.name, run.stage, run.path, run.result, run.created, manifest))
+    return found
+
+
+def child_of(parent: FoundRun, stage: str) -> FoundRun | None:
+    """The newest finished run of `stage` that read `parent`."""
+    children = (run for run in finished_runs(stage) if parent.name in run.manifest["parents"])
+    return next(children, None)
+
+
+def parent_of(run: FoundRun, stage: str) -> FoundRun | None:
+    """The run of `stage` that `run` read, if it is still there."""
+    return next((r for r in finished_runs(stage) if r.name in run.manifest["parents"]), None)
+
+
+def choose_run(
+    stage: str, *, label: str, key: str, only: Callable[[FoundRun], bool] = lambda run: True
+) -> FoundRun:
+    """A box in the sidebar, kept in the page's address; without any such run the page ends here."""
+    runs = [run for run in finished_runs(stage) if only(run)]
+    if not runs:
+        say_what_is_missing(stage)
+        st.stop()
+    titles = {run.title: run for run in runs}
+    with st.sidebar:
+        title = st.selectbox(
+            label, list(titles), key=key, bind="query-params", help="The newest stands first."
+        )
+    run = titles.get(title or "", runs[0])
+    with st.sidebar:
+        st.caption(f"{run.created[:16].replace('T', ' ')} UTC")
+        if run.title != run.name:
+            st.text(run.name)
+    return run
+
+
+def say_what_is_missing(stage: str) -> None:
+    """The designed empty state: what is missing, why, and the command that makes it."""
+    names = {"heads": "circuit", "score": "scores", "validate": "validation"}
+    st.info(f"No {names.get(stage, stage)} here yet.", icon=":material/inbox:")
+    circuits = finished_runs("heads")
+    if not circuits:
+        st.markdown("Run the whole chain on the bundled model and data (minutes on two cores):")
+        st.code(DEMO, language="bash")
+        st.caption("Then open the workbench on its runs:")
+        st.code("workbench app --runs demo/runs", language="bash")
+        return
+    st.markdown("Make it with:")
+    newest = circuits[0]
+    command = next_command(stage, root=runs_root(), model=newest.model, parent=newest.name)
+    st.code(command, language="bash")
+
+
+def unusable_runs() -> list[RunSummary]:
+    """Runs without a result that nobody is working on, each with its reason."""
+    return [run for run in every_run() if run.status in ("broken", "failed", "interrupted")]
+
+
+def load(read: Callable[[Path], T], path: Path) -> T:
+    """`read(path)` once a version of the file; a file that cannot be read ends the page in words.
+
+    What comes back is shared by all readers and must not be changed.
+    """
+    try:
+        return _cached(read, read.__qualname__, path, path.stat().st_mtime_ns)
+    except (InputError, OSError, ValueError, KeyError) as err:
+        st.error(f"This result cannot be read: {err}", icon=":material/broken_image:")
+        st.stop()
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _cached(_read: Callable[[Path], T], name: str, path: Path, changed: int) -> T:
+    return _read(path)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a JSON file."""
+    content = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(content, dict):
+        raise ValueError(f"{path.name} holds no JSON object")
+    return content

@@ -1,0 +1,109 @@
+"""Pictures of every page, taken in a headless browser from a finished chain of runs.
+
+    workbench demo
+    python docs/screenshots/make_screenshots.py --runs demo/runs
+
+Needs the extra `dev` and a Chromium: `playwright install chromium`, or one of the system.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+
+PAGES = {
+    "overview": "",
+    "heads": "heads",
+    "tokens": "tokens",
+    "samples": "samples",
+    "validate": "validate",
+}
+MAX_BYTES = 300_000
+WIDTH, MAX_HEIGHT = 1280, 2400
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+SYSTEM_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+
+def main() -> None:
+    """Start the app, visit every page, write one PNG each."""
+    parser = argparse.ArgumentParser(description="Pictures of every page of the app.")
+    parser.add_argument("--runs", type=Path, default=Path("demo/runs"))
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent)
+    parser.add_argument("--dark", action="store_true", help="the dark theme")
+    options = parser.parse_args()
+    if not options.runs.is_dir():
+        sys.exit(f"no folder '{options.runs}'; run `workbench demo` or pass --runs")
+    options.out.mkdir(parents=True, exist_ok=True)
+    browser_path = next(filter(None, map(shutil.which, SYSTEM_BROWSERS)), None)
+    with running_app(options.runs) as address, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=browser_path, args=FLAGS)
+        scheme = "dark" if options.dark else "light"
+        page = browser.new_page(color_scheme=scheme)
+        page.set_default_timeout(300_000)
+        for name, path in PAGES.items():
+            target = options.out / f"{name}{'-dark' if options.dark else ''}.png"
+            photograph(page, f"{address}/{path}", target)
+            print(f"{target} {target.stat().st_size // 1000} kB")
+        browser.close()
+
+
+@contextlib.contextmanager
+def running_app(runs: Path) -> Iterator[str]:
+    """The app on a free port of this machine, ended with the block."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    code = "from workbench.cli.main import main; main()"
+    command = [sys.executable, "-c", code, "app", "--headless", "--port", str(port)]
+    app = subprocess.Popen([*command, "--runs", str(runs)], stdout=subprocess.DEVNULL)
+    try:
+        for _ in range(120):
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+                break
+            time.sleep(0.5)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        app.terminate()
+        app.wait(timeout=30)
+
+
+def photograph(page: Page, address: str, target: Path) -> None:
+    """Wait until the page has settled, then take it at its full height, within `MAX_BYTES`."""
+    page.set_viewport_size({"width": WIDTH, "height": 900})
+    page.goto(address)
+    page.wait_for_selector("h1")
+    height = settled_height(page)
+    page.set_viewport_size({"width": WIDTH, "height": min(height + 20, MAX_HEIGHT)})
+    settled_height(page)
+    page.screenshot(path=target)
+    if target.stat().st_size > MAX_BYTES:
+        page.set_viewport_size({"width": WIDTH, "height": 1400})
+        settled_height(page)
+        page.screenshot(path=target)
+
+
+def settled_height(page: Page) -> int:
+    """The page's height once nothing runs and it has been the same for four looks."""
+    same, height = 0, -1
+    for _ in range(240):
+        page.wait_for_timeout(500)
+        busy = page.locator("[data-testid=stStatusWidget], [data-testid=stSpinner]").count()
+        now = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
+        same = same + 1 if now == height and not busy else 0
+        height = now
+        if same >= 4:
+            break
+    return height
+
+
+if __name__ == "__main__":
+    main()

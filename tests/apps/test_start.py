@@ -1,0 +1,49 @@
+"""`workbench app`: this machine only, and which folder of runs the pages look at."""
+
+from __future__ import annotations
+
+import subprocess
+import tomllib
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from click.testing import CliRunner
+
+from workbench.cli.app import app
+
+CONFIG = Path(__file__).resolve().parents[2] / "apps" / ".streamlit" / "config.toml"
+
+
+@pytest.fixture
+def started(monkeypatch) -> list:
+    calls = []
+
+    def note(arguments, **options):
+        calls.append((arguments, options["env"]))
+        return SimpleNamespace(returncode=0)
+
+    monkeypatch.setattr(subprocess, "run", note)
+    monkeypatch.delenv("WORKBENCH_RUNS", raising=False)
+    return calls
+
+
+def test_the_server_listens_on_the_loopback_address_only(started):
+    assert CliRunner().invoke(app, ["--port", "8600"]).exit_code == 0
+    arguments, _ = started[0]
+    assert arguments[arguments.index("--server.address") + 1] == "127.0.0.1"
+    assert arguments[arguments.index("--server.port") + 1] == "8600"
+
+
+def test_started_by_hand_it_listens_there_as_well():
+    assert tomllib.loads(CONFIG.read_text())["server"]["address"] == "127.0.0.1"
+
+
+def test_a_given_folder_is_passed_on_as_an_absolute_path(started, tmp_path):
+    CliRunner().invoke(app, ["--runs", str(tmp_path)])
+    assert started[0][1]["WORKBENCH_RUNS"] == str(tmp_path.resolve())
+
+
+def test_without_a_folder_the_pages_look_for_one(started):
+    CliRunner().invoke(app, [])
+    assert "WORKBENCH_RUNS" not in started[0][1]

@@ -1,0 +1,92 @@
+"""Tiny random checkpoints, written by `save_pretrained`, of the architectures that matter.
+
+folder = write_checkpoint("qwen2", tmp_path)
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from transformers import (
+    AutoModelForCausalLM,
+    Gemma2Config,
+    GPT2Config,
+    GPTJConfig,
+    LlamaConfig,
+    MistralConfig,
+    PreTrainedTokenizerFast,
+    Qwen2Config,
+    Qwen3Config,
+)
+
+VOCAB = 256 + 4
+COMMON = {
+    "vocab_size": VOCAB,
+    "hidden_size": 32,
+    "intermediate_size": 48,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+    "max_position_embeddings": 96,
+    "bos_token_id": None,
+    "eos_token_id": 1,
+    "pad_token_id": 0,
+}
+GPT_SIZES = {
+    "vocab_size": VOCAB,
+    "n_embd": 32,
+    "n_layer": 3,
+    "n_head": 4,
+    "n_positions": 96,
+    "bos_token_id": 1,
+    "eos_token_id": 1,
+}
+CONFIGS = {
+    "llama": lambda: LlamaConfig(**COMMON, num_key_value_heads=2),
+    "qwen2": lambda: Qwen2Config(**COMMON, num_key_value_heads=2),
+    "qwen3": lambda: Qwen3Config(**COMMON, num_key_value_heads=2, head_dim=8),
+    "gpt2": lambda: GPT2Config(**GPT_SIZES),
+    "mistral": lambda: MistralConfig(**COMMON, num_key_value_heads=2, sliding_window=7),
+    "gemma2": lambda: Gemma2Config(
+        **COMMON, num_key_value_heads=2, head_dim=8, sliding_window=7, query_pre_attn_scalar=8
+    ),
+    "gptj": lambda: GPTJConfig(**GPT_SIZES, rotary_dim=4),
+}
+USABLE = ("llama", "qwen2", "qwen3", "gpt2", "mistral", "gemma2")
+TEMPLATE = (
+    "{% for message in messages %}<|{{ message['role'] }}|>{{ message['content'] }}\n{% endfor %}"
+    "{% if add_generation_prompt %}<|assistant|>{% endif %}"
+)
+
+
+def byte_tokenizer(*, chat: bool = True) -> PreTrainedTokenizerFast:
+    """One token a byte: no training, every text representable."""
+    specials = ["<|pad|>", "<|end|>", "<|user|>", "<|assistant|>"]
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    vocab = {token: i for i, token in enumerate([*specials, *alphabet])}
+    tokenizer = Tokenizer(models.BPE(vocab=vocab, merges=[]))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        pad_token="<|pad|>",
+        eos_token="<|end|>",
+        additional_special_tokens=["<|user|>", "<|assistant|>"],
+        chat_template=TEMPLATE if chat else None,
+    )
+
+
+def write_checkpoint(name: str, folder: Path, *, chat: bool = True, seed: int = 0) -> Path:
+    """A folder as `save_pretrained` writes it; weights large enough that heads matter."""
+    torch.manual_seed(seed)
+    model = AutoModelForCausalLM.from_config(CONFIGS[name](), attn_implementation="eager")
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.ndim == 2:
+                parameter.mul_(6.0)
+            elif parameter.ndim == 1 and "bias" not in name:
+                parameter.add_(0.1 * torch.randn_like(parameter))
+    model.save_pretrained(folder)
+    byte_tokenizer(chat=chat).save_pretrained(folder)
+    return folder

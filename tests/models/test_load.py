@@ -1,0 +1,243 @@
+import json
+import shutil
+import warnings
+from contextlib import contextmanager
+from types import SimpleNamespace
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from transformers import AutoModelForCausalLM, BertConfig, BertLMHeadModel, T5Config
+
+from tests.checkpoints import USABLE, write_checkpoint
+from workbench.errors import InputError, ModelRefusedError
+from workbench.models import find_model, load_model, model_fingerprint, weights_digest
+from workbench.models.load import layer_windows, resolve_device, resolve_dtype
+
+N_POS = 20
+
+
+@pytest.fixture
+def copied(checkpoint, tmp_path):
+    """A llama folder of this test's own, to be damaged."""
+    return shutil.copytree(checkpoint("llama"), tmp_path / "copied")
+
+
+@contextmanager
+def edit_warnings_ignored():
+    """TransformerLens warns of what the self-check is about to refuse."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="A hook on .* returned a modified tensor")
+        yield
+
+
+def token_ids(seed=0):
+    return torch.randint(4, 260, (2, N_POS), generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize("name", USABLE)
+def test_logits_are_those_of_transformers(name, checkpoint, tiny):
+    plain = AutoModelForCausalLM.from_pretrained(checkpoint(name), attn_implementation="eager")
+    ids = token_ids()
+    with torch.no_grad():
+        expected = plain(ids).logits
+        logits = tiny(name).hooked(ids, return_type="logits", use_cache=False)
+    torch.testing.assert_close(logits, expected, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("name", USABLE)
+def test_a_loaded_model_states_its_shape_and_where_it_came_from(name, checkpoint, tiny):
+    model = tiny(name)
+    assert (model.n_layers, model.n_heads, model.n_ctx) == (3, 4, 96)
+    assert model.info.id == checkpoint(name).name
+    assert model.info.revision is None
+    assert model.info.weights_sha256 == weights_digest(checkpoint(name))
+    assert model.facts["dtype"] == "float32"
+    assert model.facts["self_check"]["effect"] > 0
+
+
+def test_sliding_windows_and_the_logit_cap_are_read_layer_by_layer(tiny):
+    assert tiny("mistral").windows == (7, 7, 7)
+    assert tiny("gemma2").windows == (7, None, 7)
+    assert tiny("llama").windows == (None, None, None)
+    assert tiny("gemma2").logit_cap == 30.0
+    assert tiny("llama").logit_cap is None
+
+
+def test_a_window_that_is_switched_off_does_not_count():
+    config = SimpleNamespace(sliding_window=7, use_sliding_window=False)
+    assert layer_windows(config, 2) == (None, None)
+
+
+def test_a_loaded_model_takes_no_gradients_and_no_dropout(tiny_model):
+    assert not tiny_model.hooked.training
+    assert not any(p.requires_grad for p in tiny_model.hooked.parameters())
+
+
+def test_the_dtype_asked_for_is_the_dtype_of_the_weights(checkpoint):
+    model = load_model(str(checkpoint("llama")), device="cpu", dtype="bfloat16")
+    assert {p.dtype for p in model.hooked.parameters()} == {torch.bfloat16}
+
+
+def test_an_architecture_that_discards_the_edit_is_refused(checkpoint):
+    with edit_warnings_ignored(), pytest.raises(ModelRefusedError) as refused:
+        load_model(str(checkpoint("gptj")), device="cpu")
+    assert str(refused.value).startswith(
+        f"the model {checkpoint('gptj').name} cannot be used: an edited attention pattern changes "
+        "nothing: this architecture hands attention to the Hugging Face module; choose a model"
+    )
+
+
+def test_an_unknown_name_lists_what_a_model_can_be():
+    with pytest.raises(InputError, match=r"no model named 'math-tny', expected a bundled name"):
+        load_model("math-tny")
+
+
+def test_a_folder_without_a_configuration_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"has no config\.json, .*save_pretrained; point --model"):
+        load_model(str(tmp_path))
+
+
+def test_a_missing_path_is_not_taken_for_a_hub_id():
+    with pytest.raises(InputError, match=r"no model named '\./missing'"):
+        find_model("./missing")
+
+
+def test_a_hub_model_that_is_not_in_the_cache_is_refused_offline():
+    with pytest.raises(InputError, match="neither in the local cache nor can the hub be reached"):
+        load_model("nobody-has-this/model-of-a-test")
+
+
+def test_an_impossible_hub_id_is_refused_in_words():
+    with pytest.raises(InputError, match="the hub does not give out the model 'a b/c d'"):
+        load_model("a b/c d")
+
+
+def test_weights_in_a_format_that_can_run_code_are_refused(copied):
+    (copied / "model.safetensors").rename(copied / "pytorch_model.bin")
+    with pytest.raises(InputError, match=r"has no safetensors weights.*can run code"):
+        load_model(str(copied))
+
+
+def test_broken_weights_are_refused_in_words(copied):
+    weights = copied / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:100])
+    with pytest.raises(InputError, match=r"weights of model '.*' cannot be read, expected compl"):
+        load_model(str(copied), device="cpu")
+
+
+def test_weights_of_another_shape_are_refused_in_words(copied):
+    tensors = load_file(copied / "model.safetensors")
+    tensors["model.norm.weight"] = torch.ones(8)
+    save_file(tensors, copied / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(InputError, match=r"files that fit config\.json"):
+        load_model(str(copied), device="cpu")
+
+
+def test_a_missing_weight_is_refused_and_not_made_up(copied):
+    tensors = load_file(copied / "model.safetensors")
+    del tensors["model.layers.1.self_attn.q_proj.weight"]
+    save_file(tensors, copied / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(InputError, match=r"lack model\.layers\.1\.self_attn\.q_proj\.weight"):
+        load_model(str(copied), device="cpu")
+
+
+@pytest.mark.parametrize("content", ["{", "{}", '{"model_type": "nonesuch"}'])
+def test_a_configuration_that_says_nothing_is_refused_in_words(content, copied):
+    (copied / "config.json").write_text(content)
+    with pytest.raises(InputError, match=r"the configuration of model '.*' cannot be read"):
+        load_model(str(copied))
+
+
+def test_a_folder_without_a_tokenizer_is_refused_in_words(copied):
+    for path in copied.glob("tokenizer*"):
+        path.unlink()
+    with pytest.raises(InputError, match=r"the tokenizer of model '.*' cannot be read"):
+        load_model(str(copied), device="cpu")
+
+
+def test_a_model_that_does_not_predict_the_next_token_is_refused(tmp_path):
+    T5Config().save_pretrained(tmp_path)
+    with pytest.raises(ModelRefusedError, match="is a t5, expected a causal language model"):
+        load_model(str(tmp_path))
+
+
+def test_a_model_that_looks_ahead_is_refused(copied):
+    BertConfig(
+        vocab_size=260,
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        intermediate_size=48,
+        max_position_embeddings=96,
+    ).save_pretrained(copied)
+    model = BertLMHeadModel(BertConfig.from_pretrained(copied))
+    model.save_pretrained(copied)
+    with edit_warnings_ignored(), pytest.raises(ModelRefusedError, match="cannot be used"):
+        load_model(str(copied), device="cpu")
+
+
+def test_an_unknown_dtype_lists_the_known_ones():
+    with pytest.raises(InputError, match="the dtype is 'int3', expected float32 or bfloat16"):
+        resolve_dtype("int3")
+
+
+@pytest.mark.parametrize("device", ["tpu", "cuda:0", "mps"])
+def test_a_device_that_is_not_there_is_refused(device, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    with pytest.raises(InputError, match=f"'{device}' is not available here, expected auto or cpu"):
+        resolve_device(device)
+    assert resolve_device("auto") == torch.device("cpu")
+
+
+def test_the_revision_follows_the_at_sign(checkpoint, monkeypatch):
+    asked = []
+
+    def snapshot(hub_id, *, revision, allow_patterns):
+        asked.append((hub_id, revision))
+        assert not any(pattern.endswith(("bin", "py")) for pattern in allow_patterns)
+        return str(checkpoint("llama"))
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot)
+    folder, revision = find_model("someone/model@v1.2")
+    find_model("someone/model")
+    assert asked == [("someone/model", "v1.2"), ("someone/model", None)]
+    assert (folder, revision) == (checkpoint("llama"), checkpoint("llama").name)
+    model = load_model("someone/model@v1.2", device="cpu", check=False)
+    assert (model.info.id, model.info.revision) == ("someone/model", revision)
+
+
+def test_the_weights_hash_changes_with_one_weight_and_only_then(copied, checkpoint):
+    before = weights_digest(copied)
+    assert before == weights_digest(checkpoint("llama"))
+    tensors = load_file(copied / "model.safetensors")
+    tensors["model.norm.weight"][0] += 1
+    save_file(tensors, copied / "model.safetensors", metadata={"format": "pt"})
+    assert weights_digest(copied) != before
+
+
+def test_the_fingerprint_tells_weights_configuration_and_tokenizer_apart(copied):
+    before = model_fingerprint(copied)
+    assert before["weights_sha256"] == weights_digest(copied)
+    config = json.loads((copied / "config.json").read_text())
+    (copied / "config.json").write_text(json.dumps({**config, "rope_theta": 5.0}))
+    after = model_fingerprint(copied)
+    assert {key for key in before if before[key] != after[key]} == {"config.json_sha256"}
+
+
+def test_a_template_changes_the_fingerprint(checkpoint):
+    with_chat, without = (model_fingerprint(checkpoint("llama", c)) for c in (True, False))
+    assert with_chat["weights_sha256"] == without["weights_sha256"]
+    assert with_chat != without
+
+
+def test_the_folder_one_stands_in_has_a_name(checkpoint, monkeypatch):
+    monkeypatch.chdir(checkpoint("llama"))
+    assert load_model(".", device="cpu", check=False).info.id == checkpoint("llama").name
+
+
+def test_checkpoints_of_one_seed_are_the_same(checkpoint, tmp_path):
+    assert weights_digest(write_checkpoint("llama", tmp_path)) == weights_digest(
+        checkpoint("llama")
+    )

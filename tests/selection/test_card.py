@@ -1,0 +1,92 @@
+"""The dataset card: front matter that parses, and no way for foreign text to act in it."""
+
+import pytest
+import yaml
+
+from workbench.selection.card import Contents, dataset_card, inline, size_category
+
+
+def contents(**changes):
+    given = {
+        "name": "sums",
+        "data_file": "data.jsonl",
+        "format": "messages",
+        "n_input": 200,
+        "n_selected": 20,
+        "sources": {"b.jsonl": (50, 15), "a.jsonl": (150, 5)},
+        "has_trainers": True,
+    }
+    return Contents(**(given | changes))
+
+
+def front_matter(card):
+    _, front, _ = card.split("---\n", 2)
+    return yaml.safe_load(front)
+
+
+def test_the_front_matter_names_the_data_file_and_the_size():
+    front = front_matter(dataset_card(contents(), {"method": "circuitseer"}))
+    files = [{"split": "train", "path": "data.jsonl"}]
+    assert front["configs"] == [{"config_name": "default", "data_files": files}]
+    assert front["size_categories"] == ["n<1K"]
+    assert front["tags"] == ["circuit-workbench", "data-selection", "circuitseer"]
+
+
+@pytest.mark.parametrize("name", ["a: b", '"quoted"', "---\nx: 1", "# no", "- é 漢", "{{x}}"])
+def test_any_name_survives_the_front_matter(name):
+    card = dataset_card(contents(name=name), {"method": "x: [y]\n"})
+    assert front_matter(card)["pretty_name"] == name
+    assert set(front_matter(card)) == {"pretty_name", "tags", "size_categories", "configs"}
+
+
+def test_counts_and_mix_are_shown():
+    card = dataset_card(contents(), {})
+    assert "| 200 | 20 | 10.0 % |" in card
+    assert "| a.jsonl | 150 | 75.0 % | 5 | 25.0 % |" in card
+    assert card.index("| a.jsonl") < card.index("| b.jsonl")
+
+
+def test_the_settings_and_the_known_bias_are_shown():
+    provenance = {
+        "method": "loss",
+        "policy": "top",
+        "budget": {"n": 5},
+        "seed": 0,
+        "texts": "SECRET",
+    }
+    card = dataset_card(contents(), provenance)
+    assert "| policy | top |" in card
+    assert "| seed | 0 |" in card
+    assert '| budget | {"n":5} |' in card
+    assert "The highest losses are often broken" in card
+    assert "SECRET" not in card
+
+
+def test_a_hostile_source_name_stays_one_inert_cell():
+    card = dataset_card(contents(sources={"a|b\n# <script>x</script>": (200, 20)}), {})
+    (line,) = [line for line in card.splitlines() if "x&lt;" in line]
+    assert "<script>" not in card
+    assert line == "| a\\|b \\# &lt;script&gt;x&lt;/script&gt; | 200 | 100.0 % | 20 | 100.0 % |"
+
+
+def test_many_sources_do_not_make_a_long_card():
+    sources = {f"s{i:04}": (i + 1, 1) for i in range(500)}
+    card = dataset_card(contents(sources=sources, n_input=125_250, n_selected=500), {})
+    assert "| s0499 | 500 |" in card
+    assert "s0400" not in card
+    # The 470 smallest: 1 + 2 + ... + 470 rows
+    assert "| (470 more) | 110685 | 88.4 % | 470 | 94.0 % |" in card
+
+
+def test_inline_leaves_numbers_and_plain_words_alone():
+    assert inline("gsm8k.jsonl") == "gsm8k.jsonl"
+    assert inline(0.1) == "0.1"
+    assert inline("`a`") == "\\`a\\`"
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "category"),
+    [(1, "n<1K"), (999, "n<1K"), (1000, "1K<n<10K"), (10_000, "10K<n<100K"), (10**9, "n>1B")],
+)
+def test_size_categories(n_rows, category):
+    assert size_category(n_rows) == category

@@ -1,0 +1,141 @@
+"""Trainer files: each parses, points at the data, and names columns that are in it."""
+
+import ast
+import json
+import runpy
+
+import pytest
+import yaml
+
+from workbench.data import FORMATS, to_format, to_sample
+from workbench.selection.layout import row_layout, shape_of_export
+from workbench.selection.trainers import slug, trainer_files
+
+ROWS = {
+    "prompt-completion": {"prompt": "1 + 1?", "completion": "2"},
+    "question-answer": {"question": "1 + 1?", "answer": "2"},
+    "problem-solution": {"problem": "1 + 1?", "solution": "2"},
+    "alpaca": {"instruction": "Add", "input": "1 + 1", "output": "2"},
+    "messages": {
+        "messages": [
+            {"role": "user", "content": "1 + 1?"},
+            {"role": "assistant", "content": "2"},
+        ]
+    },
+    "sharegpt": {
+        "conversations": [
+            {"from": "human", "value": "1 + 1?"},
+            {"from": "gpt", "value": "2"},
+        ]
+    },
+    "text": {"text": "1 + 1 = 2"},
+}
+CASES = [
+    (shape, fmt)
+    for shape in ROWS
+    for fmt in FORMATS
+    if shape != "text" or fmt in ("jsonl", "parquet")
+]
+DATA_FILE = "data.jsonl"
+
+
+def row_and_files(shape, fmt):
+    sample = to_sample(ROWS[shape], 0, "x")
+    row = to_format(sample, fmt)
+    layout = row_layout(row, shape_of_export(sample, fmt))
+    return row, trainer_files(layout, data_file=DATA_FILE, name="my sums!")
+
+
+def columns_named(entry):
+    return set(entry["columns"].values())
+
+
+@pytest.mark.parametrize(("shape", "fmt"), CASES)
+def test_llama_factory_names_columns_that_exist(shape, fmt):
+    row, files = row_and_files(shape, fmt)
+    ((name, entry),) = json.loads(files["dataset_info.json"]).items()
+    assert name == "my-sums"
+    assert entry["file_name"] == "../data.jsonl"
+    assert columns_named(entry) <= set(row)
+    if entry["formatting"] == "sharegpt":
+        tags = entry["tags"]
+        turns = row[entry["columns"]["messages"]]
+        said = [(turn[tags["role_tag"]], turn[tags["content_tag"]]) for turn in turns]
+        assert said[-1] == (tags["assistant_tag"], "2")
+        assert said[0][0] == tags["user_tag"]
+    elif shape != "text":
+        assert row[entry["columns"]["response"]] == "2"
+
+
+@pytest.mark.parametrize(("shape", "fmt"), CASES)
+def test_the_axolotl_block_names_columns_that_exist(shape, fmt):
+    row, files = row_and_files(shape, fmt)
+    (entry,) = yaml.safe_load(files["axolotl.yaml"])["datasets"]
+    assert entry["path"] == "../data.jsonl"
+    assert entry["ds_type"] == "json"
+    if entry["type"] == "chat_template":
+        fields = entry["message_property_mappings"]
+        last = row[entry["field_messages"]][-1]
+        assert last[fields["role"]] in entry["roles"]["assistant"]
+        assert last[fields["content"]] == "2"
+    elif entry["type"] == "completion":
+        assert row[entry["field"]] == "1 + 1 = 2"
+    else:
+        assert row[entry["type"]["field_output"]] == "2"
+        assert entry["type"]["field_instruction"] in row
+        assert entry["type"].get("field_input", "input") in {*row, "input"}
+
+
+def training_row(files, tmp_path):
+    ast.parse(files["sft.py"])
+    script = tmp_path / "trainers" / "sft.py"
+    script.parent.mkdir()
+    script.write_text(files["sft.py"])
+    return runpy.run_path(str(script))["training_row"]
+
+
+@pytest.mark.parametrize(("shape", "fmt"), CASES)
+def test_the_trl_script_turns_a_row_into_what_was_meant(tmp_path, shape, fmt):
+    row, files = row_and_files(shape, fmt)
+    make = training_row(files, tmp_path)
+    prompt = "Add\n\n1 + 1" if shape == "alpaca" else "1 + 1?"
+    if shape == "text":
+        assert make(row, chat=True) == make(row, chat=False) == {"text": "1 + 1 = 2"}
+        return
+    assert make(row, chat=False) == {"prompt": f"{prompt}\n", "completion": "2"}
+    chat = make(row, chat=True)
+    assert chat["prompt"] == [{"role": "user", "content": prompt}]
+    assert chat["completion"] == [{"role": "assistant", "content": "2"}]
+
+
+def test_the_trl_script_loads_the_folder_it_lies_in(tmp_path, monkeypatch):
+    datasets = pytest.importorskip("datasets", reason="needs the extra 'train'")
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    row, files = row_and_files("question-answer", "prompt-completion")
+    (tmp_path / DATA_FILE).write_text(json.dumps(row) + "\n")
+    (tmp_path / "README.md").write_text(
+        "---\nconfigs:\n- config_name: default\n  data_files: data.jsonl\n---\n"
+    )
+    script = tmp_path / "trainers" / "sft.py"
+    script.parent.mkdir()
+    script.write_text(files["sft.py"])
+    rows = runpy.run_path(str(script))["training_rows"](chat=False)
+    assert rows.to_list() == [{"prompt": "1 + 1?\n", "completion": "2"}]
+
+
+def test_turns_in_the_other_spelling_are_recognised():
+    turns = [{"role": "user", "content": "1 + 1?"}, {"role": "assistant", "content": "2"}]
+    layout = row_layout({"conversations": turns}, "sharegpt")
+    assert (layout.column, layout.role, layout.user) == ("conversations", "role", "user")
+
+
+def test_parquet_is_told_to_axolotl():
+    layout = row_layout(ROWS["text"], "text")
+    files = trainer_files(layout, data_file="data.parquet", name="x")
+    (entry,) = yaml.safe_load(files["axolotl.yaml"])["datasets"]
+    assert (entry["path"], entry["ds_type"]) == ("../data.parquet", "parquet")
+
+
+@pytest.mark.parametrize(("name", "short"), [("a b/c", "a-b-c"), ("..", "selection"), ("x", "x")])
+def test_a_dataset_name_has_no_path_in_it(name, short):
+    assert slug(name) == short

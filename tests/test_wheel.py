@@ -1,0 +1,87 @@
+"""The wheel carries the pages and the bundled data, and finds them where it is installed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PRINT_PLACES = """
+import workbench
+from workbench.bundled import DATASETS, MODELS, bundled_dir
+print(workbench.__file__)
+print(bundled_dir("data"))
+print(bundled_dir("apps"))
+"""
+
+pytestmark = pytest.mark.slow
+
+
+def run(*command: str | Path, **options) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, **options)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("wheel")
+    build = ("-m", "build", "--wheel", "--no-isolation", "--outdir", out)
+    run(sys.executable, *build, ROOT)
+    return next(out.glob("circuit_workbench-*.whl"))
+
+
+@pytest.fixture(scope="module")
+def names(wheel) -> set[str]:
+    with zipfile.ZipFile(wheel) as archive:
+        return set(archive.namelist())
+
+
+def files_in(folder: str) -> set[str]:
+    """The files of a folder of the clone, whether git knows them or not."""
+    paths = (path for path in (ROOT / folder).rglob("*") if path.is_file())
+    names = {path.relative_to(ROOT).as_posix() for path in paths}
+    return {name for name in names if "__pycache__" not in name}
+
+
+@pytest.mark.parametrize("folder", ["data", "apps"])
+def test_the_wheel_carries_every_file_of_the_folder_but_training_data(names, folder):
+    expected = {n for n in files_in(folder) if not n.startswith("data/train/")}
+    carried = {n.removeprefix("workbench/_bundled/") for n in names if "/_bundled/" in n}
+    assert {n for n in carried if n.startswith(f"{folder}/")} == expected
+
+
+def test_the_wheel_carries_the_whole_package(names):
+    assert files_in("workbench") <= names
+
+
+def test_the_wheel_carries_the_bundled_model(names):
+    if not (ROOT / "data/models/math-tiny").is_dir():
+        pytest.skip("this clone has no data/models/math-tiny")
+    assert "workbench/_bundled/data/models/math-tiny/config.json" in names
+    assert any(
+        n.startswith("workbench/_bundled/data/models/") and "safetensors" in n for n in names
+    )
+
+
+def test_the_wheel_carries_no_tests_and_no_training_data(names):
+    roots = {name.split("/")[0] for name in names}
+    assert {root for root in roots if not root.endswith(".dist-info")} == {"workbench"}
+    assert not any("data/train" in name for name in names)
+
+
+def test_an_installed_wheel_finds_its_own_data(wheel, tmp_path):
+    site, empty = tmp_path / "site", tmp_path / "empty"
+    empty.mkdir()
+    pip = ("-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target", site)
+    run(sys.executable, *pip, wheel)
+    places = run(sys.executable, "-P", "-c", PRINT_PLACES, cwd=empty, env={"PYTHONPATH": str(site)})
+    package, data, apps = map(Path, places.split())
+    assert package == site / "workbench" / "__init__.py"
+    assert data == site / "workbench" / "_bundled" / "data"
+    assert (data / "gsm8k.jsonl.gz").read_bytes() == (ROOT / "data/gsm8k.jsonl.gz").read_bytes()
+    assert apps == site / "workbench" / "_bundled" / "apps"

@@ -1,0 +1,121 @@
+"""From per-sample deltas to a ranking of heads and the circuit at its top.
+
+importance = measure_heads(model, probe)
+heads = rank_heads(importance, model.info, fraction=0.05)
+circuit_of(heads).heads
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float64
+
+from workbench.ablation import iter_importance
+from workbench.circuits.bootstrap import bootstrap_heads
+from workbench.data import batches_by_length
+from workbench.errors import InputError
+from workbench.models import Model
+from workbench.probe import rendered_probe
+from workbench.types import (
+    Circuit,
+    Head,
+    HeadScore,
+    HeadScores,
+    ModelInfo,
+    ProbeSet,
+    Progress,
+    no_progress,
+)
+
+BATCH_TOKENS = 2048
+
+
+@dataclass(frozen=True)
+class Importance:
+    """Per-sample results of an ablation run, in nats a token, in the order of the probe."""
+
+    row_ids: tuple[str, ...]
+    base_loss: Float64[np.ndarray, " sample"]
+    deltas: Float64[np.ndarray, "sample layer head"]
+
+
+def n_selected(n_heads: int, fraction: float, *, min_heads: int = 1) -> int:
+    """Heads in a circuit: `fraction` of all, rounded half up, at least `min_heads`."""
+    if not 0 < fraction <= 1:
+        raise InputError(
+            f"fraction is {fraction}",
+            expected="a share above 0 and up to 1",
+            do="pass --fraction 0.05 for the top 5 % of heads",
+        )
+    return min(n_heads, max(min_heads, math.floor(fraction * n_heads + 0.5)))
+
+
+def measure_heads(
+    model: Model,
+    probe: ProbeSet,
+    *,
+    batch_tokens: int = BATCH_TOKENS,
+    on_progress: Progress = no_progress,
+) -> Importance:
+    """Exact importance of every head on every probe sample (CircuitSeer, "Detect")."""
+    rendered = rendered_probe(model, probe)
+    batches = batches_by_length([len(r.ids) for r in rendered], max_tokens=batch_tokens)
+    base = np.empty(len(rendered))
+    deltas = np.empty((len(rendered), model.n_layers, model.n_heads))
+    for batch in iter_importance(model, rendered, batches=batches, on_progress=on_progress):
+        base[list(batch.indices)] = batch.base_loss
+        deltas[list(batch.indices)] = batch.deltas
+    return Importance(tuple(s.row_id for s in probe.samples), base, deltas)
+
+
+def rank_heads(
+    importance: Importance,
+    model: ModelInfo,
+    *,
+    fraction: float = 0.05,
+    min_heads: int = 1,
+    seed: int = 0,
+    method: str = "exact",
+    probe: Mapping[str, Any] | None = None,
+) -> HeadScores:
+    """Every head with its mean delta, 95 % interval, rank and stability; the top are selected."""
+    n_samples, _, n_per_layer = importance.deltas.shape
+    flat = importance.deltas.reshape(n_samples, -1)
+    n_top = n_selected(flat.shape[1], fraction, min_heads=min_heads)
+    means = flat.mean(axis=0)
+    low, high, stability = bootstrap_heads(flat, n_selected=n_top, seed=seed)
+    order = np.argsort(-means, kind="stable")
+    rank = np.empty(len(order), dtype=int)
+    rank[order] = np.arange(1, len(order) + 1)
+    heads = tuple(
+        HeadScore(
+            layer=i // n_per_layer,
+            head=i % n_per_layer,
+            delta=float(means[i]),
+            ci_low=float(low[i]),
+            ci_high=float(high[i]),
+            rank=int(rank[i]),
+            selected=bool(rank[i] <= n_top),
+            stability=float(stability[i]),
+        )
+        for i in range(len(order))
+    )
+    return HeadScores(
+        model=model,
+        method=method,
+        probe=dict(probe or {}),
+        base_loss=float(importance.base_loss.mean()),
+        n_samples=n_samples,
+        heads=heads,
+    )
+
+
+def circuit_of(heads: HeadScores) -> Circuit:
+    """The selected heads, the most important first."""
+    chosen = sorted((h for h in heads.heads if h.selected), key=lambda h: h.rank)
+    return Circuit(tuple(Head(h.layer, h.head) for h in chosen), heads.model)

@@ -1,0 +1,37 @@
+"""`workbench app`: the Streamlit workbench, on the loopback address."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from workbench.cli.options import runs_option
+
+
+@click.command()
+@click.option("--port", type=click.IntRange(1, 65535), default=8501, show_default=True)
+@click.option("--headless", is_flag=True, help="Do not open a browser.")
+@runs_option
+def app(port: int, headless: bool, runs_dir: Path) -> None:
+    """Open the workbench in the browser (this machine only); without --runs also on demo/runs."""
+    import os
+    import subprocess
+    import sys
+
+    from click.core import ParameterSource
+
+    from workbench.bundled import bundled_dir
+
+    script = bundled_dir("apps") / "app.py"
+    arguments = [
+        *(sys.executable, "-m", "streamlit", "run", str(script)),
+        *("--server.address", "127.0.0.1", "--server.port", str(port)),
+        *("--browser.gatherUsageStats", "false", "--server.headless", str(headless).lower()),
+    ]
+    environment = dict(os.environ)
+    source = click.get_current_context().get_parameter_source("runs_dir")
+    if source is not ParameterSource.DEFAULT:
+        # Without --runs the pages look for runs/ and then demo/runs.
+        environment["WORKBENCH_RUNS"] = str(runs_dir.resolve())
+    raise SystemExit(subprocess.run(arguments, env=environment, check=False).returncode)

@@ -1,0 +1,47 @@
+"""`workbench demo`: the whole chain on bundled model and data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from workbench.cli.options import json_option, place, print_json
+
+
+@click.command()
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("demo"),
+    show_default=True,
+    help="Folder for runs and exported data.",
+)
+@click.option("--device", default="auto", show_default=True)
+@json_option
+def demo(out: Path, device: str, as_json: bool) -> None:
+    """Probe, heads, validation, scores, selection and export on the bundled model and data."""
+    from workbench.cli.heads import _print_heads, print_validation
+    from workbench.cli.score import print_scores
+    from workbench.cli.select import print_selection
+    from workbench.execute.demo import run_demo
+
+    printers = {
+        "heads": _print_heads,
+        "validation": print_validation,
+        "scores": print_scores,
+        "selection": print_selection,
+    }
+
+    def tell(title: str, kind: str | None, summary: object) -> None:
+        if as_json:
+            return
+        click.echo(f"\n{title}" if kind is None else "", nl=kind is None)
+        if kind in printers:
+            printers[kind](summary)
+
+    report = run_demo(place(out / "runs", quiet=as_json), out, device=device, tell=tell)
+    if as_json:
+        print_json(report)
+        return
+    click.echo(f"\nDone in {report['seconds']:.0f} s. Look at it: workbench app --runs {out}/runs")

@@ -1,0 +1,77 @@
+"""The command `workbench`: nouns and verbs, exit codes, and one sentence for every mistake.
+
+    workbench --help
+
+Modules below `workbench.cli` parse, call and print; whatever is heavy is imported in the bodies.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from types import FrameType
+
+import click
+
+from workbench import __version__
+from workbench.cli.app import app
+from workbench.cli.demo import demo
+from workbench.cli.doctor import doctor
+from workbench.cli.heads import heads
+from workbench.cli.probe import probe
+from workbench.cli.runs import runs
+from workbench.cli.score import score
+from workbench.cli.select import export, select
+from workbench.errors import WorkbenchError
+
+INTERRUPTED = 130
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="workbench")
+def cli() -> None:
+    """Find the heads a language model reasons with, check them, and choose training data by them.
+
+    The usual way: probe build, heads find, heads validate, score, select, export.
+    `workbench demo` does all of it on bundled data.
+    """
+
+
+for command in (app, demo, doctor, export, heads, probe, runs, score, select):
+    cli.add_command(command)
+
+
+def main() -> None:
+    """Run the command line; exit 0 done, 1 failed, 2 wrong usage or input, 130 interrupted."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        cli(standalone_mode=False)
+    except click.ClickException as err:
+        err.show()
+        sys.exit(2)
+    except WorkbenchError as err:
+        click.echo(f"Error: {err}.", err=True)
+        sys.exit(err.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("\nInterrupted. Run the same command again to go on where it stopped.", err=True)
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(1)
+    except Exception as err:
+        if os.environ.get("WORKBENCH_DEBUG"):
+            raise
+        click.echo(
+            f"Failed: {type(err).__name__}: {err}. Set WORKBENCH_DEBUG=1 for the traceback.",
+            err=True,
+        )
+        sys.exit(1)
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,155 @@
+"""Options that every stage shares, the progress bar, and how a result is printed.
+
+@common
+def command(place, json_output, ...): ...
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from workbench.execute import Outcome, Place
+    from workbench.models import Model
+
+
+class Finite(click.FloatRange):
+    """A finite number, in a range on request; click alone lets NaN and infinities pass."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is not a finite number.", param, ctx)
+        return number
+
+
+runs_option = click.option(
+    "--runs",
+    "runs_dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("runs"),
+    show_default=True,
+    help="Folder that holds the runs.",
+)
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object on stdout and nothing else."
+)
+seed_option = click.option("--seed", type=int, default=0, show_default=True)
+data_option = click.option(
+    "--data",
+    multiple=True,
+    required=True,
+    metavar="D",
+    help="Bundled name (gsm8k, math, generated, text), file, glob, or hf:owner/name; repeatable.",
+)
+explain_option = click.option(
+    "--explain", is_flag=True, help="Print forward passes, time and memory, and do nothing."
+)
+heads_option = click.option(
+    "--heads", "heads_ref", metavar="H", help="Run folder or heads.json of `heads find`."
+)
+
+
+def model_options(function: Callable) -> Callable:
+    """`--model`, `--device`, `--dtype` and `--batch-tokens`."""
+    for option in reversed(
+        (
+            click.option(
+                "--model",
+                "model_name",
+                default="math-tiny",
+                show_default=True,
+                metavar="M",
+                help="Bundled name, folder, or hub id[@revision].",
+            ),
+            click.option("--device", default="auto", show_default=True),
+            click.option("--dtype", default="float32", show_default=True),
+            click.option(
+                "--batch-tokens",
+                type=click.IntRange(min=1),
+                default=2048,
+                show_default=True,
+                help="Tokens in a batch, padding included.",
+            ),
+        )
+    ):
+        function = option(function)
+    return function
+
+
+def place(runs_dir: Path, *, quiet: bool = False) -> Place:
+    """Where runs go, with a bar on stderr when a person is watching."""
+    from workbench.execute import Place
+    from workbench.types import no_progress
+
+    return Place(runs_dir, no_progress if quiet else Bar())
+
+
+class Bar:
+    """Progress on one line of stderr: share, what is being done, time left; once per `PAUSE`."""
+
+    PAUSE = 0.2
+
+    def __init__(self) -> None:
+        self._started = self._shown = 0.0
+        self._first = 0
+
+    def __call__(self, done: int, total: int, text: str) -> None:
+        now = time.monotonic()
+        if not self._started or done <= self._first:
+            self._started, self._first = now, done
+        last = done >= total
+        if now - self._shown < self.PAUSE and not last:
+            return
+        self._shown = now
+        left = ""
+        if done > self._first and not last:
+            seconds = (now - self._started) / (done - self._first) * (total - done)
+            left = f", {_minutes(seconds)} left"
+        line = f"  {done / max(total, 1):4.0%}  {text}{left}"
+        if sys.stderr.isatty():
+            click.echo(f"\r\x1b[K{line}", nl=last, err=True)
+        elif last:
+            click.echo(line, err=True)
+        if last:
+            self._started = 0.0
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
+
+
+def result_object(outcome: Outcome, **more: Any) -> dict[str, Any]:
+    """What `--json` prints for a finished run."""
+    return {
+        "run": str(outcome.run),
+        "result": str(outcome.result),
+        "status": "finished",
+        "reused": outcome.reused,
+        **more,
+    }
+
+
+def print_json(value: Any) -> None:
+    click.echo(json.dumps(value, ensure_ascii=False))
+
+
+def print_outcome(outcome: Outcome) -> None:
+    """The last lines of every stage for a person: where the result is."""
+    note = " (a finished run answered)" if outcome.reused else ""
+    click.echo(f"{outcome.result}{note}")
+
+
+def loaded_model_note(model: Model) -> str:
+    shape = f"{model.n_layers} layers x {model.n_heads} heads"
+    return f"{model.info.id}: {shape}, {model.facts['dtype']} on {model.facts['device']}"

@@ -1,0 +1,104 @@
+"""Samples out of any source, one at a time, in a fixed order.
+
+for sample in read_samples(["gsm8k", "my/*.jsonl"]): ...
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+
+from workbench.config import digest
+from workbench.data.files import Record, read_records
+from workbench.data.plain import plain
+from workbench.data.shapes import MalformedRow, check_shape, row_id, row_source, to_sample
+from workbench.data.sources import (
+    HUB_PREFIX,
+    hub_error,
+    parse_hub_source,
+    resolve_source,
+    source_name,
+)
+from workbench.errors import InputError
+from workbench.types import BadRow, Sample
+
+
+def read_samples(sources: Sequence[str], *, shape: str | None = None) -> Iterator[Sample | BadRow]:
+    """Every row of `sources`: a `Sample`, or a `BadRow` with the reason it is none.
+
+    A source is a bundled name, a path, a glob or `hf:owner/name[:config][:split]`; `row_index`
+    runs on over all of them. Ids are unique: a second row of the same id gets `#<row_index>`
+    behind it. Sources that do not exist are refused at once, before the first row is asked for;
+    unreadable files, and sources without any row, when reading reaches them.
+    """
+    check_shape(shape)
+    chosen = [sources] if isinstance(sources, str) else list(sources)
+    if not chosen:
+        raise InputError("no data was named", do="pass a bundled name, a file or hf:owner/name")
+    named_records = [pair for source in chosen for pair in _open(source)]
+    return _samples(chosen, named_records, shape)
+
+
+def _open(source: str) -> list[tuple[str, Iterator[Record]]]:
+    if source.startswith(HUB_PREFIX):
+        return [(parse_hub_source(source).repo, _hub_records(source))]
+    return [(source_name(source, path), read_records(path)) for path in resolve_source(source)]
+
+
+def _samples(
+    sources: list[str],
+    named_records: list[tuple[str, Iterator[Record]]],
+    shape: str | None,
+) -> Iterator[Sample | BadRow]:
+    seen: set[str] = set()
+    index = 0
+    for name, records in named_records:
+        for record in records:
+            yield _with_unseen_id(_sample(record, index, name, shape), seen)
+            index += 1
+    if index == 0:
+        raise InputError(
+            f"no rows in {', '.join(repr(source) for source in sources)}",
+            expected="at least one row",
+            do="check that the files are the ones you mean",
+        )
+
+
+def _sample(record: Record, index: int, name: str, shape: str | None) -> Sample | BadRow:
+    if record.fault:
+        raw_id = hashlib.sha256(record.raw).hexdigest()
+        return BadRow(raw_id, index, name, f"{record.place}: {record.fault}")
+    try:
+        return to_sample(record.row, index, name, shape)
+    except MalformedRow as err:
+        reason = f"{record.place}: {err.reason}"
+    if not isinstance(record.row, Mapping):
+        return BadRow(digest(plain(record.row)), index, name, reason)
+    return BadRow(row_id(record.row), index, row_source(record.row, name), reason)
+
+
+def _with_unseen_id(sample: Sample | BadRow, seen: set[str]) -> Sample | BadRow:
+    unique = sample.row_id
+    while unique in seen:
+        unique = f"{unique}#{sample.row_index}"
+    seen.add(unique)
+    return sample if unique == sample.row_id else dataclasses.replace(sample, row_id=unique)
+
+
+def _hub_records(source: str) -> Iterator[Record]:
+    hub = parse_hub_source(source)
+    try:
+        from datasets import load_dataset
+    except ImportError as err:
+        raise InputError(
+            f"'{source}' needs the package 'datasets', which is not installed",
+            do="pip install circuit-workbench[train]",
+        ) from err
+    try:
+        rows = load_dataset(hub.repo, hub.config, split=hub.split, streaming=True)
+        for number, row in enumerate(rows, start=1):
+            yield Record(f"row {number}", row)
+    except Exception as err:
+        # Several libraries work below this one, each with errors of its own kind.
+        raise hub_error(source, err) from err

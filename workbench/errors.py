@@ -1,0 +1,33 @@
+"""The few ways a request can be wrong, each with one sentence a person can act on.
+
+raise InputError("fraction is 2", expected="a number in (0, 1]", do="pass --fraction 0.1")
+"""
+
+from __future__ import annotations
+
+
+class WorkbenchError(Exception):
+    """Something the user can mend; the message is one or two sentences, never a traceback."""
+
+    exit_code = 1
+
+
+class InputError(WorkbenchError):
+    """Wrong usage or input: what was wrong with the value, what was expected, what to do."""
+
+    exit_code = 2
+
+    def __init__(self, problem: str, *, expected: str = "", do: str = ""):
+        parts = [problem]
+        if expected:
+            parts.append(f"expected {expected}")
+        message = ", ".join(parts)
+        super().__init__(f"{message}; {do}" if do else message)
+
+
+class ModelRefusedError(InputError):
+    """The model cannot be worked on; the message says which check failed and by how much."""
+
+
+class RunBusyError(WorkbenchError):
+    """Another process holds the run's lock."""

@@ -1,0 +1,27 @@
+"""Stages as runs: each asks one question, writes one directory, and is never answered twice."""
+
+from workbench.execute.heads import HeadsOptions, run_heads
+from workbench.execute.probe import ProbeOptions, read_probe, run_probe
+from workbench.execute.request import ModelSource, Outcome, Place, read_usable
+from workbench.execute.score import run_score
+from workbench.execute.select import SelectOptions, read_scores, run_export, run_select
+from workbench.execute.validate import ValidateOptions, run_validate
+
+__all__ = [
+    "HeadsOptions",
+    "ModelSource",
+    "Outcome",
+    "Place",
+    "ProbeOptions",
+    "SelectOptions",
+    "ValidateOptions",
+    "read_probe",
+    "read_scores",
+    "read_usable",
+    "run_export",
+    "run_heads",
+    "run_probe",
+    "run_score",
+    "run_select",
+    "run_validate",
+]

@@ -1,0 +1,166 @@
+"""Scores of a dataset as a run: a part for every 512 rows, then `scores.parquet`.
+
+    outcome = run_score(place, source, ["gsm8k"], ScoreOptions("circuitseer"), heads_path=path)
+
+Killed at any moment and run again, the result has the same bytes: shards are cut by place in the
+input, batches within a shard by length, and nothing in the table depends on time.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from workbench.circuits import circuit_of, read_heads
+from workbench.config import file_digest
+from workbench.data import read_samples
+from workbench.execute.request import (
+    ModelSource,
+    Outcome,
+    Place,
+    data_inputs,
+    loaded_facts,
+    unreadable,
+)
+from workbench.runs import Run, RunSpec, open_run
+from workbench.scoring import (
+    SHARD_ROWS,
+    ScoreOptions,
+    add_within_length,
+    check_request,
+    correlations,
+    numeric_labels,
+    score_shard,
+    variant_columns,
+)
+from workbench.types import BadRow, Circuit, Sample
+
+RESULT = "scores.parquet"
+SUMMARY = "summary.json"
+
+
+def run_score(
+    place: Place,
+    source: ModelSource,
+    data: Sequence[str],
+    options: ScoreOptions,
+    *,
+    heads_path: Path | None = None,
+    shape: str | None = None,
+) -> Outcome:
+    """Score every row of `data`, or answer from a finished run."""
+    circuit = circuit_of(read_heads(heads_path)) if heads_path else None
+    spec = RunSpec(
+        f"score-{options.method}",
+        config={**dataclasses.asdict(options), "shape": shape},
+        inputs={
+            **data_inputs(data),
+            "heads": file_digest(heads_path) if heads_path else None,
+            "model": source.fingerprint(),
+        },
+        result_name=RESULT,
+        parents=(heads_path.parent.name,) if heads_path else (),
+        model=source.manifest(),
+        details={
+            "data": list(data),
+            "shape": shape,
+            "circuit": [f"{h.layer}.{h.head}" for h in circuit.heads] if circuit else None,
+        },
+    )
+    with open_run(place.runs, spec) as run:
+        reused = run.finished
+        if not reused:
+            _score(run, place, source, data, options, circuit=circuit, shape=shape)
+    return Outcome(run.path, run.result, reused, json.loads((run.path / SUMMARY).read_text()))
+
+
+def _score(
+    run: Run,
+    place: Place,
+    source: ModelSource,
+    data: Sequence[str],
+    options: ScoreOptions,
+    *,
+    circuit: Circuit | None,
+    shape: str | None,
+) -> None:
+    n_rows = _count_rows(data, shape)
+    model = source.load()
+    check_request(options, model, circuit)
+    n_shards = 0
+    for number, rows in enumerate(shards(read_samples(data, shape=shape))):
+        n_shards += 1
+        if not run.has_part(number):
+            frame = score_shard(rows, options=options, model=model, circuit=circuit)
+            run.write_part(number, pa.Table.from_pandas(frame, preserve_index=False))
+        done = min((number + 1) * SHARD_ROWS, n_rows)
+        run.event(done, n_rows, "rows scored")
+        place.on_progress(done, n_rows, "rows scored")
+    frame = add_within_length(
+        pd.concat(
+            [pq.read_table(_part(run, i)).to_pandas() for i in range(n_shards)], ignore_index=True
+        )
+    )
+    summary = summarize(frame, options)
+    run.write_json("model.json", loaded_facts(model))
+    run.write_json(SUMMARY, summary)
+    run.finish_table(
+        RESULT, pa.Table.from_pandas(frame, preserve_index=False), counts=summary["counts"]
+    )
+
+
+def _count_rows(data: Sequence[str], shape: str | None) -> int:
+    """All rows, readable or not; InputError when none is readable."""
+    n_rows, n_readable, first = 0, 0, ""
+    for row in read_samples(data, shape=shape):
+        n_rows += 1
+        if isinstance(row, BadRow):
+            first = first or row.reason
+        else:
+            n_readable += 1
+    if n_readable == 0:
+        raise unreadable(data, n_rows=n_rows, first=first)
+    return n_rows
+
+
+def shards(rows: Iterable[Sample | BadRow]) -> Iterator[list[Sample | BadRow]]:
+    """The rows in runs of 512, in the order of the input."""
+    iterator = iter(rows)
+    while shard := list(islice(iterator, SHARD_ROWS)):
+        yield shard
+
+
+def _part(run: Run, index: int) -> Path:
+    return run.path / "parts" / f"{index:05d}.parquet"
+
+
+def summarize(frame: pd.DataFrame, options: ScoreOptions) -> dict[str, Any]:
+    """Counts by status, quantiles of the score, and the correlations METHODS asks for."""
+    scored: pd.DataFrame = frame.loc[frame["status"] == "ok"]
+    columns = ["score", "score_within_length"]
+    if options.method == "circuitseer":
+        columns = [*variant_columns(), "score_within_length"]
+    labels = numeric_labels(scored)
+    quantiles = pd.Series(scored["score"]).quantile([0, 0.1, 0.5, 0.9, 1]) if len(scored) else []
+    return {
+        "schema": 1,
+        "method": options.method,
+        "variant": options.column if options.method == "circuitseer" else None,
+        "part": options.scored_part,
+        "counts": {k: int(n) for k, n in frame["status"].value_counts().sort_index().items()},
+        "reasons": {
+            k: int(n)
+            for k, n in frame.loc[frame["status"] != "ok", "reason"].value_counts().head(10).items()
+        },
+        "score_quantiles": [float(q) for q in quantiles],
+        "labels": labels,
+        "correlations": correlations(scored, columns=columns, labels=labels),
+    }

@@ -1,0 +1,56 @@
+"""A loaded model: the hooked network, its tokenizer, and the facts every result must carry.
+
+model = load_model("math-tiny")
+residual, inputs = capture(model, ids)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from workbench.types import ModelInfo
+
+
+@dataclass(frozen=True)
+class Model:
+    """One hooked model for every stage.
+
+    `hooked` has TransformerLens' shape (`cfg`, `blocks`, `ln_final`, `unembed`, `hooks`);
+    `windows[layer]` is the sliding window of a layer or None; `logit_cap` the soft-cap of the final
+    logits or None; `facts` (tokenizer and template hash, dtype, device, self-check) goes into every
+    manifest.
+    """
+
+    hooked: Any
+    tokenizer: Any
+    info: ModelInfo
+    n_ctx: int
+    windows: tuple[int | None, ...]
+    logit_cap: float | None
+    facts: Mapping[str, Any]
+
+    @property
+    def n_layers(self) -> int:
+        return self.info.n_layers
+
+    @property
+    def n_heads(self) -> int:
+        return self.info.n_heads
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.hooked.parameters()).device
+
+    @property
+    def pad_id(self) -> int:
+        """Any id will do: padding is on the right, where causal attention never looks."""
+        pad = self.tokenizer.pad_token_id
+        return 0 if pad is None else int(pad)
+
+
+def pattern_hook(layer: int) -> str:
+    return f"blocks.{layer}.attn.hook_pattern"

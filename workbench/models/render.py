@@ -1,0 +1,175 @@
+"""From a sample to tokens, and from each token back to the part of the sample it belongs to.
+
+A conversation goes through the tokenizer's chat template if there is one, else prompt, newline,
+completion. The string is tokenised once; parts are read from character offsets, never from
+tokenising the parts (METHODS, section 0).
+
+    rendered = render(sample, model.tokenizer)
+    rendered.counted("completion")
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Int8
+
+from workbench.types import Sample
+
+TEMPLATE, PROMPT, COMPLETION = 0, 1, 2
+PARTS = ("prompt", "completion", "all")
+MARK = "\ue000"
+
+
+class UnrenderableError(Exception):
+    """A sample that cannot be turned into tokens; the message is the row's reason."""
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """Token ids and the part of each: template 0, prompt 1, completion 2.
+
+    Plain text counts as both: its tokens are marked prompt, and `counted("completion")` means all.
+    """
+
+    ids: tuple[int, ...]
+    parts: Int8[np.ndarray, " pos"]
+    is_text: bool
+
+    @property
+    def prompt_length(self) -> int:
+        """Tokens up to and with the prompt's last token, leading template tokens included."""
+        return int(np.flatnonzero(self.parts == PROMPT)[-1]) + 1
+
+    @property
+    def n_leading(self) -> int:
+        """Template tokens before the first token of the prompt."""
+        return int(np.flatnonzero(self.parts != TEMPLATE)[0])
+
+    def counted(self, part: str) -> Bool[np.ndarray, " pos"]:
+        """Which tokens count for `part`: prompt, completion or all; template tokens never do."""
+        if part == "all" or self.is_text:
+            return self.parts != TEMPLATE
+        return self.parts == (PROMPT if part == "prompt" else COMPLETION)
+
+    def window(self, part: str) -> tuple[int, int]:
+        """Start and end (exclusive) of the tokens that a score over `part` is taken on."""
+        if part == "prompt" or self.is_text:
+            return 0, self.prompt_length
+        last = int(np.flatnonzero(self.parts != TEMPLATE)[-1]) + 1
+        if part == "all":
+            return 0, last
+        inside = np.flatnonzero(self.parts == COMPLETION)
+        return (int(inside[0]), last) if len(inside) else (last, last)
+
+
+def render(sample: Sample, tokenizer: Any, *, prompt_only: bool = False) -> Rendered:
+    """Tokenise `sample`; with `prompt_only` the last assistant turn is left out.
+
+    Raises UnrenderableError with the reason when the template refuses or rewrites the text.
+    """
+    if sample.text is not None:
+        text, spans = sample.text, [(0, len(sample.text), PROMPT)]
+    elif tokenizer.chat_template:
+        text, spans = _through_template(sample, tokenizer, prompt_only)
+    else:
+        text, spans = _plainly(sample, prompt_only)
+    ids, offsets = _tokenise(text, tokenizer)
+    parts = _parts_of(text, spans, offsets)
+    if not (parts == PROMPT).any():
+        raise UnrenderableError("the prompt has no tokens")
+    return Rendered(ids=tuple(ids), parts=parts, is_text=sample.text is not None)
+
+
+def _plainly(sample: Sample, prompt_only: bool) -> tuple[str, list[tuple[int, int, int]]]:
+    prompt = sample.prompt
+    if prompt_only or not sample.has_completion:
+        return prompt, [(0, len(prompt), PROMPT)]
+    text = f"{prompt}\n{sample.completion}"
+    return text, [(0, len(prompt), PROMPT), (len(prompt) + 1, len(text), COMPLETION)]
+
+
+def _through_template(
+    sample: Sample, tokenizer: Any, prompt_only: bool
+) -> tuple[str, list[tuple[int, int, int]]]:
+    messages = sample.prompt_messages if prompt_only else sample.messages
+    with_completion = sample.has_completion and not prompt_only
+    contents = [message.content for message in messages]
+
+    def fill(contents: list[str]) -> str:
+        turns = zip(messages, contents, strict=True)
+        return tokenizer.apply_chat_template(
+            [{"role": message.role, "content": content} for message, content in turns],
+            tokenize=False,
+            add_generation_prompt=not with_completion,
+        )
+
+    try:
+        text, markup = fill(contents), fill([MARK] * len(contents)).split(MARK)
+    except Exception as err:  # templates are programs of their own and raise what they like
+        raise UnrenderableError(f"the chat template refused the row: {err}") from err
+    places = _between(markup, contents, text) or _searched(sample, contents, text)
+    parts = [PROMPT] * len(contents)
+    if with_completion:
+        parts[-1] = COMPLETION
+    return text, [(*place, part) for place, part in zip(places, parts, strict=True)]
+
+
+def _between(markup: list[str], contents: list[str], text: str) -> list[tuple[int, int]] | None:
+    """Start and end of each content between the template's own words; None if they do not fit.
+
+    Looking for a content itself would find an answer "a" inside `<|assistant|>`.
+    """
+    if len(markup) != len(contents) + 1:
+        return None
+    for clean in (str, str.strip):
+        places, rebuilt = [], ""
+        for before, content in zip(markup, map(clean, contents), strict=False):
+            rebuilt += before
+            places.append((len(rebuilt), len(rebuilt) + len(content)))
+            rebuilt += content
+        if rebuilt + markup[-1] == text:
+            return places
+    return None
+
+
+def _searched(sample: Sample, contents: list[str], text: str) -> list[tuple[int, int]]:
+    """Start and end of each content in a template whose words depend on the contents."""
+    places, cursor = [], 0
+    for message, content in zip(sample.messages, contents, strict=False):
+        content = content if content in text[cursor:] else content.strip()
+        start = text.find(content, cursor)
+        if start < 0:
+            raise UnrenderableError(f"the chat template rewrote the {message.role} message")
+        cursor = start + len(content)
+        places.append((start, cursor))
+    return places
+
+
+def _tokenise(text: str, tokenizer: Any) -> tuple[list[int], list[tuple[int, int]]]:
+    """The tokenizer's own special tokens, unless the template has already written its BOS."""
+    bos = tokenizer.bos_token
+    encoded = tokenizer(
+        text,
+        return_offsets_mapping=True,
+        add_special_tokens=not (bos and text.startswith(bos)),
+        verbose=False,
+    )
+    return encoded["input_ids"], encoded["offset_mapping"]
+
+
+def _parts_of(
+    text: str, spans: list[tuple[int, int, int]], offsets: list[tuple[int, int]]
+) -> Int8[np.ndarray, " pos"]:
+    """The part of the first character of each token that lies in any part."""
+    part_of_char = np.zeros(len(text) + 1, dtype=np.int8)
+    for start, end, part in spans:
+        part_of_char[start:end] = part
+    parts = np.zeros(len(offsets), dtype=np.int8)
+    for i, (start, end) in enumerate(offsets):
+        inside = part_of_char[start:end]
+        inside = inside[inside != TEMPLATE]
+        parts[i] = inside[0] if len(inside) else TEMPLATE
+    return parts

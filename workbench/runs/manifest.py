@@ -1,0 +1,106 @@
+"""The manifest of a run: what was asked, of what, with which versions, and how it went.
+
+read_manifest(Path("runs/score-circuitseer-3f9a1c20"))["status"]
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import workbench
+from workbench.errors import InputError
+from workbench.runs.spec import SCHEMA, RunSpec
+
+MANIFEST = "manifest.json"
+_PACKAGES = (
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "tokenizers",
+    "torch",
+    "transformer_lens",
+    "transformers",
+)
+_KINDS = {
+    "stage": str,
+    "config": dict,
+    "inputs": dict,
+    "parents": list,
+    "versions": dict,
+    "schema": int,
+    "digest": str,
+    "result": str,
+    "created": str,
+    "started": str,
+    "seconds": (int, float),
+    "counts": dict,
+    "status": str,
+}
+
+
+def now() -> str:
+    """The present in ISO form, UTC, to the millisecond."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def new_manifest(spec: RunSpec) -> dict[str, Any]:
+    """The manifest of a run that has just been started for the first time."""
+    started = now()
+    return {
+        "schema": SCHEMA,
+        "stage": spec.stage,
+        "digest": spec.digest,
+        "config": dict(spec.config),
+        "inputs": dict(spec.inputs),
+        "parents": list(spec.parents),
+        "model": dict(spec.model) if spec.model is not None else None,
+        "details": dict(spec.details),
+        "versions": package_versions(),
+        "result": spec.result_name,
+        "created": started,
+        "started": started,
+        "seconds": 0.0,
+        "counts": {},
+        "status": "running",
+        "error": None,
+    }
+
+
+def package_versions() -> dict[str, str]:
+    """Versions of Python, the workbench and the installed packages a result depends on."""
+    versions = {"python": platform.python_version(), "circuit-workbench": workbench.__version__}
+    for name in _PACKAGES:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of a run folder; `InputError` if it is missing, unreadable or incomplete."""
+    path = folder / MANIFEST
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as err:
+        raise InputError(f"'{path}' cannot be read ({err})", expected="a run's manifest") from err
+    problem = _what_is_wrong(manifest)
+    if problem:
+        raise InputError(f"'{path}' {problem}", expected="a run's manifest")
+    return manifest
+
+
+def _what_is_wrong(manifest: Any) -> str | None:
+    if not isinstance(manifest, dict):
+        return "holds no JSON object"
+    for key, kind in _KINDS.items():
+        if not isinstance(manifest.get(key), kind):
+            return f"has {manifest.get(key)!r} as '{key}'"
+    if manifest["schema"] != SCHEMA:
+        return f"has schema {manifest['schema']}"
+    return None

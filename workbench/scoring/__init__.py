@@ -1,0 +1,48 @@
+"""Scoring: one number a row, how far it follows length, and the same held against controls."""
+
+from workbench.scoring.circuitseer import (
+    column_means,
+    score_batch,
+    variant_columns,
+    without_sink,
+)
+from workbench.scoring.correlation import (
+    correlations,
+    numeric_labels,
+    partial_spearman,
+    spearman,
+)
+from workbench.scoring.score import (
+    NEEDS_HEADS,
+    SCORERS,
+    SHARD_ROWS,
+    ScoreOptions,
+    add_within_length,
+    check_request,
+    score_samples,
+    score_shard,
+)
+from workbench.scoring.variance import VARIANTS, attention_received
+from workbench.scoring.within_length import score_within_length
+
+__all__ = [
+    "NEEDS_HEADS",
+    "SCORERS",
+    "SHARD_ROWS",
+    "VARIANTS",
+    "ScoreOptions",
+    "add_within_length",
+    "attention_received",
+    "check_request",
+    "column_means",
+    "correlations",
+    "numeric_labels",
+    "partial_spearman",
+    "score_batch",
+    "score_samples",
+    "score_shard",
+    "score_within_length",
+    "spearman",
+    "variant_columns",
+    "without_sink",
+]

@@ -1,0 +1,83 @@
+"""How far a score follows length, loss or a label of difficulty.
+
+table = correlations(frame, score_columns=["paper", "cv2"], labels=["n_steps"])
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float64
+from numpy.typing import ArrayLike
+
+LABELS = ("n_steps", "level", "difficulty", "grade", "reasoning_step", "n_distractors", "loss")
+"""Columns taken as difficulty labels when the data carries them as numbers."""
+
+
+def spearman(x: ArrayLike, y: ArrayLike) -> float | None:
+    """Spearman's rank correlation; None with fewer than 3 pairs or a constant.
+
+    Pairs with a missing value are left out.
+    """
+    a, b = _pairs(x, y)
+    if len(a) < 3 or np.ptp(a) == 0 or np.ptp(b) == 0:
+        return None
+    return float(np.corrcoef(_ranks(a), _ranks(b))[0, 1])
+
+
+def partial_spearman(x: ArrayLike, y: ArrayLike, held: ArrayLike) -> float | None:
+    """Spearman's correlation of x and y with `held` held fixed (partial correlation of ranks)."""
+    a, b, c = _pairs(x, y, held)
+    xy, xz, yz = spearman(a, b), spearman(a, c), spearman(b, c)
+    if xy is None:
+        return None
+    if xz is None or yz is None:
+        return xy
+    unexplained = (1 - xz**2) * (1 - yz**2)
+    return None if unexplained < 1e-9 else float((xy - xz * yz) / np.sqrt(unexplained))
+
+
+def _pairs(*columns: ArrayLike) -> list[Float64[np.ndarray, " pair"]]:
+    """The columns as numbers, without the places where any is missing."""
+    table = np.array([np.asarray(column, dtype=np.float64) for column in columns])
+    return list(table[:, np.isfinite(table).all(axis=0)])
+
+
+def _ranks(values: Float64[np.ndarray, " pair"]) -> Float64[np.ndarray, " pair"]:
+    """Ranks with ties averaged."""
+    return pd.Series(values).rank().to_numpy()
+
+
+def correlations(
+    frame: pd.DataFrame, *, columns: Sequence[str], labels: Sequence[str]
+) -> list[dict[str, float | str | int | None]]:
+    """One record a score column: its correlation with `n_tokens`, and with each label twice.
+
+    `LABEL` is raw, `LABEL|length` with length held fixed. `frame` has `n_tokens`, the score columns
+    and the labels; rows without a score are left out.
+    """
+    table = []
+    for column in columns:
+        record: dict[str, float | str | int | None] = {
+            "score": column,
+            "n": int(np.isfinite(frame[column].to_numpy(dtype=np.float64)).sum()),
+            "length": spearman(frame[column], frame["n_tokens"]),
+        }
+        for label in labels:
+            record[label] = spearman(frame[column], frame[label])
+            record[f"{label}|length"] = partial_spearman(
+                frame[column], frame[label], frame["n_tokens"]
+            )
+        table.append(record)
+    return table
+
+
+def numeric_labels(frame: pd.DataFrame, wanted: Sequence[str] = LABELS) -> list[str]:
+    """The columns of `wanted` that hold at least two different numbers."""
+    return [name for name in wanted if name in frame and _is_label(frame[name].to_numpy())]
+
+
+def _is_label(values: np.ndarray) -> bool:
+    return np.issubdtype(values.dtype, np.number) and len(np.unique(values[~np.isnan(values)])) > 1

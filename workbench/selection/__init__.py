@@ -1,0 +1,11 @@
+"""From scores to a smaller dataset: policies and budgets, what they did, and the export.
+
+from workbench.selection import export_selection, select
+"""
+
+from workbench.selection.export import export_selection
+from workbench.selection.policies import POLICIES
+from workbench.selection.pool import ADJUSTED, LENGTH_BIN
+from workbench.selection.select import Selection, select
+
+__all__ = ["ADJUSTED", "LENGTH_BIN", "POLICIES", "Selection", "export_selection", "select"]

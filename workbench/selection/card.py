@@ -1,0 +1,177 @@
+"""The dataset card of an export: front matter that Hugging Face reads, and text that people read.
+
+It holds names and numbers only; no text out of the dataset goes into it.
+
+    text = dataset_card(Contents(...), provenance)
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from workbench.config import canonical_json
+from workbench.selection.trainers import slug
+
+SIZES = (
+    (1_000, "n<1K"),
+    (10_000, "1K<n<10K"),
+    (100_000, "10K<n<100K"),
+    (1_000_000, "100K<n<1M"),
+    (10_000_000, "1M<n<10M"),
+    (100_000_000, "10M<n<100M"),
+    (1_000_000_000, "100M<n<1B"),
+)
+
+SHOWN = (
+    "model",
+    "revision",
+    "method",
+    "variant",
+    "drop_sink",
+    "part",
+    "policy",
+    "adjust",
+    "temperature",
+    "group_by",
+    "budget",
+    "seed",
+)
+"""Entries of the provenance that the card shows, in this order, where they are given."""
+
+# Rows may each name a source of their own.
+MAX_SOURCES = 30
+
+BIASES = {
+    "circuitseer": "The score follows prompt length and the attention sink. In its literal form "
+    "(variant paper) it prefers short prompts, the variant excess prefers long ones.",
+    "attention-influence": "The score is relative to the model's loss on the row, so rows the "
+    "model already predicts well can score high on a small absolute change. Compare it only "
+    "within one domain.",
+    "air": "The score is relative to the model's loss on the row, so rows the model already "
+    "predicts well can score high on a small absolute change.",
+    "loss": "The highest losses are often broken or foreign rows rather than hard ones.",
+    "length": "The score is the length itself.",
+    "ifd": "The score is a ratio of losses and is noisy for short answers.",
+    "random": "The score carries no information: this selection is a control.",
+}
+
+NO_KNOWN_BIAS = "No bias of this score is on record; compare lengths and sources before use."
+
+MIXED = (
+    "The rows have no single layout that a trainer can be told, so there is no `trainers/` folder: "
+    "export with `--format messages` to get one."
+)
+TRAINERS = (
+    "`trainers/` holds a LLaMA-Factory `dataset_info.json` (`--dataset_dir trainers`), an axolotl "
+    "`datasets:` block and a TRL script `sft.py`."
+)
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What an export holds; `sources` maps a source to its rows before and after."""
+
+    name: str
+    data_file: str
+    format: str
+    n_input: int
+    n_selected: int
+    sources: Mapping[str, tuple[int, int]]
+    has_trainers: bool
+
+
+def dataset_card(contents: Contents, provenance: Mapping[str, Any]) -> str:
+    """The text of the export's README.md."""
+    parts = [
+        front_matter(contents, provenance),
+        f"# {inline(contents.name)}\n",
+        "A selection made with circuit-workbench: rows were scored with a language model and "
+        "chosen by their score. The full record is in `provenance.json`.\n",
+        "## How the rows were selected\n",
+        _table(("setting", "value"), _settings(contents, provenance)),
+        "## Counts\n",
+        _table(("rows in the input", "rows selected", "share"), [_counts(contents)]),
+        "## Sources\n",
+        _table(("source", "rows before", "share", "rows after", "share"), _mix(contents)),
+        "## Known bias of the score\n",
+        f"{BIASES.get(str(provenance.get('method')), NO_KNOWN_BIAS)}\n",
+        "## Columns\n",
+        "Every original column is kept. Added: `_score` (null if none), `_p` (normalised weight in "
+        "the draw), `_rank` (1 = first in the policy's order), `_row_id`. Rows stand in their "
+        "original order.\n",
+        "## Use\n",
+        f"`datasets.load_dataset` reads this folder. "
+        f"{TRAINERS if contents.has_trainers else MIXED}\n",
+        "## Licence\n",
+        "The rows keep the licences of the sources they came from.\n",
+    ]
+    return "\n".join(parts)
+
+
+def front_matter(contents: Contents, provenance: Mapping[str, Any]) -> str:
+    """YAML front matter; every string is quoted as JSON, which YAML reads as well."""
+    method = slug(str(provenance["method"])) if provenance.get("method") else None
+    tags = ["circuit-workbench", "data-selection", *([method] if method else [])]
+    lines = [
+        "---",
+        f"pretty_name: {json.dumps(contents.name)}",
+        "tags:",
+        *(f"  - {json.dumps(tag)}" for tag in tags),
+        "size_categories:",
+        f"  - {json.dumps(size_category(contents.n_selected))}",
+        "configs:",
+        "  - config_name: default",
+        "    data_files:",
+        "      - split: train",
+        f"        path: {json.dumps(contents.data_file)}",
+        "---\n",
+    ]
+    return "\n".join(lines)
+
+
+def size_category(n_rows: int) -> str:
+    """The size class of Hugging Face that `n_rows` falls into."""
+    return next((name for limit, name in SIZES if n_rows < limit), "n>1B")
+
+
+def inline(value: Any) -> str:
+    """`value` on one line, without the characters that Markdown or HTML would act on."""
+    text = value if isinstance(value, str) else canonical_json(value)
+    text = re.sub(r"\s+", " ", text).strip()
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return re.sub(r"([\\`*_\[\]|#])", r"\\\1", text)
+
+
+def _settings(contents: Contents, provenance: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    given = [(name, provenance[name]) for name in SHOWN if provenance.get(name) is not None]
+    return [*given, ("format", contents.format)]
+
+
+def _counts(contents: Contents) -> tuple[Any, ...]:
+    return (contents.n_input, contents.n_selected, _percent(contents.n_selected, contents.n_input))
+
+
+def _mix(contents: Contents) -> list[tuple[Any, ...]]:
+    by_size = sorted(contents.sources.items(), key=lambda item: (-item[1][0], item[0]))
+    shown, rest = by_size[:MAX_SOURCES], by_size[MAX_SOURCES:]
+    if rest:
+        before, after = (sum(counts) for counts in zip(*(n for _, n in rest), strict=True))
+        shown.append((f"({len(rest)} more)", (before, after)))
+    shares = (contents.n_input, contents.n_selected)
+    return [
+        (source, before, _percent(before, shares[0]), after, _percent(after, shares[1]))
+        for source, (before, after) in shown
+    ]
+
+
+def _percent(part: int, whole: int) -> str:
+    return f"{100 * part / whole:.1f} %"
+
+
+def _table(header: tuple[str, ...], rows: list[tuple[Any, ...]]) -> str:
+    lines = [header, ("---",) * len(header), *(tuple(map(inline, row)) for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"

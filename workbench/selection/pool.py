@@ -1,0 +1,107 @@
+"""The rows a selection may draw from: what `scores.parquet` holds with status `ok`, checked.
+
+table = read_pool(scores, adjust="none", group_by="source")
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from workbench.errors import InputError
+
+COLUMNS = ("row_id", "row_index", "source", "n_tokens", "score", "status")
+ADJUSTED = {"none": "score", "length": "score_within_length"}
+LENGTH_BIN = "length_bin"
+N_LENGTH_BINS = 10
+
+
+def read_pool(
+    scores: pd.DataFrame,
+    *,
+    adjust: str = "none",
+    group_by: str | None = None,
+    groups: pd.Series | None = None,
+) -> pd.DataFrame:
+    """The `ok` rows in the order of `row_index`, with the columns `value` and `group` added.
+
+    `value` is what the policy goes by: the score or, with `adjust="length"`, its percentile among
+    rows of like length. `group` is the text of the column `group_by`, of `groups` (row for row
+    with `scores`), or a tenth of the pool by length for "length_bin"; without any, one group.
+    """
+    _check_columns(scores, adjust)
+    table = scores.assign(group=_group_labels(scores, group_by, groups))
+    table = table.loc[(table["status"] == "ok").to_numpy()]
+    table = table.sort_values("row_index", kind="stable").reset_index(drop=True)
+    if table.empty:
+        counts = scores["status"].value_counts().sort_index()
+        found = ", ".join(f"{n} {status}" for status, n in counts.items()) or "no rows at all"
+        raise InputError(
+            f"no row has status ok (found {found})",
+            expected="at least one scored row",
+            do="look at the column 'reason' of the scores",
+        )
+    table["value"] = _values(table, ADJUSTED[adjust])
+    _check_unique(table)
+    if group_by == LENGTH_BIN and LENGTH_BIN not in scores.columns and groups is None:
+        place = table["n_tokens"].rank(method="first").to_numpy() - 1
+        bins = (place * N_LENGTH_BINS // len(table)).astype(int)
+        table["group"] = [f"length bin {i + 1} of {N_LENGTH_BINS}" for i in bins]
+    return table
+
+
+def _check_columns(scores: pd.DataFrame, adjust: str) -> None:
+    if adjust not in ADJUSTED:
+        raise InputError(f"adjust is '{adjust}'", expected=f"one of {', '.join(ADJUSTED)}")
+    missing = [name for name in (*COLUMNS, ADJUSTED[adjust]) if name not in scores.columns]
+    if missing:
+        raise InputError(
+            f"the scores lack the column {', '.join(map(repr, missing))}",
+            expected="a scores.parquet of this version",
+            do="run workbench score again",
+        )
+
+
+def _group_labels(
+    scores: pd.DataFrame, group_by: str | None, groups: pd.Series | None
+) -> list[str]:
+    if groups is not None:
+        if len(groups) != len(scores):
+            raise InputError(
+                f"groups has {len(groups)} entries", expected=f"{len(scores)}, one a row of scores"
+            )
+        values = groups
+    elif group_by is None or (group_by == LENGTH_BIN and LENGTH_BIN not in scores.columns):
+        return [""] * len(scores)
+    elif group_by in scores.columns:
+        values = scores[group_by]
+    else:
+        raise InputError(
+            f"there is no column '{group_by}' to group by",
+            expected=f"one of {', '.join(map(str, scores.columns))}, or {LENGTH_BIN}",
+        )
+    return [
+        "(none)" if missing else str(v) for v, missing in zip(values, values.isna(), strict=True)
+    ]
+
+
+def _values(table: pd.DataFrame, column: str) -> np.ndarray:
+    values = table[column].to_numpy(dtype=np.float64, na_value=np.nan)
+    n_bad = int((~np.isfinite(values)).sum())
+    if n_bad:
+        raise InputError(
+            f"{n_bad} of {len(values)} rows with status ok have no finite {column}",
+            expected="a number in each",
+            do="run workbench score again",
+        )
+    return values
+
+
+def _check_unique(table: pd.DataFrame) -> None:
+    repeated = table.loc[table["row_id"].duplicated(), "row_id"]
+    if len(repeated):
+        raise InputError(
+            f"row_id '{repeated.iloc[0]}' stands in the scores more than once",
+            expected="unique row ids",
+            do="score each dataset once, all of them in one run",
+        )

@@ -1,0 +1,154 @@
+"""The words of the workbench: what passes from one stage to the next.
+
+Every class here is a frozen record without behaviour beyond its own consistency; the stages that
+make and read them are in the packages of the same subject.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+Progress = Callable[[int, int, str], None]
+"""`on_progress(done, total, text)`: called by every long loop."""
+
+
+def no_progress(done: int, total: int, text: str) -> None:
+    """Say nothing."""
+
+
+class Head(NamedTuple):
+    """A query head."""
+
+    layer: int
+    head: int
+
+
+class Message(NamedTuple):
+    """One turn; `role` is system, user or assistant."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One row of a dataset: either `messages` or plain `text`, and the untouched original `row`.
+
+    `row_id` is the row's own `id`, else a sha256 of its canonical content; `row_index` its place
+    in the input; `shape` the recognised row shape; `source` where it came from.
+    """
+
+    row_id: str
+    row_index: int
+    source: str
+    shape: str
+    messages: tuple[Message, ...] = ()
+    text: str | None = None
+    row: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def prompt(self) -> str:
+        """Everything before the last assistant turn; the whole text of a plain-text row."""
+        if self.text is not None:
+            return self.text
+        return "\n".join(message.content for message in self.prompt_messages)
+
+    @property
+    def prompt_messages(self) -> tuple[Message, ...]:
+        return self.messages[:-1] if self.has_completion else self.messages
+
+    @property
+    def completion(self) -> str:
+        """The last assistant turn; empty for plain text."""
+        return self.messages[-1].content if self.has_completion else ""
+
+    @property
+    def has_completion(self) -> bool:
+        return bool(self.messages) and self.messages[-1].role == "assistant"
+
+
+@dataclass(frozen=True)
+class BadRow:
+    """A row that could not be read, with the reason; counted, never silently dropped."""
+
+    row_id: str
+    row_index: int
+    source: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class ProbeSet:
+    """The samples a circuit is looked for on, and how they were chosen."""
+
+    samples: tuple[Sample, ...]
+    strategy: str
+    seed: int
+    trim: float = 0.0
+    losses: tuple[float, ...] | None = None
+
+
+@dataclass(frozen=True)
+class HeadScore:
+    """What making one head uniform costs: mean loss increase in nats a token, with its interval.
+
+    `rank` 1 is the costliest; `stability` is the share of bootstrap resamples of the probe in which
+    the head is among the selected.
+    """
+
+    layer: int
+    head: int
+    delta: float
+    ci_low: float
+    ci_high: float
+    rank: int
+    selected: bool
+    stability: float = 0.0
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """Which model a result belongs to."""
+
+    id: str
+    revision: str | None
+    weights_sha256: str
+    n_layers: int
+    n_heads: int
+
+
+@dataclass(frozen=True)
+class HeadScores:
+    """Importance of every head of a model on a probe."""
+
+    model: ModelInfo
+    method: str
+    probe: Mapping[str, Any]
+    base_loss: float
+    n_samples: int
+    heads: tuple[HeadScore, ...]
+    ablation: str = "uniform-causal"
+
+
+@dataclass(frozen=True)
+class Circuit:
+    """The heads that are read or made uniform together."""
+
+    heads: tuple[Head, ...]
+    model: ModelInfo
+
+
+@dataclass(frozen=True)
+class Score:
+    """One row of `scores.parquet`; `score` is None unless `status` is `ok`."""
+
+    row_id: str
+    row_index: int
+    source: str
+    n_tokens: int
+    score: float | None
+    status: str
+    reason: str = ""
+    loss: float | None = None
