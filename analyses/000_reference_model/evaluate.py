@@ -26,7 +26,7 @@ def held_out_problems(n_steps: int, n: int, seed: int) -> list[Problem]:
 
 
 @torch.no_grad()
-def answer(model, tokenizer, prompts: list[str], *, max_new_tokens: int = 220) -> list[str]:
+def answer(model, tokenizer, prompts: list[str], *, max_new_tokens: int = 280) -> list[str]:
     """Greedy completions of `prompts`, decoded in one left-padded batch."""
     texts = [f"<|user|>{prompt}<|assistant|>" for prompt in prompts]
     inputs = tokenizer(texts, return_tensors="pt", padding=True, padding_side="left")

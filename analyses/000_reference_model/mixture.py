@@ -27,7 +27,7 @@ KINDS = {
     "gsm8k": 0.035,
     "english": 0.035,
 }
-FIRST_STEPS = 800
+FIRST_STEPS = 300
 
 
 def read_rows(name: str) -> list[dict]:
@@ -63,7 +63,7 @@ def draw_problem(rng: random.Random, *, step: int) -> tuple[str, str]:
 
 
 def draw_recall(rng: random.Random) -> tuple[str, str]:
-    """Facts as in a problem, and all of them again in other words and another order.
+    """Facts as in a problem, and all of them again in another order.
 
     One lookup after another: looking facts up is the skill that problems exercise too seldom for a
     small model to discover it there.
@@ -72,10 +72,10 @@ def draw_recall(rng: random.Random) -> tuple[str, str]:
         problem = make_problem(rng, n_steps=rng.randint(2, 5), n_distractors=0)
         if not is_held_out(problem.prompt):
             break
-    facts = [*problem.bases, *problem.steps]
+    opener, *facts, _question = re.split(r"(?<=[.?]) ", problem.prompt)
+    prompt = " ".join([opener, *facts, "What do we know?"])
     rng.shuffle(facts)
-    prompt = problem.prompt.rsplit(". ", 1)[0] + ". What do we know?"
-    return prompt, "\n".join(f"So {fact.definition()}." for fact in facts)
+    return prompt, "\n".join(facts)
 
 
 def draw_drill(rng: random.Random) -> str:
@@ -89,7 +89,7 @@ def draw_drill(rng: random.Random) -> str:
         if sign == "-":
             left += right
         value = {"+": left + right, "-": left - right, "*": left * right}[sign]
-        lines.append(f"So = {left} {sign} {right} = {value}.")
+        lines.append(f", so {left} {sign} {right} = {value}.")
     return "\n".join(lines)
 
 

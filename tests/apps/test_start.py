@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 from click.testing import CliRunner
 
-from workbench.cli.app import app
+from workbench.cli.main import cli
 
 CONFIG = Path(__file__).resolve().parents[2] / "apps" / ".streamlit" / "config.toml"
 
@@ -29,7 +29,7 @@ def started(monkeypatch) -> list:
 
 
 def test_the_server_listens_on_the_loopback_address_only(started):
-    assert CliRunner().invoke(app, ["--port", "8600"]).exit_code == 0
+    assert CliRunner().invoke(cli, ["app", "--port", "8600"]).exit_code == 0
     arguments, _ = started[0]
     assert arguments[arguments.index("--server.address") + 1] == "127.0.0.1"
     assert arguments[arguments.index("--server.port") + 1] == "8600"
@@ -40,10 +40,10 @@ def test_started_by_hand_it_listens_there_as_well():
 
 
 def test_a_given_folder_is_passed_on_as_an_absolute_path(started, tmp_path):
-    CliRunner().invoke(app, ["--runs", str(tmp_path)])
+    CliRunner().invoke(cli, ["app", "--runs", str(tmp_path)])
     assert started[0][1]["WORKBENCH_RUNS"] == str(tmp_path.resolve())
 
 
 def test_without_a_folder_the_pages_look_for_one(started):
-    CliRunner().invoke(app, [])
+    CliRunner().invoke(cli, ["app"])
     assert "WORKBENCH_RUNS" not in started[0][1]

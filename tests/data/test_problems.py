@@ -48,6 +48,14 @@ def read_story(problem, leave_out=()):
     return facts, asked["x"]
 
 
+def story(problem):
+    """The setting, and the word for what is counted in it."""
+    setting = SETTINGS[problem.setting]
+    question = pattern(setting.question).search(problem.prompt)
+    assert question
+    return setting, question["items"]
+
+
 def value_of(entity, facts):
     op, said = facts[entity]
     number = int(said["n"]) if "n" in said else 0
@@ -95,21 +103,24 @@ def test_every_worked_line_is_right_and_uses_values_known_by_then():
     for problem in drawn():
         facts, _ = read_story(problem)
         _, *lines, last = problem.completion.split("\n")
-        known = {fact.entity: fact.value for fact in problem.bases}
+        known = {}
         assert len(lines) == problem.n_steps
-        for line in lines:
-            said_line = re.fullmatch(
-                r"So (\w+) = (\w+) ([-+*]) (\w+) = (\d+) ([-+*]) (\d+) = (\d+)\.", line
-            )
+        for line, step in zip(lines, problem.steps, strict=True):
+            *given, quoted = re.split(r"(?<=\.) ", line)
+            assert all(sentence in problem.prompt for sentence in given)
+            bases = [base for base in problem.bases if base.sentence(*story(problem)) in given]
+            assert len(bases) == len(given)
+            known |= {base.entity: base.value for base in bases}
+            said_line = re.fullmatch(r"(.+), so (\d+) ([-+*]) (\d+) = (\d+)\.", quoted)
             assert said_line is not None, line
-            entity, first, sign, second, left, symbol, right, result = said_line.groups()
+            fact, left, symbol, right, result = said_line.groups()
+            assert f"{fact}." in problem.prompt
             assert symbols[symbol](int(left), int(right)) == int(result)
-            op, said = facts[entity]
-            assert (first, sign) == (said["y"], symbol)
-            assert second == (said["z"] if op == "sum" else said["n"])
+            op, said = facts[step.entity]
+            assert fact + "." == step.sentence(*story(problem))
             assert int(left) == known[said["y"]]
             assert int(right) == (known[said["z"]] if op == "sum" else int(said["n"]))
-            known[entity] = int(result)
+            known[step.entity] = int(result)
         assert last == f"#### {problem.answer}"
 
 

@@ -97,18 +97,16 @@ class Fact:
     number: int | None
     value: int
 
-    def definition(self) -> str:
-        """`Tom = Ann + 3` for a fact that adds 3 to Ann's number, `Ann = 5` for a given one."""
-        if self.op == "base":
-            return f"{self.entity} = {self.number}"
-        right = self.refs[1] if self.op == "sum" else self.number
-        return f"{self.entity} = {self.refs[0]} {SYMBOLS[self.op]} {right}"
+    def sentence(self, setting: Setting, items: str) -> str:
+        """The fact as the problem states it."""
+        refs = dict(zip("yz", self.refs, strict=False))
+        return getattr(setting, self.op).format(x=self.entity, n=self.number, items=items, **refs)
 
-    def equation(self, values: dict[str, int]) -> str:
-        """`Tom = Ann + 3 = 5 + 3 = 8`: the definition, the numbers put in, and the value."""
+    def calculation(self, values: dict[str, int]) -> str:
+        """`5 + 3 = 8`: the numbers put in, and the value; `values` are those known by then."""
         left = values[self.refs[0]]
         right = values[self.refs[1]] if self.op == "sum" else self.number
-        return f"{self.definition()} = {left} {SYMBOLS[self.op]} {right} = {self.value}"
+        return f"{left} {SYMBOLS[self.op]} {right} = {self.value}"
 
 
 @dataclass(frozen=True)
@@ -200,13 +198,13 @@ def make_problem(
     ]
 
     target = steps[-1].entity
-    stated = [_state(chosen, fact, item) for fact in known] + distractors
+    stated = [fact.sentence(chosen, item) for fact in known] + distractors
     rng.shuffle(stated)
     opener = rng.choice(OPENERS).format(items=item)
     question = chosen.question.format(x=target, items=item)
     return Problem(
         prompt=" ".join([opener, *stated, question]),
-        completion=_worked_solution(bases, steps),
+        completion=_worked_solution(chosen, item, bases, steps),
         answer=steps[-1].value,
         setting=chosen.name,
         steps=tuple(steps),
@@ -276,15 +274,19 @@ def _draw_distractor(
     return getattr(setting, op).format(x=entity, y=reference, n=number, items=item)
 
 
-def _state(setting: Setting, fact: Fact, item: str) -> str:
-    refs = dict(zip("yz", fact.refs, strict=False))
-    return getattr(setting, fact.op).format(x=fact.entity, n=fact.number, items=item, **refs)
+def _worked_solution(
+    setting: Setting, items: str, bases: list[Fact], steps: list[Fact]
+) -> str:
+    """A plan from the question back to the given facts, one line a step, and the answer.
 
-
-def _worked_solution(bases: list[Fact], steps: list[Fact]) -> str:
-    """A plan from the question back to the given facts, one line a step, and the answer."""
+    Each line quotes the fact it evaluates, after the given facts that are used there first.
+    """
     values = {fact.entity: fact.value for fact in [*bases, *steps]}
+    given = {fact.entity: fact.sentence(setting, items) for fact in bases}
     plan = ", ".join(f"{fact.entity} needs {' and '.join(fact.refs)}" for fact in reversed(steps))
     lines = [f"Here {plan}."]
-    lines += [f"So {fact.equation(values)}." for fact in steps]
+    for fact in steps:
+        quoted = [given.pop(ref) for ref in fact.refs if ref in given]
+        quoted.append(f"{fact.sentence(setting, items)[:-1]}, so {fact.calculation(values)}.")
+        lines.append(" ".join(quoted))
     return "\n".join([*lines, f"#### {steps[-1].value}"])
