@@ -126,6 +126,24 @@ def test_explain_prints_a_plan_and_writes_nothing(command, workbench, checkpoint
     assert not runs.exists()
 
 
+def test_the_plan_of_a_selection_says_what_would_be_taken(workbench, made, tmp_path):
+    before = sorted(path.name for path in made["runs"].iterdir())
+    runs, out = ("--runs", made["runs"]), tmp_path / "subset"
+    drawn = workbench("select", "--scores", made["scores"], "--n", 5, *runs, "--explain")
+    plan = json.loads(drawn.out)
+    assert (plan["rows"], plan["rows_selected"], plan["forward_passes"]) == (24, 5, 0)
+    selection = json.loads(
+        workbench(
+            *("select", "--scores", made["runs"] / made["scores"], "--n", 5),
+            *("--runs", tmp_path, "--json"),
+        ).out
+    )["result"]
+    written = workbench("export", "--selection", selection, "--out", out, *runs, "--explain")
+    assert json.loads(written.out)["rows"] == 5
+    assert not out.exists()
+    assert sorted(path.name for path in made["runs"].iterdir()) == before
+
+
 def test_the_plan_for_heads_counts_the_layers_that_are_rerun(workbench, checkpoint, made):
     model = ("--model", checkpoint("llama"), "--device", "cpu", "--runs", made["runs"])
     before = sorted(path.name for path in made["runs"].iterdir())

@@ -9,6 +9,7 @@ import click
 
 from workbench.cli.options import (
     Finite,
+    explain_option,
     json_option,
     place,
     print_json,
@@ -47,19 +48,24 @@ MOST_NAMES = 12
 @seed_option
 @runs_option
 @json_option
+@explain_option
 def select(
-    scores_ref: str, data: tuple[str, ...], runs_dir: Path, as_json: bool, **options: Any
+    scores_ref: str,
+    data: tuple[str, ...],
+    runs_dir: Path,
+    as_json: bool,
+    explain: bool,
+    **options: Any,
 ) -> None:
     """Draw a subset by score."""
-    from workbench.execute import SelectOptions, run_select
+    from workbench.execute import SelectOptions, explain_select, run_select
     from workbench.runs import find_run
 
-    outcome = run_select(
-        place(runs_dir, quiet=True),
-        find_run(runs_dir, scores_ref, ["scores.parquet"]),
-        SelectOptions(**options),
-        data=data,
-    )
+    path, chosen = find_run(runs_dir, scores_ref, ["scores.parquet"]), SelectOptions(**options)
+    if explain:
+        print_json(explain_select(path, chosen, data=data))
+        return
+    outcome = run_select(place(runs_dir, quiet=True), path, chosen, data=data)
     if as_json:
         print_json(result_object(outcome, diagnostics=outcome.summary))
         return
@@ -80,14 +86,24 @@ def select(
 @click.option("--data", multiple=True, metavar="D", help="The scored data, if it has moved.")
 @runs_option
 @json_option
+@explain_option
 def export(
-    selection_ref: str, out: Path, fmt: str, data: tuple[str, ...], runs_dir: Path, as_json: bool
+    selection_ref: str,
+    out: Path,
+    fmt: str,
+    data: tuple[str, ...],
+    runs_dir: Path,
+    as_json: bool,
+    explain: bool,
 ) -> None:
     """Write a selection as a dataset folder with card, provenance and trainer files."""
-    from workbench.execute import run_export
+    from workbench.execute import explain_export, run_export
     from workbench.runs import find_run
 
     path = find_run(runs_dir, selection_ref, ["selection.parquet"])
+    if explain:
+        print_json(explain_export(path, out, format=fmt))
+        return
     report = run_export(place(runs_dir, quiet=True), path, out, format=fmt, data=data)
     if as_json:
         where = {"run": str(path.parent), "result": str(out), "status": "finished"}

@@ -4,7 +4,14 @@ from workbench.execute.heads import HeadsOptions, run_heads
 from workbench.execute.probe import ProbeOptions, read_probe, run_probe
 from workbench.execute.request import ModelSource, Outcome, Place, read_usable
 from workbench.execute.score import run_score
-from workbench.execute.select import SelectOptions, read_scores, run_export, run_select
+from workbench.execute.select import (
+    SelectOptions,
+    explain_export,
+    explain_select,
+    read_scores,
+    run_export,
+    run_select,
+)
 from workbench.execute.validate import ValidateOptions, run_validate
 
 __all__ = [
@@ -15,6 +22,8 @@ __all__ = [
     "ProbeOptions",
     "SelectOptions",
     "ValidateOptions",
+    "explain_export",
+    "explain_select",
     "read_probe",
     "read_scores",
     "read_usable",

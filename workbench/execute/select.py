@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,7 @@ from workbench.errors import InputError
 from workbench.execute.request import Outcome, Place
 from workbench.runs import RunSpec, open_run, read_manifest
 from workbench.scoring import NEEDS_HEADS, ScoreOptions
-from workbench.selection import LENGTH_BIN, export_selection, select
+from workbench.selection import LENGTH_BIN, Selection, export_selection, select
 from workbench.types import Sample
 
 RESULT = "selection.parquet"
@@ -63,15 +64,46 @@ def run_select(
     with open_run(place.runs, spec) as run:
         reused = run.finished
         if not reused:
-            scores = read_scores(scores_path)
-            groups = None
-            if options.group_by and options.group_by not in [*scores, LENGTH_BIN]:
-                groups = _column(scores_path, list(data), options.group_by, len(scores))
-            selection = select(scores, **dataclasses.asdict(options), groups=groups)
+            selection = _selection(scores_path, options, data)
             run.write_json(DIAGNOSTICS, selection.diagnostics)
             table = pa.Table.from_pandas(selection.rows, preserve_index=False)
             run.finish_table(RESULT, table, counts={"ok": len(selection.rows)})
     return Outcome(run.path, run.result, reused, json.loads((run.path / DIAGNOSTICS).read_text()))
+
+
+def _selection(scores_path: Path, options: SelectOptions, data: Sequence[str]) -> Selection:
+    scores = read_scores(scores_path)
+    groups = None
+    if options.group_by and options.group_by not in [*scores, LENGTH_BIN]:
+        groups = _column(scores_path, list(data), options.group_by, len(scores))
+    return select(scores, **dataclasses.asdict(options), groups=groups)
+
+
+def explain_select(
+    scores_path: Path, options: SelectOptions, *, data: Sequence[str] = ()
+) -> dict[str, Any]:
+    """What would be drawn: no pass over a model, and nothing is written."""
+    began = time.perf_counter()
+    report = _selection(scores_path, options, data).diagnostics
+    return {
+        "forward_passes": 0,
+        "rows": report["n_pool"],
+        "rows_selected": report["n_selected"],
+        "tokens_selected": report["tokens"]["after"],
+        "estimated_seconds": round(time.perf_counter() - began, 2),
+    }
+
+
+def explain_export(selection_path: Path, out: Path, *, format: str = "jsonl") -> dict[str, Any]:
+    """What would be written, and where: no pass over a model."""
+    selection = _read_table(selection_path, {"row_id", "score", "p", "rank"}, "workbench select")
+    return {
+        "forward_passes": 0,
+        "rows": len(selection),
+        "format": format,
+        "out": str(out),
+        "out_exists": out.exists(),
+    }
 
 
 def run_export(
