@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import torch
+from drophead import drop_heads
 from evaluate import accuracy_by_steps
 from mixture import documents, draw_problem, read_rows
 from optimizer import Muon
@@ -127,7 +128,12 @@ def main() -> None:
             ids, weights, kind = next(stream)
             ids, weights = ids.to(device), weights.to(device)
             scale = learning_rate(done, args)
-            with torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
+            rate = args.drop_heads if done >= args.drop_from else 0.0
+            generator = torch.Generator().manual_seed(args.seed * 1_000_003 + done)
+            with (
+                drop_heads(model, rate, generator, n_layers=args.drop_layers),
+                torch.autocast(device, torch.bfloat16, enabled=device == "cuda"),
+            ):
                 logits = model(input_ids=ids[:, :-1]).logits.float()
             losses = torch.nn.functional.cross_entropy(
                 logits.flatten(0, 1), ids[:, 1:].flatten(), reduction="none"
@@ -190,7 +196,7 @@ def load_checkpoint(folder: Path, model, muon: Muon, adam, device: str) -> tuple
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=2100)
+    parser.add_argument("--steps", type=int, default=4000)
     parser.add_argument("--batch-tokens", type=int, default=4096)
     parser.add_argument("--layers", type=int, default=4)
     parser.add_argument("--d-model", type=int, default=256)
@@ -198,7 +204,10 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--heads", type=int, default=8)
     parser.add_argument("--kv-heads", type=int, default=4)
     parser.add_argument("--vocab", type=int, default=2048)
-    parser.add_argument("--decay", type=float, default=0.25)
+    parser.add_argument("--decay", type=float, default=0.7)
+    parser.add_argument("--drop-heads", type=float, default=0.1, help="share made uniform")
+    parser.add_argument("--drop-layers", type=int, default=1, help="the first layers alone")
+    parser.add_argument("--drop-from", type=int, default=600, help="first step that drops heads")
     parser.add_argument("--every", type=int, default=100, help="steps between checkpoints")
     parser.add_argument("--evaluate-every", type=int, default=500)
     parser.add_argument("--n-evaluate", type=int, default=40)

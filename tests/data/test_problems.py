@@ -31,7 +31,7 @@ def pattern(template):
 
 
 def read_story(problem, leave_out=()):
-    """What a reader of the text knows: the facts on the asked item, and the asked entity."""
+    """What a reader of the text knows: the facts, and the asked entity."""
     setting = SETTINGS[problem.setting]
     _, *stated, question = re.split(r"(?<=[.?]) ", problem.prompt)
     asked = pattern(setting.question).fullmatch(question)
@@ -42,18 +42,9 @@ def read_story(problem, leave_out=()):
             continue
         matches = [(op, pattern(getattr(setting, op)).fullmatch(sentence)) for op in OPS]
         [(op, match)] = [(op, match) for op, match in matches if match]
-        if match["items"] == asked["items"]:
-            assert match["x"] not in facts, "an entity is stated twice"
-            facts[match["x"]] = (op, match.groupdict())
+        assert match["x"] not in facts, "an entity is stated twice"
+        facts[match["x"]] = (op, match.groupdict())
     return facts, asked["x"]
-
-
-def story(problem):
-    """The setting, and the word for what is counted in it."""
-    setting = SETTINGS[problem.setting]
-    question = pattern(setting.question).search(problem.prompt)
-    assert question
-    return setting, question["items"]
 
 
 def value_of(entity, facts):
@@ -108,7 +99,8 @@ def test_every_worked_line_is_right_and_uses_values_known_by_then():
         for line, step in zip(lines, problem.steps, strict=True):
             *given, quoted = re.split(r"(?<=\.) ", line)
             assert all(sentence in problem.prompt for sentence in given)
-            bases = [base for base in problem.bases if base.sentence(*story(problem)) in given]
+            wording = SETTINGS[problem.setting]
+            bases = [base for base in problem.bases if base.sentence(wording) in given]
             assert len(bases) == len(given)
             known |= {base.entity: base.value for base in bases}
             said_line = re.fullmatch(r"(.+), so (\d+) ([-+*]) (\d+) = (\d+)\.", quoted)
@@ -117,7 +109,7 @@ def test_every_worked_line_is_right_and_uses_values_known_by_then():
             assert f"{fact}." in problem.prompt
             assert symbols[symbol](int(left), int(right)) == int(result)
             op, said = facts[step.entity]
-            assert fact + "." == step.sentence(*story(problem))
+            assert fact + "." == step.sentence(wording)
             assert int(left) == known[said["y"]]
             assert int(right) == (known[said["z"]] if op == "sum" else int(said["n"]))
             known[step.entity] = int(result)

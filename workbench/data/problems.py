@@ -1,8 +1,10 @@
 """Word problems whose dependency graph is known.
 
 A trained model needs problems whose difficulty is a fact and not an opinion. Every problem here is
-a set of stated facts (`Tom has 3 more apples than Ann.`) in shuffled order, some of them
-distractors, and a question. The graph, the number of steps and a worked solution come with it.
+a set of stated facts (`In Rome 3 more than in Paris.`) in shuffled order, some of them distractors,
+and a question. The graph, the number of steps and a worked solution come with it. The wording is
+terse so that finding and binding facts is the skill, not gluing words: a number stands next to the
+name it belongs to, and numbers repeat only where a problem has more facts than small numbers.
 
     problem = make_problem(random.Random(0), n_steps=3, n_distractors=2)
 """
@@ -21,18 +23,16 @@ NAMES = (
     "Adam Emma Noah Lucy Omar Ivy Hugo Nora Carl Ella Ravi Anna Luis Maya Finn Jane Alan Rita "
     "Eric Vera"
 ).split()
-COLOURS = "red blue green black white brown pink grey gold silver orange purple yellow".split()
+CITIES = (
+    "Paris Rome Oslo Bern Lima Cairo Delhi Kyoto Milan Lyon Porto Dublin London Berlin Vienna "
+    "Prague Madrid Athens Warsaw Geneva Hanoi Seoul Tokyo Quito Accra Tunis Doha Dakar Perth Boston"
+).split()
 DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
 ITEMS = (
     "apples pears books pens coins stamps cards shells cakes eggs balls stones cups beads "
     "nuts plums keys toys hats bells"
 ).split()
-OPENERS = (
-    "Let us count {items}.",
-    "This story is about {items}.",
-    "We look at {items} today.",
-    "Here are some {items}.",
-)
+OPENERS = ("We sold {items}.", "We bought {items}.", "We counted {items}.", "We packed {items}.")
 
 
 @dataclass(frozen=True)
@@ -49,39 +49,27 @@ class Setting:
     question: str
 
 
+def _setting(name: str, entities: list[str], word: str) -> Setting:
+    """A setting whose entities follow the preposition `word`."""
+    first = word.capitalize()
+    return Setting(
+        name=name,
+        entities=tuple(entities),
+        base=f"{first} {{x}} {{n}}.",
+        add=f"{first} {{x}} {{n}} more than {word} {{y}}.",
+        sub=f"{first} {{x}} {{n}} fewer than {word} {{y}}.",
+        times=f"{first} {{x}} {{n}} times as many as {word} {{y}}.",
+        sum=f"{first} {{x}} as many as {word} {{y}} and {word} {{z}} together.",
+        question=f"How many {{items}} {word} {{x}}?",
+    )
+
+
 SETTINGS = {
     setting.name: setting
     for setting in (
-        Setting(
-            name="people",
-            entities=tuple(NAMES),
-            base="Now {x} has {n} {items}.",
-            add="Now {x} has {n} more {items} than {y}.",
-            sub="Now {x} has {n} fewer {items} than {y}.",
-            times="Now {x} has {n} times as many {items} as {y}.",
-            sum="Now {x} has as many {items} as {y} and {z} together.",
-            question="How many {items} does {x} have?",
-        ),
-        Setting(
-            name="boxes",
-            entities=tuple(COLOURS),
-            base="The {x} box holds {n} {items}.",
-            add="The {x} box holds {n} more {items} than the {y} box.",
-            sub="The {x} box holds {n} fewer {items} than the {y} box.",
-            times="The {x} box holds {n} times as many {items} as the {y} box.",
-            sum="The {x} box holds as many {items} as the {y} box and the {z} box together.",
-            question="How many {items} does the {x} box hold?",
-        ),
-        Setting(
-            name="days",
-            entities=tuple(DAYS),
-            base="On {x} we sold {n} {items}.",
-            add="On {x} we sold {n} more {items} than on {y}.",
-            sub="On {x} we sold {n} fewer {items} than on {y}.",
-            times="On {x} we sold {n} times as many {items} as on {y}.",
-            sum="On {x} we sold as many {items} as on {y} and on {z} together.",
-            question="How many {items} did we sell on {x}?",
-        ),
+        _setting("people", NAMES, "for"),
+        _setting("cities", CITIES, "in"),
+        _setting("days", DAYS, "on"),
     )
 }
 SYMBOLS = {"add": "+", "sub": "-", "times": "*", "sum": "+"}
@@ -97,10 +85,10 @@ class Fact:
     number: int | None
     value: int
 
-    def sentence(self, setting: Setting, items: str) -> str:
+    def sentence(self, setting: Setting) -> str:
         """The fact as the problem states it."""
         refs = dict(zip("yz", self.refs, strict=False))
-        return getattr(setting, self.op).format(x=self.entity, n=self.number, items=items, **refs)
+        return getattr(setting, self.op).format(x=self.entity, n=self.number, **refs)
 
     def calculation(self, values: dict[str, int]) -> str:
         """`5 + 3 = 8`: the numbers put in, and the value; `values` are those known by then."""
@@ -186,25 +174,26 @@ def make_problem(
             f"{n_distractors} distractors need; use fewer of either"
         )
     chosen = rng.choice(fits)
-    item, other_item = rng.sample(ITEMS, 2)
+    items = rng.choice(ITEMS)
     names = rng.sample(chosen.entities, n_entities)
+    numbers = _Numbers(rng)
 
-    bases, steps = _draw_graph(rng, names, n_steps)
+    bases, steps = _draw_graph(rng, numbers, names, n_steps)
     known = [*bases, *steps]
     spare = [name for name in names if name not in {fact.entity for fact in known}]
     distractors = [
-        _draw_distractor(rng, chosen, spare[i], known, item=item, other_item=other_item)
+        _draw_distractor(rng, numbers, spare[i], known).sentence(chosen)
         for i in range(n_distractors)
     ]
 
     target = steps[-1].entity
-    stated = [fact.sentence(chosen, item) for fact in known] + distractors
+    stated = [fact.sentence(chosen) for fact in known] + distractors
     rng.shuffle(stated)
-    opener = rng.choice(OPENERS).format(items=item)
-    question = chosen.question.format(x=target, items=item)
+    opener = rng.choice(OPENERS).format(items=items)
+    question = chosen.question.format(x=target, items=items)
     return Problem(
         prompt=" ".join([opener, *stated, question]),
-        completion=_worked_solution(chosen, item, bases, steps),
+        completion=_worked_solution(chosen, bases, steps),
         answer=steps[-1].value,
         setting=chosen.name,
         steps=tuple(steps),
@@ -213,11 +202,24 @@ def make_problem(
     )
 
 
+class _Numbers:
+    """Draws numbers that the problem has not used yet, as long as there are any."""
+
+    def __init__(self, rng: random.Random):
+        self.rng = rng
+        self.used: set[int] = set()
+
+    def draw(self, low: int, high: int) -> int:
+        every = range(low, high + 1)
+        return self.rng.choice([n for n in every if n not in self.used] or every)
+
+
 def _draw_graph(
-    rng: random.Random, names: list[str], n_steps: int
+    rng: random.Random, numbers: _Numbers, names: list[str], n_steps: int
 ) -> tuple[list[Fact], list[Fact]]:
     """Each step builds on the one before; a `sum` also uses a new base or an earlier step."""
-    bases = [Fact(names[0], "base", (), (number := rng.randint(2, 20)), number)]
+    bases = [Fact(names[0], "base", (), (number := numbers.draw(2, 20)), number)]
+    numbers.used.add(number)
     steps: list[Fact] = []
     for i in range(n_steps):
         previous = steps[-1] if steps else bases[0]
@@ -227,7 +229,7 @@ def _draw_graph(
             if op == "sum":
                 earlier = [fact for fact in [*bases, *steps] if fact is not previous]
                 if len(bases) == 1 and (not earlier or rng.random() < 0.6):
-                    number = rng.randint(2, 20)
+                    number = numbers.draw(2, 20)
                     other = Fact(names[n_steps + 1], "base", (), number, number)
                 elif earlier:
                     other = rng.choice(earlier)
@@ -238,7 +240,7 @@ def _draw_graph(
                 )
             else:
                 other = None
-                number = rng.randint(2, 4) if op == "times" else rng.randint(2, 10)
+                number = numbers.draw(2, 4) if op == "times" else numbers.draw(2, 10)
                 value = {
                     "add": previous.value + number,
                     "sub": previous.value - number,
@@ -250,43 +252,30 @@ def _draw_graph(
         steps.append(step)
         if other is not None and other not in [*bases, *steps]:
             bases.append(other)
+        numbers.used |= {fact.number for fact in [*bases, *steps] if fact.number is not None}
     return bases, steps
 
 
-def _draw_distractor(
-    rng: random.Random,
-    setting: Setting,
-    entity: str,
-    known: list[Fact],
-    *,
-    item: str,
-    other_item: str,
-) -> str:
-    kind = rng.choices(("base", "derived", "other item"), weights=(40, 40, 20))[0]
-    if kind == "base":
-        return setting.base.format(x=entity, n=rng.randint(2, 20), items=item)
-    if kind == "other item":
-        holder = rng.choice([entity, rng.choice(known).entity])
-        return setting.base.format(x=holder, n=rng.randint(2, 20), items=other_item)
-    reference = rng.choice(known).entity
-    op = rng.choice(("add", "sub", "times"))
-    number = rng.randint(2, 4) if op == "times" else rng.randint(2, 10)
-    return getattr(setting, op).format(x=entity, y=reference, n=number, items=item)
+def _draw_distractor(rng: random.Random, numbers: _Numbers, entity: str, known: list[Fact]) -> Fact:
+    """A fact about an entity that nothing needs; half of them build on a needed one."""
+    op = rng.choice(("base", "base", "base", "add", "sub", "times"))
+    number = numbers.draw(2, {"base": 20, "times": 4}.get(op, 10))
+    numbers.used.add(number)
+    refs = () if op == "base" else (rng.choice(known).entity,)
+    return Fact(entity, op, refs, number, number)
 
 
-def _worked_solution(
-    setting: Setting, items: str, bases: list[Fact], steps: list[Fact]
-) -> str:
+def _worked_solution(setting: Setting, bases: list[Fact], steps: list[Fact]) -> str:
     """A plan from the question back to the given facts, one line a step, and the answer.
 
     Each line quotes the fact it evaluates, after the given facts that are used there first.
     """
     values = {fact.entity: fact.value for fact in [*bases, *steps]}
-    given = {fact.entity: fact.sentence(setting, items) for fact in bases}
+    given = {fact.entity: fact.sentence(setting) for fact in bases}
     plan = ", ".join(f"{fact.entity} needs {' and '.join(fact.refs)}" for fact in reversed(steps))
     lines = [f"Here {plan}."]
     for fact in steps:
         quoted = [given.pop(ref) for ref in fact.refs if ref in given]
-        quoted.append(f"{fact.sentence(setting, items)[:-1]}, so {fact.calculation(values)}.")
+        quoted.append(f"{fact.sentence(setting)[:-1]}, so {fact.calculation(values)}.")
         lines.append(" ".join(quoted))
     return "\n".join([*lines, f"#### {steps[-1].value}"])
