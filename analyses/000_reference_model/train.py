@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 from drophead import drop_heads
 from evaluate import accuracy_by_steps
-from mixture import documents, draw_problem, read_rows
+from mixture import LAST_FROM, documents, draw_problem, read_rows
 from optimizer import Muon
 from safetensors.torch import load_file, save_file
 from tokenizer import save_tokenizer, train_tokenizer
@@ -92,8 +92,13 @@ def batches(
 
 
 def learning_rate(step: int, args: argparse.Namespace) -> float:
-    """Warm up, stay, and fall to a fiftieth over the last `--decay` of the steps."""
-    left = (args.steps - step) / max(1, args.decay * args.steps)
+    """Warm up, stay, and fall to a fiftieth over the last `--decay` of `--first-steps`.
+
+    The steps after these, which read another mixture, start at four tenths and fall again.
+    """
+    if step >= args.first_steps:
+        return max(0.01, 0.4 * (args.steps - step) / (args.steps - args.first_steps))
+    left = (args.first_steps - step) / max(1, args.decay * args.first_steps)
     return min(1.0, (step + 1) / 100, max(0.02, left))
 
 
@@ -197,6 +202,7 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=4000)
+    parser.add_argument("--first-steps", type=int, default=LAST_FROM)
     parser.add_argument("--batch-tokens", type=int, default=4096)
     parser.add_argument("--layers", type=int, default=4)
     parser.add_argument("--d-model", type=int, default=256)
