@@ -5,10 +5,10 @@ BIN := .venv/bin
 OUT ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo app test lint check
+.PHONY: help install demo app test test-tl3 lint check
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-16s%s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-16s%s\n", $$1, $$2}'
 
 install: .venv/installed ## make the virtual environment
 
@@ -21,6 +21,10 @@ app: .venv/installed ## the workbench in the browser
 test: .venv/installed ## all tests, also the slow ones
 	$(BIN)/python -m pytest
 
+test-tl3: .venv-tl3/installed ## model-facing tests on TransformerLens 3.9 (HookedTransformer)
+	.venv-tl3/bin/python -m pytest -m "not slow" tests/models tests/ablation \
+		tests/scoring/test_circuitseer.py
+
 lint: .venv/installed ## formatting, lint and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -31,5 +35,15 @@ check: lint ## lint and the fast tests
 
 .venv/installed: pyproject.toml constraints.txt
 	"$(PYTHON)" -m venv .venv
-	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e ".[dev,eval]"
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e ".[dev,eval,train]"
 	touch .venv/installed
+
+# Sees all of .venv and puts TransformerLens 3.9 before it.
+.venv-tl3/installed: .venv/installed constraints-tl3.txt
+	$(BIN)/python -m venv --clear .venv-tl3
+	.venv-tl3/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))" > .venv-tl3/own
+	$(BIN)/python -c "import sysconfig; print(sysconfig.get_path('purelib'))" \
+		> "$$(cat .venv-tl3/own)/workbench.pth"
+	.venv-tl3/bin/python -m pip install --disable-pip-version-check -c constraints-tl3.txt \
+		transformer-lens
+	touch .venv-tl3/installed

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from workspace import FoundRun, child_of, load, read_json
+from workspace import FoundRun, child_of, load, read_json, ref_of
+
+from workbench.circuits import read_validation
 
 
 @dataclass(frozen=True)
@@ -31,9 +33,9 @@ def chain_of(heads_run: FoundRun) -> list[Stage]:
     return [
         _model(heads),
         _circuit(heads),
-        _validation(child_of(heads_run, "validate"), heads_run.name),
-        _scores(scores, heads_run.name),
-        _selection(child_of(scores, "select") if scores else None, scores.name if scores else ""),
+        _validation(child_of(heads_run, "validate"), ref_of(heads_run)),
+        _scores(scores, ref_of(heads_run)),
+        _selection(child_of(scores, "select") if scores else None, scores),
     ]
 
 
@@ -54,16 +56,15 @@ def _circuit(heads: dict) -> Stage:
 
 def _validation(run: FoundRun | None, parent: str) -> Stage:
     why = "Does the circuit matter more than random heads of the same layers? Validate it:"
-    report = load(read_json, run.result) if run else None
+    report = load(read_validation, run.result) if run else None
     if report is None:
         note = "circuit against random heads"
         return Stage(
             "Validation", None, note, "page_validate.py", "p_loss", "validate", why, parent
         )
-    word = "p_accuracy" if report["base"]["accuracy"] > 0 else "p_loss"
-    value, measure = f"{report[word]:.3f}", word.removeprefix("p_")
-    verdict = "more than chance" if report[word] < 0.05 else "not shown to beat chance"
-    note = f"p by {measure}: {verdict}"
+    value, measure = f"{report['p']:.3f}", report["judged_by"]
+    verdict = "more than chance" if report["supported"] else "not shown to beat chance"
+    note, word = f"p by {measure}: {verdict}", f"p_{measure}"
     return Stage("Validation", value, note, "page_validate.py", word=word)
 
 
@@ -81,12 +82,12 @@ def _scores(run: FoundRun | None, parent: str) -> Stage:
     return Stage("Scores", value, f"rows scored by {by}{pull}", "page_samples.py", word="score")
 
 
-def _selection(run: FoundRun | None, parent: str) -> Stage:
-    why = "Draw a subset by score, here or on the page “Samples & export”:"
+def _selection(run: FoundRun | None, scores: FoundRun | None) -> Stage:
+    why = "Draw a subset by score, by command or on the page “Select & export”:"
     if run is None:
-        note = "a smaller dataset"
-        return Stage("Selection", None, note, "page_samples.py", "selected", "select", why, parent)
+        note, parent = "a smaller dataset", ref_of(scores) if scores else ""
+        return Stage("Selection", None, note, "page_select.py", "selected", "select", why, parent)
     report = load(read_json, run.folder / "diagnostics.json")
     note = f"of {report['n_pool']:,} rows, policy {report['policy']}"
     value = f"{report['n_selected']:,}"
-    return Stage("Selection", value, note, "page_samples.py", word="selected")
+    return Stage("Selection", value, note, "page_select.py", word="selected")

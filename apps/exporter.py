@@ -1,134 +1,172 @@
-"""The selection exporter: options, a live preview, and the dataset folder it writes.
+"""A saved selection as a dataset folder: prepared aside, looked at, downloaded or put in place.
 
-selected_row_ids = show_exporter(run, frame)
+save_selection(run, options, n_rows=3675)
+show_export(run, saved)
 """
 
 from __future__ import annotations
 
-import dataclasses
-import re
+import io
+import shutil
+import zipfile
 from pathlib import Path
 
-import pandas as pd
 import streamlit as st
-from words import WORDS
-from workspace import FoundRun, load, runs_root
+from jobs import COMMAND, find_job, start_job
+from roots import below, checked_data
+from samples import cache_folder
+from select_preview import title_of
+from workspace import FoundRun, allowed_roots, forget_runs, own_root
 
-from workbench import selection
+from workbench.config import digest
 from workbench.data import FORMATS
 from workbench.errors import WorkbenchError
-from workbench.execute import Place, SelectOptions, read_scores, run_export, run_select
-from workbench.figures import selected_against_pool
-from workbench.selection import ADJUSTED, POLICIES, Selection
+from workbench.execute import Place, SelectOptions, run_export, run_select
+from workbench.selection import FORMS
 
-MAX_DOWNLOAD_BYTES = 5_000_000
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-GROUPS = ("source", "length_bin", "level", "n_steps")
-
-
-def show_exporter(run: FoundRun, frame: pd.DataFrame) -> list[str]:
-    """Draw the exporter; returns the row ids of the preview."""
-    with st.container(border=True):
-        st.subheader("Select and export")
-        options = _options(frame)
-        try:
-            chosen = selection.select(load(read_scores, run.result), **dataclasses.asdict(options))
-        except WorkbenchError as err:
-            st.error(f"This selection is not possible: {err}")
-            return []
-        _show_preview(chosen, frame)
-        _show_export(run, options)
-    return chosen.rows["row_id"].tolist()
+MAX_DIRECT_ROWS = 100_000
+MAX_DOWNLOAD_BYTES = 20_000_000
+CARD, RECORD = "README.md", "provenance.json"
 
 
-def _options(frame: pd.DataFrame) -> SelectOptions:
-    left, right = st.columns(2)
-    policies = ["soft", *(name for name in POLICIES if name != "soft")]
-    policy = left.selectbox("Policy", policies, key="policy", help=WORDS["policy"]) or "soft"
-    percent = right.slider("Share of the rows, %", 1, 100, 10, key="percent")
-    adjust = left.selectbox("Adjust", list(ADJUSTED), key="adjust", help=WORDS["adjust"])
-    groups = ["none", *(g for g in GROUPS if g == "length_bin" or _varies(frame, g))]
-    group_by = right.selectbox("Group by", groups, key="group_by", help=WORDS["group_by"])
-    temperature = left.number_input(
-        "Temperature",
-        0.05,
-        100.0,
-        1.0,
-        step=0.25,
-        disabled=policy != "soft",
-        key="temperature",
-        help=WORDS["temperature"],
-    )
-    seed = right.number_input("Seed", 0, 2**31 - 1, 0, key="seed")
-    return SelectOptions(
-        policy,
-        fraction=percent / 100,
-        temperature=float(temperature),
-        adjust=adjust or "none",
-        group_by=None if group_by in (None, "none") else group_by,
-        seed=int(seed),
-    )
-
-
-def _varies(frame: pd.DataFrame, column: str) -> bool:
-    return column in frame and 1 < len(frame[column].unique()) <= 50
-
-
-def _show_preview(chosen: Selection, frame: pd.DataFrame) -> None:
-    report = chosen.diagnostics
-    columns = st.columns(3)
-    columns[0].metric("Selected", f"{report['n_selected']:,}", help=WORDS["selected"])
-    columns[1].metric("Eff. size", f"{report['effective_sample_size']:,.0f}", help=WORDS["ess"])
-    overlap = report["top_overlap"]
-    columns[2].metric("In top", f"{overlap['share']:.0%}", help=WORDS["top_overlap"])
-    tokens = report["tokens"]
-    st.caption(
-        f"{tokens['after']:,} of {tokens['before']:,} tokens; by chance "
-        f"{overlap['share_if_random']:.0%} would be in the top."
-    )
-    rows = frame.set_index("row_id").loc[chosen.rows["row_id"].tolist()]
-    for column, name in (("score", "Score"), ("n_tokens", "Tokens")):
-        figure = selected_against_pool(
-            frame[column].to_numpy(float), rows[column].to_numpy(float), name=name
+def save_selection(run: FoundRun, options: SelectOptions, *, n_rows: int, marks: Path) -> None:
+    """Write the selection as a run of its own; a large one is drawn by a job."""
+    if n_rows > MAX_DIRECT_ROWS:
+        start_job(
+            own_root(),
+            "select",
+            [*COMMAND, *_select_arguments(run, options, marks)],
+            title=f"Selection from {run.title}",
+            heavy=True,
         )
-        st.plotly_chart(figure, key=f"against-{column}", alt=f"{name} of selected rows and pool")
-
-
-def _show_export(run: FoundRun, options: SelectOptions) -> None:
-    left, right = st.columns(2)
-    proposal = f"{options.policy}-{run.name[-8:]}"
-    name = left.text_input("Name of the folder", proposal, key="folder")
-    fmt = right.selectbox("Format", list(FORMATS), key="format") or "jsonl"
-    exports = runs_root().resolve().parent / "exports"
-    if not NAME.fullmatch(name):
-        st.error("The name may hold letters, digits, dots, dashes and underscores only.")
+        st.toast("The selection is being drawn; see the page Run.", icon=":material/schedule:")
         return
-    st.text(f"Writes {exports / name}")
-    if st.button("Export", type="primary", icon=":material/save:"):
-        place = Place(runs_root())
-        try:
-            outcome = run_select(place, run.result, options)
-            report = run_export(place, outcome.result, exports / name, format=fmt)
-        except WorkbenchError as err:
-            st.error(f"Not exported: {err}")
-            return
-        st.session_state["exported"] = exports / name / report["data_file"]
-        st.success(f"{report['counts']['selected']} rows written.", icon=":material/check:")
-    exported = st.session_state.get("exported")
-    if exported is not None:
-        _offer_download(exported)
+    try:
+        outcome = run_select(Place(own_root()), run.result, options)
+    except WorkbenchError as err:
+        st.error(f"Not saved: {err}")
+        return
+    forget_runs()
+    st.session_state["saved"] = outcome.run.name
+    st.toast("Saved.", icon=":material/check:")
 
 
-def _offer_download(path: Path) -> None:
-    if not path.is_file():
+def _select_arguments(run: FoundRun, options: SelectOptions, marks: Path) -> list[str]:
+    budget = {k: getattr(options, k) for k in ("fraction", "n", "tokens")}
+    given = {
+        "scores": run.result,
+        "policy": options.policy,
+        **{name: value for name, value in budget.items() if value is not None},
+        "temperature": options.temperature,
+        "adjust": options.adjust,
+        "group-by": options.group_by,
+        "marks": marks if options.keep or options.drop else None,
+        "seed": options.seed,
+        "runs": own_root().resolve(),
+    }
+    flags = [f"--{name}={value}" for name, value in given.items() if value is not None]
+    return ["select", *flags, "--json"]
+
+
+def show_export(run: FoundRun, saved: list[FoundRun], *, n_rows: int) -> None:
+    """Choose a saved selection and a format; the card stands before anything is written."""
+    titles = {title_of(selection): selection for selection in saved}
+    newest = next((t for t, s in titles.items() if s.name == st.session_state.get("saved")), None)
+    index = list(titles).index(newest) if newest else 0
+    title = st.selectbox("Saved selection", list(titles), index, key=f"saved-{len(titles)}")
+    selection = titles[title or next(iter(titles))]
+    left, middle, right = st.columns(3)
+    fmt = left.selectbox("Format", list(FORMATS), key="format", bind="query-params") or "jsonl"
+    form = middle.selectbox("As", list(FORMS), key="form", bind="query-params") or FORMS[0]
+    name = right.text_input("Name", f"{selection.stage[7:]}-{selection.name[-8:]}", key="folder")
+    try:
+        target = below(own_root().resolve().parent / "exports", name)
+        for source in run.data:
+            checked_data(source, allowed_roots())
+        folder = _prepared(run, selection, name, fmt, form, n_rows=n_rows)
+    except (WorkbenchError, OSError) as err:
+        st.error(f"This cannot be exported: {err}")
         return
-    if path.stat().st_size > MAX_DOWNLOAD_BYTES:
-        st.text(f"{path} is too large for the browser; take it from the folder.")
+    if folder is not None:
+        _show_prepared(folder, target)
+
+
+def _prepared(
+    run: FoundRun, selection: FoundRun, name: str, fmt: str, form: str, *, n_rows: int
+) -> Path | None:
+    """The finished export in the cache; a large one is written by a job, which a button starts."""
+    key = f"export-{digest([selection.name, name, fmt, form])[:12]}"
+    folder = cache_folder().resolve() / key / name
+    if (folder / RECORD).is_file():
+        return folder
+    if n_rows <= MAX_DIRECT_ROWS:
+        with st.spinner("Preparing"):
+            place = Place(run.folder.parent)
+            run_export(place, selection.result, folder, format=fmt, form=form)
+        return folder
+    job = find_job(own_root(), key)
+    if job is not None and job.is_active:
+        st.info("The export is being prepared; see the page Run.", icon=":material/schedule:")
+    elif st.button(f"Prepare the export from {n_rows:,} rows"):
+        flags = {"selection": selection.result, "out": folder, "format": fmt, "as": form}
+        flags["runs"] = run.folder.parent.resolve()
+        argv = [*COMMAND, "export", *(f"--{k}={v}" for k, v in flags.items()), "--json"]
+        start_job(own_root(), "export", argv, title=f"Export {name}", heavy=True, key=key)
+        st.rerun()
+    return None
+
+
+def _show_prepared(folder: Path, target: Path) -> None:
+    data = next(path for path in folder.iterdir() if path.stem == "data")
+    size = data.stat().st_size
+    with st.expander("The dataset card as it will be written", icon=":material/description:"):
+        st.code((folder / CARD).read_text(encoding="utf-8"), language="markdown", wrap_lines=True)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if size <= MAX_DOWNLOAD_BYTES:
+            st.download_button(
+                f"Download {data.name}",
+                data=data.read_bytes,
+                file_name=f"{folder.name}-{data.name}",
+                icon=":material/download:",
+                on_click="ignore",
+                type="primary",
+            )
+            st.download_button(
+                "Download the whole folder",
+                data=lambda: _zipped(folder),
+                file_name=f"{folder.name}.zip",
+                icon=":material/folder_zip:",
+                on_click="ignore",
+            )
+        if st.button("Write the folder", icon=":material/save:"):
+            _write(folder, target)
+        st.caption(f"{size / 1e6:.1f} MB; the folder goes to {target}")
+    if size > MAX_DOWNLOAD_BYTES:
+        st.caption(
+            "The data is too large for the browser: write the folder and take it from there."
+        )
+
+
+def _write(folder: Path, target: Path) -> None:
+    """Copy the prepared folder into place; it appears whole, and replaces nothing."""
+    if target.exists():
+        st.error(f"{target} exists already: choose another name.")
         return
-    st.download_button(
-        f"Download {path.name}",
-        data=path.read_bytes,
-        file_name=f"{path.parent.name}-{path.name}",
-        icon=":material/download:",
-        on_click="ignore",
-    )
+    building = target.with_name(f".{target.name}.tmp")
+    try:
+        shutil.rmtree(building, ignore_errors=True)
+        shutil.copytree(folder, building)
+        building.rename(target)
+    except OSError as err:
+        st.error(f"{target} cannot be written: {err.strerror}")
+        return
+    st.success(f"Written to {target}", icon=":material/check:")
+
+
+def _zipped(folder: Path) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                archive.write(path, f"{folder.name}/{path.relative_to(folder)}")
+    return buffer.getvalue()

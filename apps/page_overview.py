@@ -11,7 +11,7 @@ from workspace import (
     choose_run,
     every_run,
     finished_runs,
-    runs_root,
+    own_root,
     say_what_is_missing,
     unusable_runs,
 )
@@ -29,7 +29,7 @@ COLUMNS = {
 
 
 def show_card(stage: Stage, number: int) -> None:
-    with st.container(border=True, height="stretch"):
+    with st.container(border=True, height="stretch", key=f"card-{number}"):
         done = stage.value is not None
         st.badge(
             "done" if done else "to do",
@@ -40,6 +40,15 @@ def show_card(stage: Stage, number: int) -> None:
         st.text(stage.note)
         if done:
             st.page_link(stage.page, label="Look at it", icon=":material/arrow_forward:")
+        elif stage.run_stage == "select":
+            st.page_link(stage.page, label="Choose rows", icon=":material/filter_alt:")
+        else:
+            st.page_link(
+                "page_run.py",
+                label="Start it",
+                icon=":material/play_arrow:",
+                query_params={"stage": stage.run_stage},
+            )
 
 
 def show_next(stages: list[Stage], model: str) -> None:
@@ -47,10 +56,10 @@ def show_next(stages: list[Stage], model: str) -> None:
     st.subheader("Next step")
     if missing is None:
         st.markdown("The chain is complete. Choose another subset and export it on the next page.")
-        st.page_link("page_samples.py", label="Samples & export", icon=":material/filter_alt:")
+        st.page_link("page_select.py", label="Select & export", icon=":material/filter_alt:")
         return
     st.markdown(missing.why)
-    command = next_command(missing.run_stage, root=runs_root(), model=model, parent=missing.parent)
+    command = next_command(missing.run_stage, root=own_root(), model=model, parent=missing.parent)
     st.code(command, language="bash")
 
 

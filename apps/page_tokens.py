@@ -2,110 +2,80 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import streamlit as st
-from passes import TokenView, head_pattern, loaded_model, token_view
-from samples import samples_of, scored_rows
+from passes import local_model
+from samples import Texts, texts_of
+from score_table import ScoreTable
+from stale import keep_inside
+from token_parts import SHADES, VARIANTS, Shown, show_sample
 from words import WORDS
-from workspace import FoundRun, choose_run, load, parent_of, read_json
+from workspace import choose_run, load, parent_of, read_json
 
-from workbench import models
-from workbench.bundled import MODELS
 from workbench.circuits import circuit_of, read_heads
-from workbench.errors import InputError
-from workbench.figures import head_name, pattern_heatmap, token_bars, token_strip
+from workbench.figures import head_name
 from workbench.models import Model
-from workbench.types import Head
+from workbench.types import Head, Sample
 
-MAX_PATTERN_TOKENS = 300
-ORDERS = {"highest score": False, "lowest score": True}
-SHOWN = {"attention received": "received", "contribution to the score": "contribution"}
+ORDERS = {"highest score": True, "lowest score": False}
+MEAN = "the circuit, mean"
+COLUMNS = ("row_id", "row_index", "source", "n_tokens", "score", "score_within_length")
 
 
-def choose_row(frame: pd.DataFrame) -> dict[str, Any]:
-    left, right = st.columns([2, 1])
-    order = left.segmented_control(
-        "Begin with", list(ORDERS), default="highest score", required=True, key="order"
+def choose_row(table: ScoreTable, *, key: str, order: str) -> dict[str, Any]:
+    """The row at a place in the ranking by score."""
+    n_rows = len(table.ok)
+    keep_inside(key, 1, n_rows)
+    default = min(2, n_rows) if key == "place_2" else 1
+    place = st.number_input(
+        f"Place (1 to {n_rows:,})", 1, n_rows, default, key=key, bind="query-params"
     )
-    place = right.number_input(
-        f"Place (1 to {len(frame)})", 1, len(frame), key="place", bind="query-params"
+    found = table.page(
+        table.ok, order="score", descending=ORDERS[order], limit=1, offset=int(place) - 1
     )
-    ordered = frame.sort_values("score", ascending=ORDERS[order or "highest score"], kind="stable")
-    return ordered.iloc[int(place) - 1].to_dict()
+    both = (name + suffix for name in VARIANTS for suffix in ("", "_no_sink"))
+    return table.rows(found, [*COLUMNS, *both]).to_dict("records")[0]
 
 
-def load_the_model(run: FoundRun, heads_run: FoundRun) -> Model:
-    """The run's model; one from the hub only when asked for, since it may be large."""
-    is_local = run.model in MODELS or Path(run.model).is_dir()
-    if not is_local and not st.toggle("Load the model from the Hugging Face hub", key="load"):
-        st.text(run.model)
-        st.stop()
-    dtype = run.manifest["inputs"].get("model", {}).get("dtype", "float32")
-    try:
-        model = loaded_model(run.model, dtype)
-        models.check_same_model(load(read_heads, heads_run.result).model, model.info)
-    except (InputError, OSError) as err:
-        st.error(f"The model cannot be used here: {err}")
-        st.stop()
-    return model
-
-
-def show_score(row: dict[str, Any], view: TokenView, *, drop_sink: bool) -> None:
-    columns = st.columns(4)
-    columns[0].metric("Score", f"{row['score']:.4g}", help=WORDS["score"])
-    columns[1].metric(
-        "Within like lengths", f"{row['score_within_length']:.0%}", help=WORDS["within_length"]
-    )
-    columns[2].metric("Tokens", row["n_tokens"], help=WORDS["n_tokens"])
-    column = "paper_no_sink" if drop_sink else "paper"
-    mean = float(view.contributions.mean())
-    columns[3].metric("Paper's score here", f"{mean:.3g}", help=WORDS["paper"])
-    table = f"; the scores table has {row[column]:.3g}" if column in row else ""
-    st.caption(f"The paper's score is the mean of (a − 1/T)² over the tokens below{table}.")
-
-
-def show_tokens(view: TokenView) -> None:
-    shown = st.segmented_control(
-        "Shade by", list(SHOWN), default="attention received", required=True, key="shade"
-    )
-    word = SHOWN[shown or "attention received"]
-    values = view.received if word == "received" else view.contributions
-    st.html(token_strip(view.tokens, values, meaning=shown or ""))
-    st.caption(WORDS[word])
-    even = 1 / len(values)
-    is_received = word == "received"
-    st.plotly_chart(
-        token_bars(
-            view.tokens,
-            values,
-            title="By token" + ("; the line is an even share, 1/T" if is_received else ""),
-            unit="share of attention" if is_received else "(a − 1/T)²",
-            reference=even if is_received else None,
-        ),
-        alt=f"{shown} of every token",
-    )
-
-
-def show_pattern(model: Model, view: TokenView, circuit: tuple[Head, ...]) -> None:
-    st.subheader("Pattern of one head")
+def choose_shown(model: Model, circuit: tuple[Head, ...], part: str) -> Shown:
+    """Whose attention, how shaded, with or without the sink."""
     every = [Head(i, j) for i in range(model.n_layers) for j in range(model.n_heads)]
     names = {f"{head_name(*h)} (circuit)": h for h in circuit}
     names |= {head_name(*h): h for h in every if h not in circuit}
-    name = st.selectbox("Head", list(names), key="pattern", bind="query-params")
-    ids = view.ids[:MAX_PATTERN_TOKENS]
-    if len(view.ids) > len(ids):
-        st.caption(f"The first {len(ids)} of {len(view.ids)} tokens.")
-    head = names.get(name or "", circuit[0])
-    tokens = [model.tokenizer.decode([i]) for i in ids]
-    figure = pattern_heatmap(
-        head_pattern(model, ids, head),
-        tokens,
-        title=f"{head_name(*head)}: each row shares 1 over the tokens before it",
+    left, middle, right = st.columns(3, vertical_alignment="bottom")
+    whose = left.selectbox(
+        "Attention of", [MEAN, *names], key="whose", bind="query-params", help=WORDS["received"]
     )
-    st.plotly_chart(figure, alt="Attention of every query to every key")
+    shade = middle.segmented_control(
+        "Shade by",
+        list(SHADES),
+        default="attention received",
+        required=True,
+        key="shade",
+        bind="query-params",
+        help=WORDS["contribution"],
+    )
+    drop_sink = right.toggle(
+        "Leave out the sink", key="no_sink", bind="query-params", help=WORDS["sink"]
+    )
+    only = names.get(whose or "")
+    return Shown(
+        model=model,
+        circuit=circuit,
+        only=only,
+        pattern=only or circuit[0],
+        part=part,
+        drop_sink=drop_sink,
+        shade=SHADES[shade or "attention received"],
+    )
+
+
+def sample_at(texts: Texts, row: dict[str, Any]) -> Sample | None:
+    sample = texts.sample(int(row["row_index"]), row["row_id"])
+    if sample is None:
+        st.warning("The text of this row is no longer in the data.")
+    return sample
 
 
 st.title("Tokens")
@@ -117,19 +87,37 @@ if heads_run is None:
     st.error("The circuit of these scores is gone: find the heads and score again.")
     st.stop()
 st.caption("Where the circuit looks in one sample. Recomputed here with the run's model.")
-frame = scored_rows(run)
-if frame.empty:
+table = load(ScoreTable.open, run.result)
+if not len(table.ok):
     st.info("No row of this run has a score.")
     st.stop()
-row = choose_row(frame)
-sample = samples_of(run, (row["row_id"],)).get(row["row_id"])
-if sample is None:
+left, right = st.columns([2, 1], vertical_alignment="bottom")
+order = left.segmented_control(
+    "Begin with",
+    list(ORDERS),
+    default="highest score",
+    required=True,
+    key="order",
+    bind="query-params",
+)
+is_double = right.toggle("A second sample beside it", key="two", bind="query-params")
+columns = st.columns(2, gap="large") if is_double else [st.container()]
+rows = []
+for column, key in zip(columns, ("place", "place_2"), strict=False):
+    with column:
+        rows.append(choose_row(table, key=key, order=order or "highest score"))
+texts = texts_of(run, table.n_rows)
+if texts is None:
     st.stop()
-model = load_the_model(run, heads_run)
+model = local_model(run, load(read_heads, heads_run.result).model)
+if model is None:
+    st.stop()
 circuit = circuit_of(load(read_heads, heads_run.result)).heads
 part = load(read_json, run.folder / "summary.json")["part"]
-drop_sink = st.toggle("Leave out the sink", key="no_sink", help=WORDS["sink"])
-view = token_view(model, circuit, sample, part=part, drop_sink=drop_sink)
-show_score(row, view, drop_sink=drop_sink)
-show_tokens(view)
-show_pattern(model, view, circuit)
+shown = choose_shown(model, circuit, part)
+columns = st.columns(2, gap="large") if is_double else [st.container()]
+for column, row, key in zip(columns, rows, ("a", "b"), strict=False):
+    with column:
+        sample = sample_at(texts, row)
+        if sample is not None:
+            show_sample(shown, table, row, sample, key=key)

@@ -6,97 +6,140 @@ from typing import Any
 
 import pandas as pd
 import streamlit as st
+from shown_text import as_markdown
 from words import WORDS
-from workspace import choose_run, load, read_json
+from workspace import FoundRun, choose_run, load
 
-from workbench.figures import head_name, random_draws
+from workbench.circuits import read_validation
+from workbench.figures import (
+    control_rises,
+    head_name,
+    knockout_curve,
+    random_draws,
+    stability_bars,
+    validation_page,
+)
+
+NAMES = {
+    "base": "unchanged model",
+    "circuit": "circuit uniform",
+    "random": "random heads (mean)",
+    "bottom": "bottom heads",
+    "all": "all heads",
+    "only": "all but the circuit",
+}
+MEASURES = {"loss": "loss", "accuracy": "right answers", "exact": "exact solutions"}
 
 
 def show_numbers(report: dict[str, Any]) -> None:
-    columns = st.columns(4)
-    base, circuit = report["base"], report["circuit"]
-    columns[0].metric("p by loss", f"{report['p_loss']:.3f}", help=WORDS["p_loss"])
-    columns[1].metric("p by accuracy", f"{report['p_accuracy']:.3f}", help=WORDS["p_accuracy"])
-    columns[2].metric(
-        "Accuracy, circuit uniform",
-        f"{circuit['accuracy']:.1%}",
-        delta=f"{circuit['accuracy'] - base['accuracy']:+.1%}",
-        delta_color="off",
-        help=WORDS["accuracy"],
+    """p by each measure that there is, and how large the effect is by the one that is judged by."""
+    judged = report["judged_by"]
+    measured = [m for m in MEASURES if report["effect"][m]]
+    columns = st.columns(len(measured) + 2)
+    for column, measure in zip(columns, measured, strict=False):
+        p = report["effect"][measure]["p"]
+        column.metric(f"p by {MEASURES[measure]}", f"{p:.3f}", help=WORDS[f"p_{measure}"])
+    effect = report["effect"][judged]
+    columns[-2].metric(
+        "Costs more than random", _amount(effect["difference"], judged), help=WORDS["effect"]
     )
-    ratio = report["accuracy_cost_ratio"]
-    columns[3].metric(
-        "Cost against random",
-        "–" if ratio is None else f"{ratio:.1f} ×",
-        help=WORDS["cost_ratio"],
+    if effect["low"] is not None:
+        low, high = (_amount(effect[end], judged) for end in ("low", "high"))
+        columns[-2].caption(f"{low} to {high}")
+    ratio = effect["ratio"]
+    columns[-1].metric(
+        "Cost against random", "–" if ratio is None else f"{ratio:.1f} ×", help=WORDS["cost_ratio"]
     )
+
+
+def _amount(value: float, measure: str) -> str:
+    return f"{value:+.3f}" if measure == "loss" else f"{value:+.0%}"
 
 
 def show_sets(report: dict[str, Any]) -> None:
     """What each set of heads costs, in numbers."""
     st.subheader("What each set costs")
-    random = report["random"]
-    rows = [
-        ("unchanged model", report["base"]["loss"], report["base"]["accuracy"]),
-        ("circuit uniform", report["circuit"]["loss"], report["circuit"]["accuracy"]),
-        ("random heads (mean)", random["mean_loss"], random["mean_accuracy"]),
-        ("bottom heads", report["bottom"]["loss"], report["bottom"]["accuracy"]),
-        ("all heads", report["all"]["loss"], report["all"]["accuracy"]),
-    ]
-    frame = pd.DataFrame(rows, columns=["heads made uniform", "loss", "accuracy"])
+    rows = []
+    for key, name in NAMES.items():
+        if found := report[key]:
+            mean = "mean_" if key == "random" else ""
+            rows.append([name, *(found[f"{mean}{measure}"] for measure in MEASURES)])
+    frame = pd.DataFrame(rows, columns=["heads made uniform", *MEASURES.values()])
+    shares = {
+        MEASURES[m]: st.column_config.NumberColumn(format="percent", help=WORDS[m])
+        for m in ("accuracy", "exact")
+    }
+    nats = st.column_config.NumberColumn(format="%.3f", help="nats per token")
     st.dataframe(
-        frame,
-        hide_index=True,
-        column_config={
-            "loss": st.column_config.NumberColumn(format="%.3f", help="nats per token"),
-            "accuracy": st.column_config.NumberColumn(format="percent", help=WORDS["accuracy"]),
-        },
+        frame.dropna(axis=1, how="all"), hide_index=True, column_config={"loss": nats, **shares}
     )
 
 
-def show_control(report: dict[str, Any]) -> None:
-    control = report.get("control")
-    if not control:
-        return
-    st.subheader("On plain text")
-    columns = st.columns(3)
-    base = control["base_loss"]
-    columns[0].metric("Unchanged loss", f"{base:.3f}", help=WORDS["base_loss"])
-    columns[1].metric(
-        "Circuit adds", f"{control['circuit_loss'] - base:+.3f}", help=WORDS["control"]
+def show_draws(report: dict[str, Any]) -> None:
+    """The circuit among the random sets, by the loss and by what there is of the others."""
+    draws = [m for m in ("loss", "accuracy") if report["base"][m] is not None]
+    if len(draws) == 1 and report["base"]["exact"] > 0:
+        draws.append("exact")
+    for column, measure in zip(st.columns(2, gap="large"), draws, strict=False):
+        column.plotly_chart(
+            random_draws(report, measure),
+            key=f"draws_{measure}",
+            alt=f"{MEASURES[measure]} of random sets and of the circuit",
+        )
+
+
+def show_beyond(report: dict[str, Any]) -> None:
+    """Knock-out in order, other data, other probes: what the report has of them."""
+    figures = [
+        (part, draw, alt)
+        for part, draw, alt in (
+            ("curve", knockout_curve, "Loss by the number of top heads made uniform"),
+            ("controls", control_rises, "Relative rise of the loss here and on other data"),
+            ("stability", stability_bars, "Agreement of circuits of other probes"),
+        )
+        if report[part]
+    ]
+    for column, (part, draw, alt) in zip(st.columns(2, gap="large") * 2, figures, strict=False):
+        with column:
+            st.plotly_chart(draw(report), key=part, alt=alt)
+            if part == "stability":
+                st.caption(WORDS["probe_halves"])
+            elif part == "controls":
+                st.caption(WORDS["control"])
+
+
+def show_alone(report: dict[str, Any]) -> None:
+    only = report["only"]
+    if only and only["recovered"] is not None:
+        st.metric("Kept by the circuit alone", f"{only['recovered']:.0%}", help=WORDS["recovered"])
+
+
+def offer_report(run: FoundRun, report: dict[str, Any]) -> None:
+    st.download_button(
+        "Report as one HTML file",
+        data=lambda: validation_page(report).encode(),
+        file_name=f"{run.name}.html",
+        mime="text/html",
+        icon=":material/download:",
+        on_click="ignore",
     )
-    columns[2].metric(
-        "Random heads add", f"{control['random_mean_loss'] - base:+.3f}", help=WORDS["control"]
-    )
-    st.caption(f"nats per token, on {control['n_samples']} texts")
 
 
 st.title("Validate")
 run = choose_run("validate", label="Validation", key="validation")
-report = load(read_json, run.result)
+report = load(read_validation, run.result)
 names = ", ".join(head_name(*head) for head in report["heads"])
 st.caption(
     f"{names} against {report['n_random']} random sets of as many heads in the same layers, "
-    f"on {report['n_samples']} samples."
+    f"on {report['n_samples']} samples, {report['n_decoded']} of them answered by decoding."
 )
-measure = "accuracy" if report["base"]["accuracy"] > 0 else "loss"
-(st.success if report[f"p_{measure}"] < 0.05 else st.warning)(report["verdict"])
+(st.success if report["supported"] else st.warning)(as_markdown(report["verdict"], maths=False))
 show_numbers(report)
-if measure == "loss":
-    st.caption("The model reproduces none of these solutions exactly, so only the loss can tell.")
-left, right = st.columns(2, gap="large")
+show_draws(report)
+left, right = st.columns([3, 1], gap="large")
 with left:
-    st.plotly_chart(random_draws(report, "loss"), alt="Loss of random sets and of the circuit")
+    show_sets(report)
 with right:
-    if measure == "accuracy":
-        st.plotly_chart(
-            random_draws(report, "accuracy"), alt="Accuracy of random sets and of the circuit"
-        )
-    else:
-        show_sets(report)
-left, right = st.columns(2, gap="large")
-with left:
-    show_control(report)
-with right:
-    if measure == "accuracy":
-        show_sets(report)
+    show_alone(report)
+    offer_report(run, report)
+show_beyond(report)

@@ -18,14 +18,24 @@ WORDS = {
     "more than chance is the validation's question.",
     "p_loss": "Chance that a random set of as many heads of the same layers costs at least as much "
     "loss. Lower is better; below 0.05 is the usual mark. It cannot go below 1 / (draws + 1).",
-    "p_accuracy": "The same by exactly reproduced solutions. Says nothing (1.0) when the model "
-    "solves nothing to begin with.",
-    "accuracy": "Share of samples whose given solution greedy decoding repeats word for word. A "
+    "p_accuracy": "The same by right answers of greedy decoding. Says little when the model "
+    "answers few problems to begin with; the verdict then goes by the loss.",
+    "p_exact": "The same by solutions reproduced word for word. Says nothing (1.0) when the model "
+    "reproduces none to begin with.",
+    "accuracy": "Share of problems whose final answer is right when the model decodes it greedily. "
+    "Few problems are decoded, so it moves in coarse steps.",
+    "exact": "Share of samples whose given solution greedy decoding would repeat word for word. A "
     "strict measure: another right way of writing counts as wrong.",
-    "cost_ratio": "Answers lost with the circuit uniform over answers lost with random heads. "
-    "Above 1: the circuit matters more than its layers.",
-    "control": "The same knock-out on plain text. A circuit special to reasoning costs less here, "
-    "relative to random heads, than on the problems.",
+    "effect": "Cost of the circuit less that of random sets of the same layers, with a 95 % "
+    "interval over samples and sets. An interval above 0 favours the circuit.",
+    "cost_ratio": "What the circuit costs over what random heads of the same layers cost. Above 1: "
+    "the circuit matters more than its layers.",
+    "control": "The same knock-out on other data, such as plain text. A circuit special to "
+    "reasoning raises the loss less there, relative to that loss, than on the problems.",
+    "recovered": "Share of the loss between all heads uniform and none that the circuit wins back "
+    "alone. 100 %: it suffices; near 0 %: it needs the others.",
+    "probe_halves": "Agreement of the circuits that two random halves of the probe choose. Near 1: "
+    "another probe would find the same heads; low: take a larger probe.",
     "score": "Higher is preferred by the selection. Rows without a score keep a status and a "
     "reason and are never chosen.",
     "paper": "Variance of attention received, as in the CircuitSeer paper. Higher: attention falls "
@@ -58,4 +68,79 @@ WORDS = {
     "higher: nearer random.",
     "adjust": "length draws by the percentile within like lengths, so that length plays no part.",
     "group_by": "Spreads the budget over the groups in proportion to their size.",
+    "cut": "How many heads, from the top of the ranking, form the circuit. Stability falls where "
+    "neighbours in rank differ by less than the probe can tell.",
+    "layers": "loss increase: on the probe's solutions. plain text: the same on ordinary text. "
+    "contrast: the first less the second, each relative to its own loss; higher is more special to "
+    "reasoning. stability: share of resampled probes that choose the head.",
+    "retrieval": "Share of a value's tokens that the head looks at, in its place in the context, "
+    "when the model is about to write them. Higher: it copies. Bias: only argmax counts, and only "
+    "made-up keys and values.",
+    "overlap": "Heads in both circuits over heads in either (Jaccard). 100 % is the same circuit. "
+    "Bias: two small circuits share little by one swapped neighbour alone.",
+    "rank_correlation": "Spearman's correlation of the ranks of all heads, −1 to 1. Near 1: the "
+    "runs agree. Bias: the many heads that do nothing swap ranks freely and pull it down.",
+    "attention-influence": "How much the loss rises, in shares of itself, when the retrieval heads "
+    "are uniform. Higher: needs looking back. Bias: a well-known text has a small loss to divide "
+    "by; compare within one domain only.",
+    "air": "The same step by step through the solution. Higher: the step needs looking back. Bias: "
+    "as with every share of a loss, easy steps weigh much.",
+    "loss": "Mean loss of the solution. Higher: harder for the model. Bias: the highest losses are "
+    "often broken rows.",
+    "length": "Number of tokens; a control, to see what length alone would choose.",
+    "ifd": "Loss of the solution with its problem over without. Higher: the problem helps less. "
+    "Bias: noisy for short answers.",
+    "random": "A number by chance: the control for every other score.",
+    "label_correlation": "Spearman's correlation of the score with a label of difficulty, −1 to 1. "
+    "Above 0: the score prefers the hard. Bias: harder problems are longer, so a score of length "
+    "shows up here as well; compare with length held fixed.",
+    "correlations": "−1 to 1. `length`: tokens; the rest are labels of the data, “|length” with "
+    "length held fixed. A good score follows difficulty and not length.",
+    "range": "Rows with a score between the two ends. Drag in the histogram, or use the arrow keys "
+    "here.",
+    "search": "Letters in the prompt or the solution, large or small alike.",
+    "marks": "Keep and drop by hand, with the keys K and D; again takes it back. N and B go on and "
+    "back. Remembered with the run, and taken over by Select & export.",
+    "by_hand": "Rows dropped on the page Samples leave the pool; rows kept there come on top of "
+    "what is drawn.",
+    "budget": "How much is taken. A token budget is never exceeded.",
+    "seed": "The same seed draws the same again.",
+    "token_share": "Tokens of the selected rows among all tokens of the pool. Below the share of "
+    "rows: the selection prefers short ones.",
+    "shared_rows": "Rows of this selection that the other one has too. Compare with chance, below.",
+    "variants": "paper: variance of attention received. cv2: the same times the squared length. "
+    "excess: what departs from uniform attention. Each follows length in its own way; see the "
+    "correlations.",
+    "pool_below": "Share of the pool with a lower score in this variant. If the variants disagree "
+    "here, length or the sink decides, and not the text.",
+    "play_loss": "Loss on the tokens below, of the model as it is, in nats per token. Lower: the "
+    "model knows this solution better.",
+    "play_rise": "Mean rise of that loss with the heads uniform. Higher: this problem needs them "
+    "more. Bias: one problem is no evidence; see the page Validate.",
+    "play_share": "Share of tokens whose loss rises by more than 0.1 nat.",
+    "play_strip": "Orange: this token became harder, so it needed these heads. Blue: easier.",
+    "n_new": "Decoding ends here, at the end of the answer, or where the context is full.",
+    "random_draw": "As many heads of the same layers by chance: what does it take to be more than "
+    "that?",
+    "uniform": "These heads look at every earlier token alike; their values still flow.",
+    "model": "A bundled name, a folder below an allowed root, or a hub id.",
+    "data": "A bundled name, a file or glob below an allowed root, hf:owner/name, or an upload.",
+    "strategy": "highest-loss takes what the model finds hardest (the paper's way); random and "
+    "stratified are the controls for it.",
+    "n_probe": "More samples: smaller intervals, and longer work in proportion.",
+    "trim": "Leaves out the very highest losses, which are often broken rows.",
+    "heads_method": "exact: each head uniform in turn on a probe. retrieval: which heads copy a "
+    "value by its key; no head is touched.",
+    "rank_by": "delta: by the loss increase, as in the paper. contrast: by what the problems need "
+    "more than plain text does; finds fewer heads that any text needs.",
+    "probe": "The samples that heads are ablated on.",
+    "method": "circuitseer, attention-influence and air need a circuit; loss, length, ifd and "
+    "random are the baselines to hold them against.",
+    "part": "What is scored. Each method has its own default.",
+    "with_loss": "Also the loss of each solution, as a label of difficulty. One more pass.",
+    "n_samples": "Rows that the command would work on.",
+    "forward_passes": "Batches through the whole model, or parts of it added up.",
+    "estimated_seconds": "From a short measurement on this machine, which may be busier later. "
+    "Bias: short, since reading data and loading are left out.",
+    "plan_memory": "Weights and attention patterns. Bias: low, the rest is left out.",
 }

@@ -1,4 +1,6 @@
-"""The one folder of runs that every page looks at: what is in it, and what a page does without.
+"""The folder of runs that every page looks at: the reader's own, or the bundled demo.
+
+The demo is shown as long as there are no results of one's own, so that no page is ever empty.
 
 run = choose_run("score", label="Scores", key="scores")
 """
@@ -14,11 +16,15 @@ from typing import Any, TypeVar
 
 import streamlit as st
 from commands import DEMO, next_command
+from roots import roots
 
+from workbench.bundled import bundled_dir
 from workbench.errors import InputError
 from workbench.runs import RunSummary, list_runs, read_manifest
 
 DEFAULT_ROOTS = (Path("runs"), Path("demo/runs"))
+OWN, BUNDLED = "mine", "demo"
+RESULT_STAGES = ("heads", "score")
 T = TypeVar("T")
 
 
@@ -53,7 +59,7 @@ class FoundRun:
         return " · ".join(filter(None, [names, method, self.name.rpartition("-")[2]]))
 
 
-def runs_root() -> Path:
+def own_root() -> Path:
     """`WORKBENCH_RUNS`, as `workbench app --runs` sets it, else the first default that exists."""
     given = os.environ.get("WORKBENCH_RUNS")
     if given:
@@ -61,19 +67,79 @@ def runs_root() -> Path:
     return next((path for path in DEFAULT_ROOTS if path.is_dir()), DEFAULT_ROOTS[0])
 
 
+def demo_root() -> Path | None:
+    """The runs that come with the installation."""
+    folder = bundled_dir("data") / "demo_runs"
+    return folder if folder.is_dir() else None
+
+
+def has_own_results() -> bool:
+    """Whether the reader's own folder holds a finished circuit or scores."""
+    return any(
+        run.status == "finished" and run.stage.partition("-")[0] in RESULT_STAGES
+        for run in _listed(own_root())
+    )
+
+
+def shows_demo() -> bool:
+    """Whether the pages show the bundled demo: by choice, or because there is nothing else."""
+    if demo_root() is None:
+        return False
+    return st.session_state.get("runs") == BUNDLED or not has_own_results()
+
+
+def runs_root() -> Path:
+    """The folder whose runs are shown."""
+    demo = demo_root()
+    return demo if demo is not None and shows_demo() else own_root()
+
+
+def allowed_roots() -> tuple[Path, ...]:
+    """The folders below which files may be read or written."""
+    return roots(own_root())
+
+
+def ref_of(run: FoundRun) -> str:
+    """What names a run on the command line: a run of the demo needs its whole path."""
+    return run.name if run.folder.parent == own_root() else str(run.folder)
+
+
 def every_run() -> list[RunSummary]:
-    return list_runs(runs_root())
+    return _listed(runs_root())
+
+
+def forget_runs() -> None:
+    """Look at the folders again: a page has just changed them."""
+    _listed.clear()
+    _finished.clear()
+
+
+@st.cache_resource(ttl=1, max_entries=8, show_spinner=False)
+def _listed(root: Path) -> list[RunSummary]:
+    return list_runs(root)
 
 
 def finished_runs(stage: str) -> list[FoundRun]:
-    """Finished runs of `stage` (heads, validate, score, select), newest first."""
-    root = runs_root().resolve()
+    """Finished runs of `stage` (heads, validate, score, select), newest first.
+
+    Beside the demo also the runs that its reader has built on it, which lie in the own folder.
+    """
+    found = [run for run in _finished(runs_root()) if run.stage.partition("-")[0] == stage]
+    if not shows_demo():
+        return found
+    names = {run.name for run in _finished(runs_root())}
+    own = [run for run in _finished(own_root()) if run.stage.partition("-")[0] == stage]
+    return [run for run in own if names & set(run.manifest["parents"])] + found
+
+
+@st.cache_resource(ttl=1, max_entries=8, show_spinner=False)
+def _finished(root: Path) -> list[FoundRun]:
     found = []
-    for run in every_run():
-        if run.status != "finished" or run.stage.partition("-")[0] != stage or run.result is None:
+    for run in _listed(root):
+        if run.status != "finished" or run.result is None:
             continue
         # A manifest is a file like any other: the result it names must not lead out of the root.
-        if not run.result.resolve().is_relative_to(root):
+        if not run.result.resolve().is_relative_to(root.resolve()):
             continue
         manifest = read_manifest(run.path)
         found.append(FoundRun(run.name, run.stage, run.path, run.result, run.created, manifest))
@@ -82,8 +148,12 @@ def finished_runs(stage: str) -> list[FoundRun]:
 
 def child_of(parent: FoundRun, stage: str) -> FoundRun | None:
     """The newest finished run of `stage` that read `parent`."""
-    children = (run for run in finished_runs(stage) if parent.name in run.manifest["parents"])
-    return next(children, None)
+    return next(iter(children_of(parent, stage)), None)
+
+
+def children_of(parent: FoundRun, stage: str) -> list[FoundRun]:
+    """Every finished run of `stage` that read `parent`, newest first."""
+    return [run for run in finished_runs(stage) if parent.name in run.manifest["parents"]]
 
 
 def parent_of(run: FoundRun, stage: str) -> FoundRun | None:
@@ -113,8 +183,8 @@ def choose_run(
 
 
 def say_what_is_missing(stage: str) -> None:
-    """The designed empty state: what is missing, why, and the command that makes it."""
-    names = {"heads": "circuit", "score": "scores", "validate": "validation"}
+    """The designed empty state: what is missing, why, and what makes it."""
+    names = {"heads": "circuit", "score": "scores", "validate": "validation", "select": "selection"}
     st.info(f"No {names.get(stage, stage)} here yet.", icon=":material/inbox:")
     circuits = finished_runs("heads")
     if not circuits:
@@ -122,11 +192,18 @@ def say_what_is_missing(stage: str) -> None:
         st.code(DEMO, language="bash")
         st.caption("Then open the workbench on its runs:")
         st.code("workbench app --runs demo/runs", language="bash")
+        st.page_link("page_run.py", label="Or start it here", icon=":material/play_arrow:")
         return
     st.markdown("Make it with:")
     newest = circuits[0]
-    command = next_command(stage, root=runs_root(), model=newest.model, parent=newest.name)
+    command = next_command(stage, root=own_root(), model=newest.model, parent=ref_of(newest))
     st.code(command, language="bash")
+    st.page_link(
+        "page_run.py",
+        label="Or start it here",
+        icon=":material/play_arrow:",
+        query_params={"stage": stage},
+    )
 
 
 def unusable_runs() -> list[RunSummary]:

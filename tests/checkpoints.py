@@ -12,10 +12,15 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import (
     AutoModelForCausalLM,
     Gemma2Config,
+    Gemma3TextConfig,
     GPT2Config,
     GPTJConfig,
+    GPTNeoXConfig,
     LlamaConfig,
     MistralConfig,
+    Olmo2Config,
+    OPTConfig,
+    Phi3Config,
     PreTrainedTokenizerFast,
     Qwen2Config,
     Qwen3Config,
@@ -51,7 +56,23 @@ CONFIGS = {
     "gemma2": lambda: Gemma2Config(
         **COMMON, num_key_value_heads=2, head_dim=8, sliding_window=7, query_pre_attn_scalar=8
     ),
+    "neox": lambda: GPTNeoXConfig(**COMMON),
+    "gemma3": lambda: Gemma3TextConfig(
+        **COMMON,
+        num_key_value_heads=2,
+        head_dim=8,
+        sliding_window=7,
+        sliding_window_pattern=2,
+        query_pre_attn_scalar=8,
+    ),
+    "olmo2": lambda: Olmo2Config(**COMMON, num_key_value_heads=2),
+    "phi3": lambda: Phi3Config(**COMMON, num_key_value_heads=2, sliding_window=None),
     "gptj": lambda: GPTJConfig(**GPT_SIZES, rotary_dim=4),
+    "opt": lambda: OPTConfig(
+        **{k: v for k, v in COMMON.items() if k != "intermediate_size"},
+        ffn_dim=48,
+        word_embed_proj_dim=32,
+    ),
 }
 USABLE = ("llama", "qwen2", "qwen3", "gpt2", "mistral", "gemma2")
 TEMPLATE = (

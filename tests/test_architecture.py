@@ -20,7 +20,7 @@ LEVELS = (
     ("models", "data", "runs"),
     ("probe", "ablation"),
     ("circuits", "scoring"),
-    ("selection", "amplification", "figures"),
+    ("selection", "amplification", "figures", "tuning"),
     ("execute", "distributed"),
     ("cli",),
 )

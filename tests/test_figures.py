@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 
 import numpy as np
@@ -9,15 +10,25 @@ import pandas as pd
 import pytest
 
 from workbench.figures import (
+    binned_histogram,
+    control_rises,
     elbow,
     head_name,
+    heads_difference,
     heads_heatmap,
+    knockout_curve,
+    layers_of,
+    mix_before_after,
+    next_token_bars,
+    overview_strip,
     pattern_heatmap,
     random_draws,
     sample_deltas,
+    score_against_label,
     score_against_length,
     score_histogram,
     selected_against_pool,
+    stability_bars,
     token_bars,
     token_strip,
 )
@@ -178,8 +189,9 @@ def test_selected_rows_stand_apart_from_the_pool(scores):
 def test_selected_and_pool_share_their_bins():
     figure = selected_against_pool(np.arange(50.0), np.array([3.0, 4.0]), name="Score")
     pool, selected = figure.data
-    assert pool.xbins == selected.xbins
-    assert pool.histnorm == "probability"
+    assert list(pool.x) == list(selected.x)
+    assert sum(pool.y) == pytest.approx(1)
+    assert sum(selected.y) == pytest.approx(1)
 
 
 @pytest.mark.parametrize("measure", ["loss", "accuracy"])
@@ -202,5 +214,136 @@ def test_a_pool_of_one_score_still_makes_a_figure():
     assert score_histogram(np.array([]), name="excess").data
 
 
+def test_a_dragged_range_colours_the_bars_inside_it():
+    edges, counts = np.linspace(0, 1, 5), np.array([4, 3, 2, 1])
+    bars = binned_histogram(edges, counts, name="excess", span=(0.3, 0.6)).data[0]
+    assert list(bars.y) == [4, 3, 2, 1]
+    assert [color == bars.marker.color[0] for color in bars.marker.color] == [
+        True,
+        False,
+        False,
+        True,
+    ]
+
+
+def test_a_head_that_left_the_circuit_keeps_a_dashed_box(heads):
+    shapes = heads_heatmap(heads, before=[Head(0, 1), Head(2, 1)]).layout.shapes
+    dashed = [s for s in shapes if s.line.dash == "dash"]
+    assert [(s.y0 + s.y1, s.x0 + s.x1) for s in dashed] == [(4, 2)]
+
+
+def test_marked_heads_have_a_cross_that_can_be_clicked_too(heads):
+    cross = heads_heatmap(heads, marked=[Head(2, 1)]).data[2]
+    assert (list(cross.x), list(cross.y)) == ([1], [2])
+    assert [list(place) for place in cross.customdata] == [[2, 1]]
+
+
+def test_a_map_can_show_another_number(heads):
+    figure = heads_heatmap(heads, layer="stability")
+    assert np.all(np.array(figure.data[0].z) == 0.75)
+    assert figure.data[0].zmin == 0
+    assert layers_of(heads) == ["delta", "stability"]
+
+
+def test_the_difference_of_a_run_and_itself_is_nothing(heads):
+    assert np.all(np.array(heads_difference(heads, heads).data[0].z) == 0)
+
+
+def test_runs_with_different_measures_are_compared_by_rank(heads):
+    other = dataclasses.replace(heads, method="retrieval")
+    figure = heads_difference(heads, other)
+    assert "Places" in figure.layout.title.text
+
+
+def test_a_strip_tells_harder_from_easier_by_colour():
+    strip = token_strip(["a", "b"], np.array([0.5, -1.0]), meaning="rise", first=7)
+    up, down = re.findall(r"rgba\((\d+,\d+,\d+),([\d.]+)\)", strip)
+    assert up[0] != down[0]
+    assert float(down[1]) == pytest.approx(2 * float(up[1]), abs=1e-3)
+    assert "token 7: a" in strip
+
+
+def test_an_overview_of_a_long_sample_keeps_its_mean():
+    values = np.linspace(0, 1, 4800)
+    strip = overview_strip(values, window=(0, 100), title="Whole").data[0]
+    assert len(strip.z[0]) == 240
+    assert np.mean(strip.z[0]) == pytest.approx(values.mean())
+
+
+def test_quartiles_are_drawn_around_the_median():
+    frame = pd.DataFrame(
+        {"label": [1, 2], "q25": [0.1, 0.2], "median": [0.2, 0.4], "q75": [0.5, 0.9], "rows": 3}
+    )
+    line = score_against_label(frame, label="level", name="excess").data[0]
+    assert line.error_y.array == pytest.approx([0.3, 0.5])
+    assert line.error_y.arrayminus == pytest.approx([0.1, 0.2])
+
+
+def test_names_in_a_mix_are_text_not_markup():
+    part = {"name": "<b>x</b>", "n_before": 4, "share_before": 0.4}
+    part |= {"n_after": 1, "share_after": 0.5}
+    figure = mix_before_after([part], title="Sources")
+    assert "<b>" not in str(figure.data)
+    assert [list(bar.x) for bar in figure.data] == [[0.4], [0.5]]
+
+
+def test_chances_of_the_next_token_stand_beside_each_other():
+    figure = next_token_bars(["<i>", "b"], np.array([0.7, 0.1]), np.array([0.2, 0.6]))
+    assert [list(bar.x) for bar in figure.data] == [[0.2, 0.6], [0.7, 0.1]]
+    assert "<i>" not in str(figure.data)
+
+
 def test_a_head_is_named_by_layer_and_number():
     assert head_name(3, 5) == "L3 H5"
+
+
+def validation() -> dict:
+    """A report with every part, worked out by nobody: the figures need its shape."""
+    both = {"mean": 0.5, "low": -0.2, "high": 0.9}
+    agreement = {"overlap": both, "rank_correlation": both}
+    return {
+        **report(),
+        "heads": [[0, 1], [1, 0]],
+        "random": {**report()["random"], "mean_loss": 1.3},
+        "curve": {
+            "n_samples": 4,
+            "n_heads": [1, 2, 3],
+            "base_loss": 1.0,
+            "loss": [2.0, 3.0, 3.5],
+            "random_loss": [[1.1, 1.2, 1.4], [1.0, 1.6, 1.8]],
+        },
+        "controls": [
+            {
+                "data": "<b>text</b>",
+                "base_loss": 2.0,
+                "circuit_loss": 3.0,
+                "bottom_loss": 2.0,
+                "random_mean_loss": 2.2,
+            }
+        ],
+        "stability": {"n_samples": 8, "bootstrap": agreement, "halves": agreement},
+    }
+
+
+def test_the_knockout_curve_begins_with_the_unchanged_model():
+    top, bottom, mean, ranked = knockout_curve(validation()).data
+    assert list(ranked.x) == [0, 1, 2, 3]
+    assert list(ranked.y) == [1.0, 2.0, 3.0, 3.5]
+    assert list(mean.y) == pytest.approx([1.0, 1.05, 1.4, 1.6])
+    assert (list(top.y), list(bottom.y)) == ([1.0, 1.1, 1.6, 1.8], [1.0, 1.0, 1.2, 1.4])
+
+
+def test_control_rises_are_shares_of_each_places_own_loss():
+    circuit, random, bottom = control_rises(validation()).data
+    assert list(circuit.x) == ["these problems", "&lt;b&gt;text&lt;/b&gt;"]
+    assert list(circuit.y) == pytest.approx([2.0, 0.5])
+    assert list(random.y) == pytest.approx([0.3, 0.1])
+    assert list(bottom.y) == pytest.approx([0.1, 0.0])
+
+
+def test_stability_bars_show_means_and_ranges_even_below_zero():
+    figure = stability_bars(validation())
+    for bars in figure.data:
+        assert list(bars.y) == [0.5, 0.5]
+        assert list(bars.error_y.array) == pytest.approx([0.4, 0.4])
+    assert figure.layout.yaxis.range[0] == -0.2

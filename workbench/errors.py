@@ -31,3 +31,8 @@ class ModelRefusedError(InputError):
 
 class RunBusyError(WorkbenchError):
     """Another process holds the run's lock."""
+
+
+def first_line(err: Exception) -> str:
+    """What another library said, short enough to stand in a sentence of ours."""
+    return (str(err).strip() or type(err).__name__).splitlines()[0][:200]

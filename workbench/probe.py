@@ -5,6 +5,7 @@ probe = build_probe(model, samples, n=300, strategy="highest-loss", trim=0.02)
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -28,6 +29,7 @@ def build_probe(
     by: str | None = None,
     seed: int = 0,
     batch_tokens: int = 2048,
+    left_out: Counter[str] | None = None,
     on_progress: Progress = no_progress,
 ) -> ProbeSet:
     """Choose `n` samples of a pool (METHODS, section 1; the paper takes 300 of high loss).
@@ -35,7 +37,8 @@ def build_probe(
     `highest-loss` ranks by the reference model's loss on the solution and leaves out the worst
     share `trim`, which are often broken items; `random` and `stratified` (equal numbers of each
     value of column `by`) are controls. Rows that do not fit the model or have no solution are left
-    out. Raises InputError when fewer than `n` usable rows are left.
+    out, and counted by reason in `left_out`; none is ever cut. Raises InputError when fewer than
+    `n` usable rows are left.
     """
     if strategy not in STRATEGIES:
         raise InputError(f"the probe strategy is '{strategy}'", expected=" or ".join(STRATEGIES))
@@ -43,7 +46,7 @@ def build_probe(
         raise InputError(f"trim is {trim}", expected="a share of 0 or more and below 1")
     if n < 1:
         raise InputError(f"the probe size is {n}", expected="at least 1")
-    usable = usable_samples(model, samples)
+    usable = usable_samples(model, samples, left_out=left_out)
     left = len(usable) - (int(trim * len(usable)) if strategy == "highest-loss" else 0)
     if left < n:
         raise InputError(
@@ -75,18 +78,30 @@ def build_probe(
     return ProbeSet(tuple(samples[i] for i in chosen), strategy=strategy, seed=seed)
 
 
-def usable_samples(model: Model, samples: Sequence[Sample]) -> dict[int, Rendered]:
-    """Index to tokens of the rows that a loss can be taken on: counted tokens, and short enough."""
+def usable_samples(
+    model: Model, samples: Sequence[Sample], *, left_out: Counter[str] | None = None
+) -> dict[int, Rendered]:
+    """Index to tokens of the rows that a loss can be taken on: counted tokens, and short enough.
+
+    The others are counted by reason in `left_out`.
+    """
     usable = {}
     for i, sample in enumerate(samples):
         try:
-            rendered = render(sample, model.tokenizer)
-        except UnrenderableError:
-            continue
-        counted = rendered.counted("completion")
-        if len(rendered.ids) <= model.n_ctx and counted[1:].any():
-            usable[i] = rendered
+            usable[i] = _with_loss(model, sample)
+        except UnrenderableError as err:
+            if left_out is not None:
+                left_out[str(err)] += 1
     return usable
+
+
+def _with_loss(model: Model, sample: Sample) -> Rendered:
+    rendered = render(sample, model.tokenizer)
+    if len(rendered.ids) > model.n_ctx:
+        raise UnrenderableError(f"longer than the model's context of {model.n_ctx} tokens")
+    if not rendered.counted("completion")[1:].any():
+        raise UnrenderableError("no tokens of a solution")
+    return rendered
 
 
 def rendered_probe(model: Model, probe: ProbeSet) -> list[Rendered]:

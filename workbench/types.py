@@ -95,7 +95,8 @@ class HeadScore:
     """What making one head uniform costs: mean loss increase in nats a token, with its interval.
 
     `rank` 1 is the costliest; `stability` is the share of bootstrap resamples of the probe in which
-    the head is among the selected.
+    the head is among the selected. With a control probe also the loss increase there, and the
+    difference of both in shares of the loss (METHODS, section 1).
     """
 
     layer: int
@@ -106,22 +107,32 @@ class HeadScore:
     rank: int
     selected: bool
     stability: float = 0.0
+    control_delta: float | None = None
+    contrast: float | None = None
 
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """Which model a result belongs to."""
+    """Which model a result belongs to.
+
+    `config_sha256` covers what the configuration says of the computation; empty where unknown.
+    """
 
     id: str
     revision: str | None
     weights_sha256: str
     n_layers: int
     n_heads: int
+    config_sha256: str = ""
 
 
 @dataclass(frozen=True)
 class HeadScores:
-    """Importance of every head of a model on a probe."""
+    """Importance of every head of a model on a probe.
+
+    `rank_by` is what the circuit was chosen by, `delta` or `contrast`; `control` says what the
+    control probe was, if there was one.
+    """
 
     model: ModelInfo
     method: str
@@ -130,6 +141,8 @@ class HeadScores:
     n_samples: int
     heads: tuple[HeadScore, ...]
     ablation: str = "uniform-causal"
+    rank_by: str = "delta"
+    control: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@
     python analyses/000_reference_model/make_demo_runs.py --demo demo
 
 Finished runs are copied with what the pages and later stages read. Parts, locks and events, which
-only a run at work needs, are left out.
+only a run at work needs, are left out, and the report as a page, which is larger than all the rest.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ from pathlib import Path
 from workbench.runs import list_runs, read_manifest
 
 ROOT = Path(__file__).resolve().parents[2]
-LEFT_OUT = shutil.ignore_patterns("parts", ".lock", "events.jsonl", "*.tmp", "marks.json")
+LEFT_OUT = shutil.ignore_patterns(
+    "parts", ".lock", "events.jsonl", "*.tmp", "marks.json", "validation.html"
+)
 MAX_BYTES = 3_000_000
 STAGES = {"probe", "heads", "validate", "score", "select"}
 
@@ -33,10 +35,13 @@ def main() -> None:
     missing = STAGES - {run.stage.partition("-")[0] for run in runs}
     if unfinished or missing:
         sys.exit(f"not a finished demo: unfinished {unfinished}, missing {sorted(missing)}")
-    shutil.rmtree(options.out, ignore_errors=True)
+    building = options.out.with_name(f".{options.out.name}.tmp")
+    shutil.rmtree(building, ignore_errors=True)
     for run in runs:
-        shutil.copytree(run.path, options.out / run.name, ignore=LEFT_OUT)
-    check(options.out)
+        shutil.copytree(run.path, building / run.name, ignore=LEFT_OUT)
+    check(building)
+    shutil.rmtree(options.out, ignore_errors=True)
+    building.rename(options.out)
     print(f"{len(runs)} runs, {size_of(options.out) / 1e6:.2f} MB in {options.out}")
 
 

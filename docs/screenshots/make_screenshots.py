@@ -1,7 +1,7 @@
-"""Pictures of every page, taken in a headless browser from a finished chain of runs.
+"""Pictures of every page, light and dark, taken in a headless browser.
 
-    workbench demo
-    python docs/screenshots/make_screenshots.py --runs demo/runs
+    python docs/screenshots/make_screenshots.py                  # of the bundled demo
+    python docs/screenshots/make_screenshots.py --runs demo/runs --only heads --scheme dark
 
 Needs the extra `dev` and a Chromium: `playwright install chromium`, or one of the system.
 """
@@ -14,20 +14,29 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
 PAGES = {
     "overview": "",
     "heads": "heads",
-    "tokens": "tokens",
+    "heads-attention": "heads?detail=attention",
+    "tokens": "tokens?two=true&whose=L1+H0",
+    "playground": "playground?off=L0+H2&off=L0+H3&off=L0+H6",
     "samples": "samples",
     "validate": "validate",
+    "select": "select",
+    "run": "run?stage=score",
 }
+SCHEMES = ("light", "dark")
+READY = "notRunning"
 MAX_BYTES = 300_000
+N_COLORS = 256
 WIDTH, MAX_HEIGHT = 1280, 2400
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 SYSTEM_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -36,23 +45,28 @@ SYSTEM_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 def main() -> None:
     """Start the app, visit every page, write one PNG each."""
     parser = argparse.ArgumentParser(description="Pictures of every page of the app.")
-    parser.add_argument("--runs", type=Path, default=Path("demo/runs"))
+    parser.add_argument("--runs", type=Path, help="a folder of runs; default: the bundled demo")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent)
-    parser.add_argument("--dark", action="store_true", help="the dark theme")
+    parser.add_argument("--scheme", choices=SCHEMES, help="one of the two; default: both")
+    parser.add_argument("--only", choices=list(PAGES), action="append", help="repeatable")
     options = parser.parse_args()
-    if not options.runs.is_dir():
-        sys.exit(f"no folder '{options.runs}'; run `workbench demo` or pass --runs")
+    if options.runs is not None and not options.runs.is_dir():
+        sys.exit(f"no folder '{options.runs}'; run `workbench demo` or leave out --runs")
     options.out.mkdir(parents=True, exist_ok=True)
     browser_path = next(filter(None, map(shutil.which, SYSTEM_BROWSERS)), None)
-    with running_app(options.runs) as address, sync_playwright() as playwright:
+    with (
+        tempfile.TemporaryDirectory() as empty,
+        running_app(options.runs or Path(empty) / "runs") as address,
+        sync_playwright() as playwright,
+    ):
         browser = playwright.chromium.launch(executable_path=browser_path, args=FLAGS)
-        scheme = "dark" if options.dark else "light"
-        page = browser.new_page(color_scheme=scheme)
-        page.set_default_timeout(300_000)
-        for name, path in PAGES.items():
-            target = options.out / f"{name}{'-dark' if options.dark else ''}.png"
-            photograph(page, f"{address}/{path}", target)
-            print(f"{target} {target.stat().st_size // 1000} kB")
+        for scheme in [options.scheme] if options.scheme else SCHEMES:
+            page = browser.new_page(color_scheme=scheme)
+            page.set_default_timeout(300_000)
+            for name in options.only or PAGES:
+                target = options.out / f"{name}{'-dark' if scheme == 'dark' else ''}.png"
+                photograph(page, f"{address}/{PAGES[name]}", target)
+                print(f"{target} {target.stat().st_size // 1000} kB")
         browser.close()
 
 
@@ -84,11 +98,19 @@ def photograph(page: Page, address: str, target: Path) -> None:
     height = settled_height(page)
     page.set_viewport_size({"width": WIDTH, "height": min(height + 20, MAX_HEIGHT)})
     settled_height(page)
-    page.screenshot(path=target)
+    take(page, target)
     if target.stat().st_size > MAX_BYTES:
         page.set_viewport_size({"width": WIDTH, "height": 1400})
         settled_height(page)
-        page.screenshot(path=target)
+        take(page, target)
+
+
+def take(page: Page, target: Path) -> None:
+    """The picture in few colours, which makes it several times smaller."""
+    page.screenshot(path=target)
+    with Image.open(target) as image:
+        reduced = image.convert("RGB").quantize(N_COLORS)
+    reduced.save(target, optimize=True)
 
 
 def settled_height(page: Page) -> int:
@@ -96,7 +118,8 @@ def settled_height(page: Page) -> int:
     same, height = 0, -1
     for _ in range(240):
         page.wait_for_timeout(500)
-        busy = page.locator("[data-testid=stStatusWidget], [data-testid=stSpinner]").count()
+        busy = page.locator("[data-testid=stApp]").get_attribute("data-test-script-state") != READY
+        busy = busy or page.locator("[data-testid=stSpinner]").count()
         now = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
         same = same + 1 if now == height and not busy else 0
         height = now

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -27,11 +29,14 @@ from workbench.scoring import ScoreOptions
 
 APP = Path(__file__).resolve().parents[2] / "apps" / "app.py"
 HOSTILE = "<script>alert('x')</script>"
+MORE_HOSTILE = ("<img src=x onerror=alert(1)>", "[x](javascript:alert(1))")
+PAGES = ("", "heads", "tokens", "playground", "samples", "validate", "select", "run")
 
 
 def write_rows(path: Path) -> Path:
-    """Prompts of different lengths; the longest holds markup."""
-    prompts = [f"{'one more ' * (i % 4)}{i}+{i}?" for i in range(11)] + [f"{HOSTILE} 1+1?"]
+    """Prompts of different lengths; the last three hold markup."""
+    prompts = [f"{'one more ' * (i % 4)}{i}+{i}?" for i in range(9)]
+    prompts += [f"{text} 1+1?" for text in (*MORE_HOSTILE, HOSTILE)]
     rows = [
         {"id": f"r{i}", "problem": prompt, "solution": str(2 * i), "level": i % 3}
         for i, prompt in enumerate(prompts)
@@ -59,7 +64,8 @@ def chain(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def finished(chain, monkeypatch) -> Path:
-    monkeypatch.setenv("WORKBENCH_RUNS", str(chain))
+    look_at(chain, monkeypatch)
+    monkeypatch.setenv("WORKBENCH_ROOTS", str(chain.parent))
     return chain
 
 
@@ -68,14 +74,40 @@ def copied(chain, tmp_path, monkeypatch) -> Path:
     """A copy of the chain that a test may break."""
     root = tmp_path / "home" / "runs"
     shutil.copytree(chain, root)
-    monkeypatch.setenv("WORKBENCH_RUNS", str(root))
+    look_at(root, monkeypatch)
+    monkeypatch.setenv("WORKBENCH_ROOTS", str(chain.parent))
     return root
 
 
 @pytest.fixture
 def empty(tmp_path, monkeypatch) -> Path:
-    monkeypatch.setenv("WORKBENCH_RUNS", str(tmp_path / "runs"))
+    """A folder of runs that does not exist yet."""
+    look_at(tmp_path / "runs", monkeypatch)
     return tmp_path / "runs"
+
+
+@pytest.fixture
+def no_demo(monkeypatch) -> None:
+    """As if the demo were not part of the installation."""
+    workspace = apps_module("workspace")
+    monkeypatch.setattr(workspace, "demo_root", lambda: None)
+    # Pages take the name with them when they import it.
+    for name in ("app", "marks"):
+        module = sys.modules.get(name)
+        if module is not None and hasattr(module, "demo_root"):
+            monkeypatch.setattr(module, "demo_root", lambda: None)
+
+
+def look_at(runs: Path, monkeypatch) -> None:
+    monkeypatch.setenv("WORKBENCH_RUNS", str(runs))
+    monkeypatch.delenv("WORKBENCH_ROOTS", raising=False)
+
+
+def apps_module(name: str):
+    """A module of `apps`, imported as the pages import it."""
+    if str(APP.parent) not in sys.path:
+        sys.path.insert(0, str(APP.parent))
+    return importlib.import_module(name)
 
 
 def open_page(name: str = "") -> AppTest:

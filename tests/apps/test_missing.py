@@ -7,13 +7,32 @@ import shutil
 
 import pytest
 
-from tests.apps.conftest import open_page, words
+from tests.apps.conftest import PAGES, open_page, words
 
-PAGES = ("", "heads", "tokens", "samples", "validate")
+NEED_RUNS = ("", "heads", "tokens", "samples", "validate", "select")
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_an_empty_folder_names_the_command_that_fills_it(empty, page):
+def manifest_of(stage: str, **changes) -> dict:
+    """A manifest that can be read."""
+    return {
+        "stage": stage,
+        "config": {},
+        "inputs": {},
+        "parents": [],
+        "versions": {},
+        "schema": 1,
+        "digest": "",
+        "result": "scores.parquet",
+        "created": "2026-01-01T00:00:00+00:00",
+        "started": "2026-01-01T00:00:00+00:00",
+        "seconds": 0.0,
+        "counts": {},
+        "status": "running",
+    } | changes
+
+
+@pytest.mark.parametrize("page", NEED_RUNS)
+def test_without_any_results_a_page_names_the_command_that_makes_them(empty, no_demo, page):
     at = open_page(page)
     codes = [code.value for code in at.code]
     assert "workbench demo" in codes
@@ -25,7 +44,8 @@ def test_an_empty_folder_names_the_command_that_fills_it(empty, page):
 def test_a_folder_that_is_no_run_breaks_no_page(copied, page):
     (copied / "heads-exact-deadbeef").mkdir()
     (copied / "heads-exact-deadbeef" / "manifest.json").write_text("{")
-    assert open_page(page).metric
+    at = open_page(page)
+    assert at.metric or page == "run"
 
 
 def test_the_overview_lists_broken_runs_with_the_reason(copied):
@@ -36,15 +56,27 @@ def test_the_overview_lists_broken_runs_with_the_reason(copied):
     assert "cannot be read" in shown
 
 
-@pytest.mark.parametrize("page", ["", "heads"])
-def test_a_torn_result_is_told_in_words(copied, page):
+@pytest.mark.parametrize("page", ["", "heads", "playground"])
+def test_a_torn_circuit_is_told_in_words(copied, page):
     next(copied.glob("heads-*/heads.json")).write_text('{"schema": 1, "he')
+    assert "cannot be read" in words(open_page(page))
+
+
+@pytest.mark.parametrize("page", ["samples", "tokens", "select"])
+def test_a_torn_scores_table_is_told_in_words(copied, page):
+    next(copied.glob("score-*/scores.parquet")).write_text("torn")
     assert "cannot be read" in words(open_page(page))
 
 
 def test_a_torn_validation_is_told_in_words(copied):
     next(copied.glob("validate-*/validation.json")).write_text("[]")
     assert "cannot be read" in words(open_page("validate"))
+
+
+def test_torn_marks_are_told_in_words(copied):
+    (next(copied.glob("score-*")) / "marks.json").write_text("[1")
+    assert "holds no marks" in words(open_page("select"))
+    assert "holds no marks" in words(open_page("samples"))
 
 
 def test_the_next_step_names_the_runs_it_builds_on(copied):
@@ -61,7 +93,7 @@ def test_a_page_without_its_stage_names_the_command(copied):
     assert any("workbench heads validate" in c and f"--heads {heads}" in c for c in codes)
 
 
-def test_a_result_outside_the_folder_is_never_read(copied, tmp_path):
+def test_a_result_outside_the_folder_is_never_read(copied, tmp_path, no_demo):
     folder = next(copied.glob("heads-*"))
     (tmp_path / "secret.json").write_text((folder / "heads.json").read_text())
     manifest = json.loads((folder / "manifest.json").read_text())
@@ -72,11 +104,35 @@ def test_a_result_outside_the_folder_is_never_read(copied, tmp_path):
     assert "workbench demo" in [code.value for code in at.code]
 
 
-def test_scores_whose_data_has_gone_still_show_their_numbers(copied):
+def point_scores_at(copied, data: str) -> None:
     path = next(copied.glob("score-*/manifest.json"))
     manifest = json.loads(path.read_text())
-    manifest["details"]["data"] = [str(copied / "gone.jsonl")]
+    manifest["details"]["data"] = [data]
     path.write_text(json.dumps(manifest))
+
+
+def test_scores_whose_data_has_gone_still_show_their_numbers(copied, chain):
+    point_scores_at(copied, str(chain.parent / "gone.jsonl"))
     shown = words(open_page("samples"))
     assert "scored data cannot be read" in shown
     assert "Rows scored 12" in shown
+
+
+@pytest.mark.parametrize("page", ["samples", "tokens", "select"])
+def test_data_outside_the_allowed_roots_is_not_read(copied, tmp_path, monkeypatch, page):
+    (tmp_path / "secret.jsonl").write_text('{"id": "r0", "problem": "my secret"}\n')
+    monkeypatch.setenv("WORKBENCH_ROOTS", str(copied))
+    point_scores_at(copied, str(tmp_path / "secret.jsonl"))
+    shown = words(open_page(page))
+    assert "--root" in shown
+    assert "my secret" not in shown
+
+
+def test_data_that_has_changed_is_told_and_not_taken_for_the_scored_rows(copied, chain, tmp_path):
+    changed = chain.parent / "changed.jsonl"
+    changed.write_text('{"id": "other", "problem": "another text"}\n' * 12)
+    point_scores_at(copied, str(changed))
+    shown = words(open_page("samples"))
+    changed.unlink()
+    assert "has changed since it was scored" in shown
+    assert "another text" not in shown

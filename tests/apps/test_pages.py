@@ -7,13 +7,38 @@ import json
 import pandas as pd
 import pytest
 
-from tests.apps.conftest import HOSTILE, open_page, words
-
-PAGES = ("overview", "heads", "tokens", "samples", "validate")
+from tests.apps.conftest import HOSTILE, PAGES, apps_module, open_page, words
 
 
 def result(root, pattern: str) -> dict:
     return json.loads(next(root.glob(pattern)).read_text())
+
+
+def heads_by_rank(root) -> list[dict]:
+    return sorted(result(root, "heads-*/heads.json")["heads"], key=lambda h: h["rank"])
+
+
+def name(head: dict) -> str:
+    return f"L{head['layer']} H{head['head']}"
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page != "run"])
+def test_every_number_explains_itself(finished, page):
+    at = open_page(page)
+    unexplained = [m.label for m in at.metric if not m.help and m.label != "1 Model"]
+    assert at.metric
+    assert unexplained == []
+
+
+def charts(at) -> list:
+    return at.get("plotly_chart")
+
+
+@pytest.mark.parametrize("page", ["heads", "tokens", "playground", "samples", "select"])
+def test_every_chart_has_a_text_alternative(finished, page):
+    at = open_page(page)
+    assert charts(at)
+    assert [chart.proto.id for chart in charts(at) if not chart.proto.alt] == []
 
 
 def test_the_overview_shows_the_five_stages_as_done(finished):
@@ -22,42 +47,83 @@ def test_the_overview_shows_the_five_stages_as_done(finished):
     assert labels == ["1 Model", "2 Circuit", "3 Validation", "4 Scores", "5 Selection"]
     assert at.metric[1].value == "2 / 12"
     assert "The chain is complete" in words(at)
-    assert len(at.dataframe[0].value) == len(list(finished.iterdir()))
+    folders = [path for path in finished.iterdir() if not path.name.startswith(".")]
+    assert len(at.dataframe[0].value) == len(folders)
 
 
 def test_the_heads_page_begins_with_the_costliest_head(finished):
-    heads = result(finished, "heads-*/heads.json")
-    first = next(h for h in heads["heads"] if h["rank"] == 1)
+    first = heads_by_rank(finished)[0]
     at = open_page("heads")
-    assert at.selectbox(key="head").value == f"L{first['layer']} H{first['head']}"
+    assert at.selectbox(key="head").value == name(first)
     assert f"Loss increase {first['delta']:.4f}" in words(at)
 
 
 def test_choosing_a_head_by_keyboard_shows_its_numbers(finished):
-    heads = result(finished, "heads-*/heads.json")
-    last = next(h for h in heads["heads"] if h["rank"] == 12)
+    last = heads_by_rank(finished)[-1]
     at = open_page("heads")
-    at.selectbox(key="head").select(f"L{last['layer']} H{last['head']}").run()
+    at.selectbox(key="head").select(name(last)).run()
     assert "Rank 12 / 12" in words(at)
     assert f"Loss increase {last['delta']:.4f}" in words(at)
 
 
 def test_the_probe_samples_are_told_with_their_own_loss_increase(finished):
     table = pd.read_parquet(next(finished.glob("heads-*/deltas.parquet")))
-    heads = result(finished, "heads-*/heads.json")
-    first = next(h for h in heads["heads"] if h["rank"] == 1)
+    first = heads_by_rank(finished)[0]
     place = first["layer"] * 4 + first["head"]
     expected = sorted((row[place] for row in table["deltas"]), reverse=True)
-    shown = open_page("heads").dataframe[0].value
+    shown = next(d.value for d in open_page("heads").dataframe if "loss increase" in d.value)
     assert shown["loss increase"].tolist() == pytest.approx(expected)
     assert shown["sample"].str.len().min() > 0
+
+
+def test_another_cut_tells_which_heads_enter_and_how_stable_they_are(finished):
+    third, fourth = heads_by_rank(finished)[2:4]
+    at = open_page("heads")
+    at.select_slider(key="cut").set_value(4).run()
+    assert "2 enter" in words(at)
+    assert f"{name(third)} (" in words(at)
+    assert f"{name(fourth)} (" in words(at)
+    at.select_slider(key="cut").set_value(1).run()
+    assert "1 leave" in words(at)
+
+
+def test_the_map_can_show_how_stable_each_head_is(finished):
+    at = open_page("heads")
+    at.segmented_control(key="layer").select("stability").run()
+    spec = json.loads(charts(at)[0].proto.spec)
+    assert spec["layout"]["title"]["text"].startswith("Share of resampled probes")
+
+
+def test_a_head_opens_its_attention_on_a_probe_sample(finished):
+    at = open_page("heads")
+    at.segmented_control(key="detail").select("attention").run()
+    titles = [json.loads(c.proto.spec)["layout"]["title"]["text"] for c in charts(at)]
+    assert any("each row shares 1" in title for title in titles)
+    assert not at.exception
+
+
+def test_a_single_run_of_heads_has_nothing_to_be_compared_with(finished):
+    assert "no other run" in words(open_page("heads"))
+
+
+def test_two_runs_of_heads_are_compared(copied):
+    folder = next(copied.glob("heads-*"))
+    other = folder.with_name("heads-exact-0000aaaa")
+    other.mkdir()
+    for path in folder.glob("*.json"):
+        (other / path.name).write_text(path.read_text())
+    at = open_page("heads")
+    box = at.selectbox(key="other")
+    box.select(next(option for option in box.options if option != "no other run")).run()
+    assert "Overlap 100%" in words(at)
+    assert "Rank correlation +1.00" in words(at)
 
 
 def test_the_tokens_page_recomputes_the_score_of_the_table(finished):
     scores = pd.read_parquet(next(finished.glob("score-*/scores.parquet")))
     top = scores.sort_values("score", ascending=False).iloc[0]
     at = open_page("tokens")
-    assert f"Score {top['score']:.4g}" in words(at)
+    assert f"Score {top['score']:.3g}" in words(at)
     assert f"Paper's score here {top['paper']:.3g}" in words(at)
     assert f"the scores table has {top['paper']:.3g}" in words(at)
 
@@ -68,6 +134,24 @@ def test_leaving_out_the_sink_gives_the_score_without_it(finished):
     at = open_page("tokens")
     at.toggle(key="no_sink").set_value(True).run()
     assert f"Paper's score here {top['paper_no_sink']:.3g}" in words(at)
+
+
+def test_every_variant_stands_beside_the_others_with_its_place_in_the_pool(finished):
+    scores = pd.read_parquet(next(finished.glob("score-*/scores.parquet")))
+    top = scores.sort_values("score", ascending=False).iloc[0]
+    shown = next(d.value for d in open_page("tokens").dataframe if "variant" in d.value)
+    shown = shown.set_index("variant")
+    assert shown.loc["cv2", "with sink"] == pytest.approx(top["cv2"])
+    below = (scores["cv2_no_sink"] < top["cv2_no_sink"]).mean()
+    assert shown.loc["cv2", "pool below, without sink"] == pytest.approx(below)
+
+
+def test_two_samples_stand_side_by_side_under_one_head(finished):
+    at = open_page("tokens")
+    at.toggle(key="two").set_value(True).run()
+    at.selectbox(key="whose").select("L2 H3").run()
+    assert len(at.get("html")) == 2
+    assert len([m for m in at.metric if m.label == "Score"]) == 2
 
 
 def test_markup_in_a_sample_reaches_the_page_as_text_only(finished):
@@ -83,29 +167,80 @@ def test_markup_in_a_sample_reaches_the_page_as_text_only(finished):
 
 def test_the_samples_page_says_how_far_the_score_follows_length(finished):
     summary = result(finished, "score-*/summary.json")
-    length = next(c["length"] for c in summary["correlations"] if c["score"] == "excess")
-    at = open_page("samples")
-    assert f"Follows length {length:+.2f}" in words(at)
-    assert "Rows scored 12" in words(at)
-
-
-def test_the_samples_page_shows_the_highest_and_the_lowest_sample(finished):
-    scores = pd.read_parquet(next(finished.glob("score-*/scores.parquet")))
-    ordered = scores.sort_values("score", ascending=False)["row_id"]
-    prompts = {f"r{i}": f"{'one more ' * (i % 4)}{i}+{i}?" for i in range(11)}
-    prompts["r11"] = f"{HOSTILE} 1+1?"
+    excess = next(c for c in summary["correlations"] if c["score"] == "excess")
     shown = words(open_page("samples"))
-    assert prompts[ordered.iloc[0]] in shown
-    assert prompts[ordered.iloc[-1]] in shown
+    assert f"Follows length {excess['length']:+.2f}" in shown
+    assert f"Follows level {excess['level']:+.2f}" in shown
+    assert "Rows scored 12" in shown
+
+
+def test_hostile_text_is_escaped_on_the_samples_page(finished):
+    at = open_page("samples")
+    at.text_input(key="search").set_value("alert").run()
+    assert "3 of 12 rows" in words(at)
+    assert HOSTILE not in words(at)
+    assert "\\<script\\>alert" in words(at)
+
+
+def test_a_range_of_scores_filters_the_table(finished):
+    scores = pd.read_parquet(next(finished.glob("score-*/scores.parquet")))["score"]
+    at = open_page("samples")
+    middle = float(scores.median())
+    at.slider(key="range").set_range(middle, float(scores.max())).run()
+    n_above = int((scores >= at.slider(key="range").value[0]).sum())
+    assert 0 < n_above < 12
+    assert f"{n_above} of 12 rows" in words(at)
+
+
+def test_filters_that_pass_nothing_say_so(finished):
+    at = open_page("samples")
+    at.text_input(key="search").set_value("no such words").run()
+    assert "No row passes" in words(at)
+
+
+def test_level_filters_the_table(finished):
+    at = open_page("samples")
+    at.multiselect(key="level").set_value(["2"]).run()
+    assert "4 of 12 rows" in words(at)
+
+
+def test_rows_kept_and_dropped_by_hand_are_remembered_with_the_run(copied):
+    at = open_page("samples")
+    first = opened_row(copied, 0)
+    button(at, "Drop").click().run()
+    assert at.number_input(key="open").value == 2
+    button(at, "Keep").click().run()
+    marks = json.loads((next(copied.glob("score-*")) / "marks.json").read_text())
+    assert marks == {first: "drop", opened_row(copied, 1): "keep"}
+    at = open_page("select")
+    assert any("1 kept and 1 dropped" in toggle.label for toggle in at.toggle)
+
+
+def opened_row(root, place: int) -> str:
+    scores = pd.read_parquet(next(root.glob("score-*/scores.parquet")))
+    return scores.sort_values("score", ascending=False, kind="stable")["row_id"].iloc[place]
+
+
+def button(at, label: str):
+    return next(b for b in at.button if b.label == label)
 
 
 def test_the_preview_follows_the_options(finished):
-    at = open_page("samples")
+    at = open_page("select")
     assert "Selected 1" in words(at)
     at.slider(key="percent").set_value(50)
     at.selectbox(key="policy").select("top").run()
     assert "Selected 6" in words(at)
-    assert "In top 100%" in words(at)
+    assert "In the top 100%" in words(at)
+
+
+def test_a_preview_says_how_much_it_shares_with_a_saved_selection(finished):
+    at = open_page("select")
+    at.slider(key="percent").set_value(25)
+    at.selectbox(key="policy").select("top").run()
+    box = at.selectbox(key="against")
+    box.select(box.options[1]).run()
+    assert "Shared rows 100%" in words(at)
 
 
 def test_an_impossible_selection_is_told_in_words(copied):
@@ -113,41 +248,61 @@ def test_an_impossible_selection_is_told_in_words(copied):
     frame = pd.read_parquet(path)
     frame["score"] -= 1e6
     frame.to_parquet(path)
-    at = open_page("samples")
-    assert "scores are negative" in words(at)
+    assert "scores are negative" in words(open_page("select"))
 
 
-def test_the_export_button_writes_what_the_preview_shows(copied):
-    at = open_page("samples")
-    at.slider(key="percent").set_value(25)
+def test_a_selection_is_saved_shown_with_its_card_and_written(copied):
+    at = open_page("select")
+    at.slider(key="percent").set_value(25).run()
+    button(at, "Save this selection").click().run()
+    assert len(list(copied.glob("select-soft-*"))) == 1
     at.text_input(key="folder").set_value("quarter").run()
-    at.button[0].click().run()
-    assert "3 rows written" in words(at)
+    assert "pretty_name" in words(at)
+    assert len(at.get("download_button")) == 2
     folder = copied.parent / "exports" / "quarter"
+    assert not folder.exists()
+    button(at, "Write the folder").click().run()
     assert len((folder / "data.jsonl").read_text().splitlines()) == 3
     assert (folder / "provenance.json").is_file()
-    assert len(at.get("download_button")) == 1
+    button(at, "Write the folder").click().run()
+    assert "exists already" in words(at)
 
 
-@pytest.mark.parametrize("name", ["../escape", "/etc/x", "a/b", "..", ""])
-def test_an_export_cannot_leave_its_folder(copied, name):
-    at = open_page("samples")
-    at.text_input(key="folder").set_value(name).run()
-    assert "letters, digits" in words(at)
-    assert not at.button
+@pytest.mark.parametrize("folder", ["../escape", "/etc/x", "a/b", "..", ""])
+def test_an_export_cannot_leave_its_folder(copied, folder):
+    at = open_page("select")
+    at.text_input(key="folder").set_value(folder).run()
+    assert "cannot be exported" in words(at)
+    assert not [b for b in at.button if b.label == "Write the folder"]
+
+
+def test_the_playground_shows_what_a_head_changes(finished):
+    at = open_page("playground")
+    assert "Rise +0.000" in words(at)
+    at.multiselect(key="off").set_value(["L0 H0", "L1 H2"]).run()
+    assert "L0 H0, L1 H2" in words(at)
+    assert "Rise +0.000" not in words(at)
+    assert len(at.get("html")) == 1
+
+
+def test_the_playground_takes_the_circuit_a_draw_and_a_typed_problem(finished):
+    circuit = {name(h) for h in heads_by_rank(finished) if h["selected"]}
+    at = open_page("playground")
+    button(at, "The circuit").click().run()
+    assert set(at.multiselect(key="off").value) == circuit
+    button(at, "A random draw").click().run()
+    drawn = set(at.multiselect(key="off").value)
+    assert len(drawn) == len(circuit)
+    assert drawn != circuit
+    at.selectbox(key="from").select("type one").run()
+    at.text_area(key="typed").set_value("Tom has <b>3</b> pens.").run()
+    assert "\\<b\\>3\\<\\/b\\>" in words(at)
+    assert "model's own answer" in words(at)
+    assert not at.exception
 
 
 def test_the_validation_page_says_the_verdict_and_its_numbers(finished):
     report = result(finished, "validate-*/validation.json")
     shown = words(open_page("validate"))
-    assert report["verdict"] in shown
-    assert f"p by loss {report['p_loss']:.3f}" in shown
-    assert "against 5 random sets" in shown
-
-
-@pytest.mark.parametrize("page", PAGES)
-def test_every_number_explains_itself(finished, page):
-    at = open_page("" if page == "overview" else page)
-    unexplained = [m.label for m in at.metric if not m.help and m.label != "1 Model"]
-    assert at.metric
-    assert unexplained == []
+    as_markdown = apps_module("shown_text").as_markdown
+    assert as_markdown(report["verdict"], maths=False) in shown

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import tomllib
 from pathlib import Path
@@ -42,6 +43,19 @@ def test_started_by_hand_it_listens_there_as_well():
 def test_a_given_folder_is_passed_on_as_an_absolute_path(started, tmp_path):
     CliRunner().invoke(cli, ["app", "--runs", str(tmp_path)])
     assert started[0][1]["WORKBENCH_RUNS"] == str(tmp_path.resolve())
+
+
+def test_allowed_roots_are_passed_on_as_absolute_paths(started, tmp_path):
+    (tmp_path / "a").mkdir()
+    CliRunner().invoke(cli, ["app", "--root", str(tmp_path), "--root", str(tmp_path / "a")])
+    roots = started[0][1]["WORKBENCH_ROOTS"].split(os.pathsep)
+    assert roots == [str(tmp_path.resolve()), str((tmp_path / "a").resolve())]
+
+
+def test_without_roots_the_pages_have_their_default(started, monkeypatch):
+    monkeypatch.delenv("WORKBENCH_ROOTS", raising=False)
+    CliRunner().invoke(cli, ["app"])
+    assert "WORKBENCH_ROOTS" not in started[0][1]
 
 
 def test_without_a_folder_the_pages_look_for_one(started):

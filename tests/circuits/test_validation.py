@@ -5,14 +5,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.planted_pair import FIRST, SECOND, pair_rows, write_pair
 from workbench.ablation import uniform_heads
-from workbench.circuits import Importance, layer_matched_sets, rank_heads, validate_circuit
-from workbench.circuits.validation import p_value, verdict
+from workbench.circuits import (
+    Importance,
+    ValidationOptions,
+    layer_matched_sets,
+    rank_heads,
+    validate_circuit,
+)
+from workbench.circuits.answering import answerable, answers_right
+from workbench.circuits.curve import knockout_sets
+from workbench.circuits.verdict import verdict
+from workbench.data import to_sample
 from workbench.errors import InputError
-from workbench.models import render, sample_losses
+from workbench.models import decode, decoded_text, load_model, render, sample_losses
+from workbench.probe import usable_samples
 from workbench.types import Head, Message, Sample
 
 CIRCUIT = (Head(0, 1), Head(0, 3), Head(2, 0))
+PLANTED = (Head(*FIRST), Head(*SECOND))
+QUICK = ValidationOptions(n_random=5, seed=3, decode_n=0, curve_n=0)
 
 
 def heads_of(model, chosen):
@@ -22,6 +35,27 @@ def heads_of(model, chosen):
         deltas[:, layer, head] = len(chosen) - place
     importance = Importance(tuple("abcde"), np.ones(5), deltas)
     return rank_heads(importance, model.info, fraction=len(chosen) / deltas[0].size)
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory):
+    """A model in which two heads do the task, and problems it solves."""
+    model = load_model(str(write_pair(tmp_path_factory.mktemp("pair"))), device="cpu")
+    return model, [to_sample(row, i, "pair") for i, row in enumerate(pair_rows(30))]
+
+
+@pytest.fixture(scope="module")
+def planted(pair):
+    model, samples = pair
+    options = ValidationOptions(decode_n=30, curve_n=10)
+    importance = Importance(tuple("ab"), np.ones(2), np.zeros((2, 2, 8)))
+    return validate_circuit(
+        model,
+        heads_of(model, PLANTED),
+        samples,
+        importance=(importance, None),
+        options=options,
+    )
 
 
 @given(st.integers(0, 2**16), st.integers(1, 20))
@@ -57,48 +91,54 @@ def test_a_circuit_that_fills_its_layers_has_no_random_counterpart():
     assert layer_matched_sets([*full, Head(0, 0)], n_heads=4, n_sets=1, seed=0)
 
 
-@pytest.mark.parametrize(
-    ("cost", "expected"), [(5.0, 1 / 5), (4.0, 2 / 5), (2.5, 3 / 5), (0.0, 5 / 5)]
-)
-def test_the_p_value_counts_the_circuit_itself_and_draws_that_cost_as_much(cost, expected):
-    assert p_value(cost, np.array([1.0, 2.0, 3.0, 4.0])) == pytest.approx(expected)
+def test_a_planted_circuit_is_validated_by_decoded_answers(planted):
+    assert planted["base"]["accuracy"] > 0.8
+    assert planted["circuit"]["accuracy"] < 0.2
+    assert planted["judged_by"] == "accuracy"
+    assert planted["p"] == planted["p_accuracy"] < 0.02
+    assert planted["p_loss"] < 0.02
+    assert planted["effect"]["accuracy"]["low"] > 0.3
+    assert planted["supported"]
+    assert "These heads matter more than others of their layers" in planted["verdict"]
 
 
-def report(*, accuracy=0.9, of_circuit=0.2, of_random=0.85, p_accuracy=0.02, p_loss=0.02):
-    return {
-        "base": {"accuracy": accuracy, "loss": 1.0},
-        "circuit": {"accuracy": of_circuit, "loss": 3.0},
-        "random": {"mean_accuracy": of_random, "mean_loss": 1.1},
-        "n_random": 50,
-        "p_accuracy": p_accuracy,
-        "p_loss": p_loss,
-    }
+def test_heads_that_do_nothing_are_not_validated(pair, planted):
+    model, samples = pair
+    idle = heads_of(model, (Head(0, 6), Head(1, 1)))
+    found = validate_circuit(
+        model, idle, samples, options=ValidationOptions(decode_n=30, curve_n=0)
+    )
+    assert found["judged_by"] == "accuracy"
+    assert found["p"] > 0.2
+    assert not found["supported"]
+    assert "No sign that these heads matter more" in found["verdict"]
+    assert "These heads matter" not in found["verdict"]
+    assert found["base"] == planted["base"]
 
 
-def test_the_verdict_of_a_clear_case_claims_no_more_than_was_shown():
-    words = verdict(report())
-    assert "costs 70% of all answers, 50 random sets of the same layers cost 5%" in words
-    assert "(p = 0.020 by accuracy)" in words
-    assert "These heads matter more than others of their layers" in words
-    assert "does not show that they do nothing else" in words
+def test_knocking_out_by_rank_costs_more_at_once_than_in_random_order(planted):
+    curve = planted["curve"]
+    two = curve["n_heads"].index(2)
+    assert curve["loss"][two] == pytest.approx(planted["circuit"]["loss"], rel=0.2)
+    assert curve["loss"][two] > np.mean(curve["random_loss"], axis=0)[two]
+    assert len(curve["random_loss"]) == 3
+    assert curve["base_loss"] == pytest.approx(planted["base"]["loss"], rel=0.5)
 
 
-def test_the_verdict_of_an_unclear_case_claims_nothing():
-    words = verdict(report(of_circuit=0.84, p_accuracy=0.4))
-    assert "No sign that these heads matter more" in words
-    assert "These heads matter" not in words
-
-
-def test_a_model_that_solves_nothing_is_judged_by_loss():
-    words = verdict(report(accuracy=0.0, of_circuit=0.0, of_random=0.0, p_accuracy=1.0))
-    assert "(p = 0.020 by loss)" in words
-    assert "These heads matter more" in words
+def test_the_planted_pair_suffices_and_no_other_pair_does(planted):
+    assert planted["only"]["accuracy"] > 0.8
+    assert planted["only"]["recovered"] > 0.9
+    assert "keep 9" in planted["verdict"] or "keep 10" in planted["verdict"]
 
 
 def test_validation_reports_the_losses_of_full_runs(tiny_model, samples):
     control = [Sample("c", 0, "tests", "text", text="It was a dark and stormy night.")]
     found = validate_circuit(
-        tiny_model, heads_of(tiny_model, CIRCUIT), samples, control=control, n_random=5, seed=3
+        tiny_model,
+        heads_of(tiny_model, CIRCUIT),
+        samples,
+        controls={"night": control, "same": samples},
+        options=QUICK,
     )
     rows = [render(sample, tiny_model.tokenizer) for sample in samples]
     control_rows = [render(sample, tiny_model.tokenizer) for sample in control]
@@ -115,9 +155,15 @@ def test_validation_reports_the_losses_of_full_runs(tiny_model, samples):
     assert found["base"]["loss"] == close(loss(()))
     assert found["circuit"]["loss"] == close(loss(CIRCUIT))
     assert found["all"]["loss"] == close(loss(every))
+    assert found["only"]["loss"] == close(loss(set(every) - set(CIRCUIT)))
     assert found["random"]["loss"] == [close(loss(heads)) for heads in random]
-    assert found["control"]["base_loss"] == close(loss((), control_rows, "all"))
-    assert found["control"]["circuit_loss"] == close(loss(CIRCUIT, control_rows, "all"))
+    night, same = found["controls"]
+    assert (night["data"], same["data"]) == ("night", "same")
+    assert night["base_loss"] == close(loss((), control_rows, "all"))
+    assert night["circuit_loss"] == close(loss(CIRCUIT, control_rows, "all"))
+    assert same["circuit_loss"] == found["circuit"]["loss"]
+    assert same["random_loss"] == found["random"]["loss"]
+    assert same["specificity"]["difference"] == 0
     assert found["heads"] == [list(head) for head in CIRCUIT]
     assert found["n_samples"] == len(samples)
     n_as_costly = sum(x >= found["circuit"]["loss"] for x in found["random"]["loss"])
@@ -125,9 +171,18 @@ def test_validation_reports_the_losses_of_full_runs(tiny_model, samples):
     assert found["verdict"] == verdict(found)
 
 
+def test_without_decoding_there_is_no_accuracy_and_the_loss_is_judged_by(tiny_model, samples):
+    found = validate_circuit(tiny_model, heads_of(tiny_model, CIRCUIT), samples, options=QUICK)
+    assert found["n_decoded"] == 0
+    assert found["base"]["accuracy"] is found["random"]["accuracy"] is None
+    assert found["p_accuracy"] is found["effect"]["accuracy"] is None
+    assert found["judged_by"] == "loss"
+    assert "no answers were decoded" in found["verdict"]
+
+
 def test_the_bottom_heads_are_as_many_and_from_the_other_end(tiny_model, samples):
     heads = heads_of(tiny_model, CIRCUIT)
-    found = validate_circuit(tiny_model, heads, samples, n_random=1)
+    found = validate_circuit(tiny_model, heads, samples, options=QUICK)
     bottom = [(h.layer, h.head) for h in sorted(heads.heads, key=lambda h: -h.rank)[:3]]
     rows = [render(sample, tiny_model.tokenizer) for sample in samples]
     with uniform_heads(tiny_model, [Head(*place) for place in bottom]):
@@ -138,7 +193,14 @@ def test_the_bottom_heads_are_as_many_and_from_the_other_end(tiny_model, samples
 def test_validation_repeats_with_the_seed(tiny_model, samples):
     heads = heads_of(tiny_model, CIRCUIT)
     first, again, other = (
-        validate_circuit(tiny_model, heads, samples[:2], n_random=4, seed=seed)
+        validate_circuit(
+            tiny_model,
+            heads,
+            samples[:2],
+            options=ValidationOptions(
+                n_random=4, seed=seed, decode_n=1, max_new_tokens=2, curve_n=1
+            ),
+        )
         for seed in (1, 1, 2)
     )
     assert first == again
@@ -148,12 +210,49 @@ def test_validation_repeats_with_the_seed(tiny_model, samples):
 def test_rows_without_a_solution_cannot_be_validated_on(tiny_model):
     rows = [Sample("a", 0, "tests", "messages", messages=(Message("user", "Hi"),))]
     with pytest.raises(InputError, match=r"none of the 1 rows can be validated on.*a solution"):
-        validate_circuit(tiny_model, heads_of(tiny_model, CIRCUIT), rows, n_random=1)
+        validate_circuit(tiny_model, heads_of(tiny_model, CIRCUIT), rows, options=QUICK)
 
 
 def test_a_control_without_a_usable_row_is_refused(tiny_model, samples):
-    too_long = [Sample("c", 0, "tests", "text", text="x" * 200)]
-    with pytest.raises(InputError, match="none of the 1 control rows can be used"):
+    too_long = {"long": [Sample("c", 0, "tests", "text", text="x" * 200)]}
+    with pytest.raises(InputError, match="none of the 1 control rows of 'long' can be used"):
         validate_circuit(
-            tiny_model, heads_of(tiny_model, CIRCUIT), samples, control=too_long, n_random=1
+            tiny_model, heads_of(tiny_model, CIRCUIT), samples, controls=too_long, options=QUICK
         )
+
+
+def test_a_problem_that_can_be_answered_has_a_checkable_answer(pair, samples):
+    model, rows = pair
+    text = Sample("t", 0, "tests", "text", text="12345612")
+    unchecked = to_sample({"problem": "123", "solution": "so"}, 0, "tests")
+    every = [unchecked, text, *rows]
+    found = answerable(usable_samples(model, every), every, n=4)
+    assert [problem.reference.answer for problem in found] == [r.completion for r in rows[:4]]
+    assert [problem.n_solution for problem in found] == [2] * 4
+    assert model.tokenizer.decode(found[0].prompt) == f"{rows[0].prompt}\n"
+
+
+def test_answers_are_right_as_decoding_by_hand_says(pair):
+    model, rows = pair
+    problems = answerable(usable_samples(model, rows), rows, n=12)
+    answered = answers_right(model, problems, [(), PLANTED[:1]])
+    assert answered.max_new_tokens == round(2 * 1.25) + 8
+    for heads, right in zip(((), PLANTED[:1]), answered.right, strict=True):
+        with uniform_heads(model, heads):
+            new = decode(model, [p.prompt for p in problems], max_new_tokens=10)
+        texts = [decoded_text(model, ids) for ids in new]
+        assert right.tolist() == [t == r.completion for t, r in zip(texts, rows, strict=False)]
+    assert not answers_right(model, problems, [()], max_new_tokens=1).right.any()
+
+
+@given(st.integers(1, 20), st.integers(1, 40), st.integers(0, 99))
+def test_knockouts_grow_along_each_order_and_meet_the_circuit(n_circuit, n_more, seed):
+    ranked = [Head(0, i) for i in range(n_circuit + n_more)]
+    plan = knockout_sets(ranked, n_circuit=n_circuit, n_orders=2, seed=seed)
+    assert n_circuit in plan.sizes
+    assert plan.sizes[0] == 1 or plan.sizes == (n_circuit,)
+    assert len(plan.sizes) <= 8
+    assert max(plan.sizes) <= len(ranked)
+    assert plan.orders[0] == tuple(ranked)
+    assert all(sorted(order) == ranked for order in plan.orders)
+    assert plan.sets[0] == tuple(ranked[: plan.sizes[0]])

@@ -4,7 +4,15 @@ import re
 
 import pytest
 
-from workbench.data.retrieval import ALPHABET, INSTRUCTION, make_document
+from workbench.data.retrieval import (
+    ALPHABET,
+    INSTRUCTION,
+    TooShortError,
+    compose,
+    fill_document,
+    make_document,
+    plain_sentences,
+)
 
 SENTENCES = [
     f"The {word} lies on the table." for word in ("cup", "pen", "key", "map", "hat", "egg", "ball")
@@ -62,3 +70,83 @@ def test_more_solved_questions_than_pairs_are_refused(n_shots):
     words = f"n_shots is {n_shots}, expected 0 to n_pairs - 1 (5)"
     with pytest.raises(ValueError, match=re.escape(words)):
         document_of(n_shots=n_shots)
+
+
+def n_characters(document):
+    return len(document.prompt) + len(document.completion)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_spans_hold_key_and_value_inside_the_object_and_not_in_the_questions(seed):
+    document = document_of(seed)
+    end_of_object = document.prompt.index("\n}\n")
+    for (start, end), text in (
+        (document.key_span, document.key),
+        (document.value_span, document.completion),
+    ):
+        assert document.prompt[start:end] == text
+        assert end < end_of_object
+        assert document.prompt[start - 1] == document.prompt[end] == '"'
+
+
+def test_a_value_that_json_escapes_has_the_span_of_its_escaped_form():
+    pairs = {"aaaa": 'She said "no".', "bbbb": "C:\\new\nline", "cccc": "No."}
+    document = compose(pairs, shots=["cccc"], asked="bbbb")
+    start, end = document.value_span
+    assert document.prompt[start:end] == "C:\\\\new\\nline"
+    assert document.n_pairs == 3
+
+
+@pytest.mark.parametrize("limit", [420, 600, 900, 100_000])
+@pytest.mark.parametrize("seed", range(5))
+def test_a_document_is_filled_until_not_one_more_pair_fits(limit, seed):
+    sentences = [
+        f"{word.title()} number {i} is here." for i in range(30) for word in ("cup", "pen")
+    ]
+    lengths = {}
+
+    def count(document):
+        lengths[document.n_pairs] = n_characters(document)
+        return n_characters(document)
+
+    rng = random.Random(seed)
+    document = fill_document(rng, sentences, limit=limit, n_tokens=count, key_length=8)
+    assert n_characters(document) <= limit
+    if limit == 100_000:
+        assert document.n_pairs == len(sentences)
+    else:
+        assert lengths[document.n_pairs + 1] > limit
+    pairs, solved, _ = pairs_and_questions(document)
+    assert len(solved) == 3
+    assert all(pairs[key] == value for key, value in solved)
+    assert pairs[document.key] == document.completion
+    again = fill_document(random.Random(seed), sentences, limit=limit, n_tokens=count, key_length=8)
+    assert again == document
+
+
+def test_the_asked_pair_stands_anywhere_in_the_object():
+    sentences = [f"Cup number {i} is here." for i in range(40)]
+    places = []
+    for seed in range(30):
+        document = fill_document(
+            random.Random(seed), sentences, limit=1500, n_tokens=n_characters, key_length=8
+        )
+        pairs, _, _ = pairs_and_questions(document)
+        places.append(list(pairs).index(document.key) / len(pairs))
+    assert min(places) < 0.2
+    assert max(places) > 0.8
+
+
+def test_a_limit_that_not_one_sample_fits_is_said_with_what_would_be_needed():
+    with pytest.raises(TooShortError) as caught:
+        fill_document(random.Random(0), SENTENCES, limit=200, n_tokens=n_characters)
+    assert 200 < caught.value.needed < 1000
+
+
+def test_plain_sentences_need_no_escape_and_stand_once():
+    texts = [
+        'He came . She said " no " . He came . Is it <unk> ? Yes ! and then some. The end',
+        "A @-@ b is one. It rains!",
+    ]
+    assert plain_sentences(texts) == ["He came .", "Yes !", "It rains!"]
+    assert all(json.dumps(s) == f'"{s}"' for s in plain_sentences(texts))

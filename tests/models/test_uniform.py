@@ -3,7 +3,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workbench.models import running_mean, uniform_column_mean, uniform_pattern
+from workbench.models import (
+    padded_uniform_pattern,
+    running_mean,
+    uniform_column_mean,
+    uniform_pattern,
+)
 
 N_POS = st.integers(1, 40)
 WINDOWS = st.none() | st.integers(1, 50)
@@ -61,3 +66,30 @@ def test_the_running_mean_is_the_uniform_pattern_applied_to_the_values(n_pos, wi
     pattern = uniform_pattern(n_pos, window=window).double()
     expected = torch.einsum("qk,bkhd->bqhd", pattern, values)
     torch.testing.assert_close(running_mean(values, window=window), expected, atol=1e-6, rtol=0)
+
+
+@given(N_POS, st.integers(0, 10), st.integers(0, 10), WINDOWS)
+def test_padding_on_either_side_changes_nothing_for_real_tokens(n_pos, left, right, window):
+    real = torch.tensor([[False] * left + [True] * n_pos + [False] * right])
+    inside = slice(left, left + n_pos)
+    pattern = padded_uniform_pattern(real, window=window)
+    expected = uniform_pattern(n_pos, window=window)
+    torch.testing.assert_close(pattern[0, inside, inside], expected)
+    assert not pattern[0, inside][:, ~real[0]].any()
+    values = torch.randn(1, left + n_pos + right, 2, 3, generator=torch.Generator().manual_seed(0))
+    means = running_mean(values, window=window, real=real)
+    alone = running_mean(values[:, inside], window=window)
+    torch.testing.assert_close(means[:, inside], alone, atol=1e-5, rtol=0)
+
+
+def test_a_hole_in_the_text_is_skipped():
+    pattern = padded_uniform_pattern(torch.tensor([[True, False, True]]))
+    expected = torch.tensor([[[1, 0, 0], [1, 0, 0], [1 / 2, 0, 1 / 2]]])
+    torch.testing.assert_close(pattern, expected)
+
+
+def test_a_long_running_mean_in_half_precision_does_not_stand_still():
+    values = torch.ones(1, 2000, 1, 1, dtype=torch.bfloat16)
+    means = running_mean(values)
+    assert means.dtype == torch.bfloat16
+    assert torch.equal(means, values)

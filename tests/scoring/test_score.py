@@ -13,7 +13,8 @@ from transformers import AutoModelForCausalLM
 from tests.checkpoints import byte_tokenizer
 from workbench.errors import InputError
 from workbench.models import load_model, render, sample_losses
-from workbench.scoring import ScoreOptions, score_batch, score_samples
+from workbench.scoring import NEEDS_HEADS, SCORERS, ScoreOptions, score_batch, score_samples
+from workbench.scoring.options import METHODS
 from workbench.types import BadRow, Circuit, Head, Message, ModelInfo, Sample
 
 HEADS = (Head(0, 3), Head(1, 0))
@@ -144,7 +145,7 @@ def test_random_scores_follow_the_row_and_the_seed_alone(tiny_model, samples):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"method": "guess"}, "the method is 'guess', expected one of circuitseer, loss, length"),
+        ({"method": "guess"}, "the method is 'guess', expected one of circuitseer, attention-inf"),
         ({"method": "loss", "variant": "cv3"}, "the variant is 'cv3', expected one of paper, cv2"),
         ({"method": "loss", "part": "middle"}, "the part is 'middle', expected one of prompt, com"),
     ],
@@ -152,6 +153,11 @@ def test_random_scores_follow_the_row_and_the_seed_alone(tiny_model, samples):
 def test_unknown_words_are_refused_by_name(options, words):
     with pytest.raises(InputError, match=words):
         ScoreOptions(**options)
+
+
+def test_every_method_that_can_be_asked_has_a_scorer():
+    assert tuple(SCORERS) == METHODS
+    assert set(NEEDS_HEADS) < set(SCORERS)
 
 
 def test_circuitseer_asks_for_heads(tiny_model, samples):

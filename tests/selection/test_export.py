@@ -244,3 +244,38 @@ def test_a_selection_from_select_exports_from_the_files_it_was_scored_on(tmp_pat
     assert rows[-1]["prompt"] == "0 + 1 ="
     front = (tmp_path / "out" / "README.md").read_text().split("---\n")[1]
     assert yaml.safe_load(front)["size_categories"] == ["n<1K"]
+
+
+@pytest.mark.parametrize("fmt", FORMATS)
+def test_repeat_weight_keeps_every_row_and_marks_the_selected(tmp_path, fmt):
+    samples = samples_of()
+    others = {sample.row_id: float(i) for i, sample in enumerate(samples)}
+    export(tmp_path / "out", format=fmt, form="repeat-weight", scores=others)
+    rows = rows_of(tmp_path / "out")
+    assert [row["level"] for row in rows] == list(range(8))
+    assert [row["_repeat"] for row in rows] == [2, 1, 1, 2, 1, 2, 1, 1]
+    assert [row["_rank"] for row in rows] == [2, 0, 0, 3, 0, 1, 0, 0]
+    assert [row["_score"] for row in rows] == [0.5, 1, 2, 3.5, 4, 5.5, 6, 7]
+    assert [row["_row_id"] for row in rows] == [sample.row_id for sample in samples]
+    record = json.loads((tmp_path / "out" / "provenance.json").read_text())
+    assert record["counts"] == {"bad": 0, "input": 8, "selected": 3, "written": 8}
+    script = (tmp_path / "out" / "trainers" / "sft.py").read_text()
+    compile(script, "sft.py", "exec")
+    assert 'dataset["_repeat"]' in script
+
+
+def test_a_subset_has_no_repeats(tmp_path):
+    export(tmp_path / "out")
+    assert all("_repeat" not in row for row in rows_of(tmp_path / "out"))
+    assert "_repeat" not in (tmp_path / "out" / "README.md").read_text()
+    assert "_repeat" not in (tmp_path / "out" / "trainers" / "sft.py").read_text()
+
+
+def test_the_trl_script_reads_repeated_rows_twice(tmp_path):
+    datasets = pytest.importorskip("datasets", reason="needs the extra 'train'")
+    export(tmp_path / "out", format="prompt-completion", form="repeat-weight")
+    dataset = datasets.load_dataset(
+        str(tmp_path / "out"), split="train", cache_dir=str(tmp_path / "cache")
+    )
+    places = (i for i, n in enumerate(dataset["_repeat"]) for _ in range(n))
+    assert dataset.select(list(places))["level"] == [0, 0, 1, 2, 3, 3, 4, 5, 5, 6, 7]

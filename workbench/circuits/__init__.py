@@ -1,8 +1,11 @@
 """Circuits: rank heads, cut the top, compare rankings, and check them against chance."""
 
+from workbench.circuits.answering import answerable
 from workbench.circuits.comparison import compare_heads
+from workbench.circuits.contrast import Importance, head_values
+from workbench.circuits.curve import knockout_sets
 from workbench.circuits.heads import (
-    Importance,
+    RANKINGS,
     circuit_of,
     measure_heads,
     n_selected,
@@ -10,17 +13,49 @@ from workbench.circuits.heads import (
 )
 from workbench.circuits.heads_file import heads_to_json, read_heads
 from workbench.circuits.random_sets import layer_matched_sets
-from workbench.circuits.validation import validate_circuit
+from workbench.circuits.retrieval import (
+    RetrievalScores,
+    copied_share,
+    retrieval_importance,
+    retrieval_scores,
+)
+from workbench.circuits.retrieval_probe import (
+    MOST_TOKENS,
+    RetrievalOptions,
+    RetrievalSample,
+    probe_facts,
+    retrieval_probe,
+)
+from workbench.circuits.stability import probe_stability
+from workbench.circuits.validation import ValidationOptions, head_sets, validate_circuit
+from workbench.circuits.validation_file import read_validation
 
 __all__ = [
+    "MOST_TOKENS",
+    "RANKINGS",
     "Importance",
+    "RetrievalOptions",
+    "RetrievalSample",
+    "RetrievalScores",
+    "ValidationOptions",
+    "answerable",
     "circuit_of",
     "compare_heads",
+    "copied_share",
+    "head_sets",
+    "head_values",
     "heads_to_json",
+    "knockout_sets",
     "layer_matched_sets",
     "measure_heads",
     "n_selected",
+    "probe_facts",
+    "probe_stability",
     "rank_heads",
     "read_heads",
+    "read_validation",
+    "retrieval_importance",
+    "retrieval_probe",
+    "retrieval_scores",
     "validate_circuit",
 ]

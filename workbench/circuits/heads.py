@@ -8,15 +8,20 @@ circuit_of(heads).heads
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float64
 
 from workbench.ablation import iter_importance
-from workbench.circuits.bootstrap import bootstrap_heads
+from workbench.circuits.bootstrap import (
+    N_RESAMPLES,
+    bootstrap_heads,
+    resample_weights,
+    selected_share,
+)
+from workbench.circuits.contrast import Importance, head_values
 from workbench.data import batches_by_length
 from workbench.errors import InputError
 from workbench.models import Model
@@ -33,15 +38,7 @@ from workbench.types import (
 )
 
 BATCH_TOKENS = 2048
-
-
-@dataclass(frozen=True)
-class Importance:
-    """Per-sample results of an ablation run, in nats a token, in the order of the probe."""
-
-    row_ids: tuple[str, ...]
-    base_loss: Float64[np.ndarray, " sample"]
-    deltas: Float64[np.ndarray, "sample layer head"]
+RANKINGS = ("delta", "contrast")
 
 
 def n_selected(n_heads: int, fraction: float, *, min_heads: int = 1) -> int:
@@ -82,16 +79,29 @@ def rank_heads(
     seed: int = 0,
     method: str = "exact",
     probe: Mapping[str, Any] | None = None,
+    control: Importance | None = None,
+    control_probe: Mapping[str, Any] | None = None,
+    rank_by: str = "delta",
 ) -> HeadScores:
-    """Every head with its mean delta, 95 % interval, rank and stability; the top are selected."""
+    """Every head with its mean delta, 95 % interval, rank and stability; the top are selected.
+
+    With the importance on a `control` probe each head also has its contrast, and `rank_by`
+    "contrast" ranks by it; `stability` is of that ranking, the interval always of the mean delta.
+    """
+    _check_rank_by(rank_by, control)
     n_samples, _, n_per_layer = importance.deltas.shape
-    flat = importance.deltas.reshape(n_samples, -1)
+    flat = importance.flat
     n_top = n_selected(flat.shape[1], fraction, min_heads=min_heads)
     means = flat.mean(axis=0)
     low, high, stability = bootstrap_heads(flat, n_selected=n_top, seed=seed)
-    order = np.argsort(-means, kind="stable")
+    ranked = means
+    if control is not None and rank_by == "contrast":
+        ranked = head_values(importance, control)[0]
+        stability = _contrast_stability(importance, control, n_top, seed)
+    order = np.argsort(-ranked, kind="stable")
     rank = np.empty(len(order), dtype=int)
     rank[order] = np.arange(1, len(order) + 1)
+    beside = _beside(importance, control)
     heads = tuple(
         HeadScore(
             layer=i // n_per_layer,
@@ -102,6 +112,7 @@ def rank_heads(
             rank=int(rank[i]),
             selected=bool(rank[i] <= n_top),
             stability=float(stability[i]),
+            **beside(i),
         )
         for i in range(len(order))
     )
@@ -112,7 +123,48 @@ def rank_heads(
         base_loss=float(importance.base_loss.mean()),
         n_samples=n_samples,
         heads=heads,
+        rank_by=rank_by,
+        control=_control_facts(control, control_probe),
     )
+
+
+def _check_rank_by(rank_by: str, control: Importance | None) -> None:
+    if rank_by not in RANKINGS or (rank_by == "contrast" and control is None):
+        raise InputError(
+            f"heads are to be ranked by '{rank_by}'"
+            + (" without a control probe" if rank_by in RANKINGS else ""),
+            expected=" or ".join(RANKINGS),
+            do="pass --control D with --rank contrast",
+        )
+
+
+def _contrast_stability(
+    importance: Importance, control: Importance, n_top: int, seed: int
+) -> Float64[np.ndarray, " head"]:
+    """How often each head is selected when both probes are drawn anew."""
+    rng = np.random.default_rng(seed)
+    weights, control_weights = (
+        resample_weights(len(probe.base_loss), N_RESAMPLES, rng) for probe in (importance, control)
+    )
+    values = head_values(importance, control, weights=weights, control_weights=control_weights)
+    return selected_share(values, n_top)
+
+
+def _beside(importance: Importance, control: Importance | None) -> Callable[[int], dict]:
+    """The two numbers that a control probe adds to head `i`."""
+    if control is None:
+        return lambda i: {}
+    deltas, contrast = control.flat.mean(axis=0), head_values(importance, control)[0]
+    return lambda i: {"control_delta": float(deltas[i]), "contrast": float(contrast[i])}
+
+
+def _control_facts(
+    control: Importance | None, probe: Mapping[str, Any] | None
+) -> dict[str, Any] | None:
+    if control is None:
+        return None
+    loss = float(control.base_loss.mean())
+    return {**(probe or {}), "base_loss": loss, "n_samples": len(control.base_loss)}
 
 
 def circuit_of(heads: HeadScores) -> Circuit:

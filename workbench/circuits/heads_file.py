@@ -18,8 +18,13 @@ SCHEMA = 1
 
 
 def heads_to_json(heads: HeadScores) -> dict[str, Any]:
-    """The content of `heads.json`."""
-    return {"schema": SCHEMA, **dataclasses.asdict(heads)}
+    """The content of `heads.json`; what only a control probe gives is left out without one."""
+    content = dataclasses.asdict(heads)
+    if heads.control is None:
+        del content["control"]
+        for head in content["heads"]:
+            del head["control_delta"], head["contrast"]
+    return {"schema": SCHEMA, **content}
 
 
 def read_heads(path: Path, *, fraction: float = 0.05) -> HeadScores:
@@ -45,6 +50,8 @@ def read_heads(path: Path, *, fraction: float = 0.05) -> HeadScores:
             n_samples=content["n_samples"],
             heads=tuple(HeadScore(**head) for head in content["heads"]),
             ablation=content["ablation"],
+            rank_by=content.get("rank_by", "delta"),
+            control=content.get("control"),
         )
     except (KeyError, TypeError, ValueError, AttributeError, ZeroDivisionError) as err:
         raise InputError(

@@ -1,24 +1,68 @@
 """Does the circuit matter more than any other heads of the same layers?
 
-report = validate_circuit(model, circuit, held_out, control=plain_text, n_random=50)
-report["circuit"]["accuracy"], report["random"]["accuracy"], report["p_accuracy"]
+report = validate_circuit(model, heads, held_out, controls={"text": plain_text})
+report["circuit"]["loss"], report["random"]["loss"], report["effect"]["loss"]["p"]
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Bool, Float64
 
-from workbench.ablation import set_effects
+from workbench.ablation import SetEffects, set_effects
+from workbench.circuits.answering import Answered, answerable, answers_right
+from workbench.circuits.contrast import Importance
+from workbench.circuits.curve import knockout_curve, knockout_sets
+from workbench.circuits.effects import relative_rise, rise_difference, set_effect
 from workbench.circuits.random_sets import layer_matched_sets
-from workbench.data import batches_by_length
+from workbench.circuits.stability import probe_stability
+from workbench.circuits.verdict import LEVEL, trusted_measure, verdict
+from workbench.data import batches_by_length, checker
 from workbench.errors import InputError
-from workbench.models import Model
+from workbench.models import Model, Rendered
 from workbench.probe import usable_samples
 from workbench.types import Head, HeadScores, Progress, Sample, no_progress
+
+SCHEMA = 2
+NAMED = ("base", "circuit", "bottom", "all", "only")
+FIRST_RANDOM = len(NAMED)
+
+
+@dataclass(frozen=True)
+class ValidationOptions:
+    """How much is spent: `n_random` sets, `decode_n` problems decoded under each of all sets.
+
+    `curve_n` samples and `curve_orders` random orders for the cumulative knock-out,
+    `control_random` random sets on the controls; 0 leaves the part out. `max_new_tokens` of a
+    decoded answer: None takes a quarter more than the longest given solution.
+    """
+
+    n_random: int = 50
+    seed: int = 0
+    decode_n: int = 20
+    max_new_tokens: int | None = None
+    curve_n: int = 40
+    curve_orders: int = 3
+    control_random: int = 10
+    batch_tokens: int = 2048
+
+
+@dataclass(frozen=True)
+class HeadSets:
+    """The five named sets and the random ones, as rows of every measurement."""
+
+    named: Mapping[str, tuple[Head, ...]]
+    random: tuple[tuple[Head, ...], ...]
+    ranked: tuple[Head, ...]
+
+    @property
+    def every(self) -> list[tuple[Head, ...]]:
+        return [*self.named.values(), *self.random]
 
 
 def validate_circuit(
@@ -26,118 +70,218 @@ def validate_circuit(
     heads: HeadScores,
     samples: Sequence[Sample],
     *,
-    control: Sequence[Sample] = (),
-    n_random: int = 50,
-    seed: int = 0,
-    batch_tokens: int = 2048,
+    controls: Mapping[str, Sequence[Sample]] | None = None,
+    importance: tuple[Importance | None, Importance | None] = (None, None),
+    held_out: bool = True,
+    options: ValidationOptions = ValidationOptions(),
     on_progress: Progress = no_progress,
 ) -> dict[str, Any]:
-    """Loss and exactness with the circuit uniform, against random sets, bottom heads, all heads.
+    """The content of `validation.json`: what making sets of heads uniform costs on `samples`.
 
-    `accuracy` is the share of samples whose given solution greedy decoding reproduces word for
-    word. Random sets have as many heads in the same layers; p-values are one-sided,
-    `(1 + #{random at least as costly}) / (1 + n_random)`. With `control` (plain text) the loss
-    under the same knock-outs says whether the circuit is special to reasoning.
+    Sets: the circuit; random sets with as many heads in the same layers; the bottom heads; all;
+    all but the circuit (`only`); none (`base`). Measures: `loss` in nats a token; `exact`, the
+    share of given solutions that greedy decoding would reproduce word for word (teacher-forced);
+    `accuracy`, the share of decoded answers that are right, None where nothing was decoded. Costs
+    of the circuit and of random sets are compared in `effect`; `controls` (name to samples) get the
+    same knock-outs; `importance` on the probe and its control gives `stability`; `held_out` says
+    whether the heads were found on other samples than these.
     """
-    circuit, bottom = _ranked(heads, selected=True), _ranked(heads, selected=False)
-    random = layer_matched_sets(circuit, n_heads=model.n_heads, n_sets=n_random, seed=seed)
-    every = tuple(Head(h.layer, h.head) for h in heads.heads)
-    sets = [(), circuit, bottom, every, *random]
-    rendered = list(usable_samples(model, samples).values())
-    if not rendered:
+    controls = controls or {}
+    sets = head_sets(model, heads, n_random=options.n_random, seed=options.seed)
+    left_out: Counter[str] = Counter()
+    usable = usable_samples(model, samples, left_out=left_out)
+    if not usable:
         raise InputError(
             f"none of the {len(samples)} rows can be validated on",
             expected="rows with a solution that fit the model's context",
         )
-    batches = batches_by_length([len(r.ids) for r in rendered], max_tokens=batch_tokens)
-    effects = set_effects(model, rendered, sets, batches=batches, on_progress=on_progress)
-    loss, exact = effects.loss.mean(axis=1), effects.exact.mean(axis=1)
+    rendered = list(usable.values())
+    effects = _effects(model, rendered, sets.every, options, on_progress)
+    answered = _answered(model, usable, samples, sets, options, on_progress)
     report: dict[str, Any] = {
-        "schema": 1,
+        "schema": SCHEMA,
         "n_samples": len(rendered),
-        "heads": [list(h) for h in circuit],
-        "n_random": n_random,
-        "seed": seed,
-        "base": _measures(loss[0], exact[0]),
-        "circuit": _measures(loss[1], exact[1]),
-        "bottom": _measures(loss[2], exact[2]),
-        "all": _measures(loss[3], exact[3]),
-        "random": {
-            "loss": loss[4:].tolist(),
-            "accuracy": exact[4:].tolist(),
-            "mean_loss": float(loss[4:].mean()),
-            "mean_accuracy": float(exact[4:].mean()),
-        },
-        "p_loss": p_value(loss[1] - loss[0], loss[4:] - loss[0]),
-        "p_accuracy": p_value(exact[0] - exact[1], exact[0] - exact[4:]),
+        "held_out": held_out,
+        "left_out": dict(sorted(left_out.items())),
+        "n_decoded": answered.right.shape[1] if answered else 0,
+        "max_new_tokens": answered.max_new_tokens if answered else None,
+        "checker": checker() if answered else None,
+        "heads": [list(h) for h in sets.named["circuit"]],
+        "rank_by": heads.rank_by,
+        "n_random": options.n_random,
+        "seed": options.seed,
+        **_measures(effects, answered),
+        "effect": _comparisons(effects, answered, options.seed),
+        "controls": [
+            _control(model, name, rows, effects, sets, options, on_progress)
+            for name, rows in controls.items()
+        ],
+        "curve": _curve(model, rendered, sets, options, on_progress),
+        "stability": _stability(heads, importance, options.seed),
     }
-    report["accuracy_cost_ratio"] = _ratio(exact[0] - exact[1], exact[0] - exact[4:].mean())
-    if control:
-        report["control"] = _control(model, control, sets, batch_tokens)
+    report["only"]["recovered"] = _recovered(report)
+    for measure, effect in report["effect"].items():
+        report[f"p_{measure}"] = effect and effect["p"]
+    report["judged_by"], report["judged_because"] = trusted_measure(report)
+    report["p"] = report["effect"][report["judged_by"]]["p"]
+    report["supported"] = report["p"] < LEVEL
     report["verdict"] = verdict(report)
     return report
 
 
-def p_value(cost: float, random_costs: Float64[np.ndarray, " set"]) -> float:
-    """Share of the draws, the circuit itself counted in, that cost at least as much."""
-    return float((1 + np.sum(random_costs >= cost)) / (1 + len(random_costs)))
-
-
-def verdict(report: dict[str, Any]) -> str:
-    """What the figures say in words, and what they do not prove."""
-    base, circuit, random = report["base"], report["circuit"], report["random"]
-    lost, lost_random = (
-        base["accuracy"] - circuit["accuracy"],
-        base["accuracy"] - random["mean_accuracy"],
-    )
-    if base["accuracy"] == 0:
-        measure, p = "loss", report["p_loss"]
-    else:
-        measure, p = "accuracy", report["p_accuracy"]
-    figures = (
-        f"Making the circuit uniform costs {lost:.0%} of all answers, "
-        f"{report['n_random']} random sets of the same layers cost {lost_random:.0%} on average "
-        f"(p = {p:.3f} by {measure})."
-    )
-    if p < 0.05:
-        claim = "These heads matter more than others of their layers on this data."
-        limit = "It does not show that they do nothing else, nor that they suffice."
-    else:
-        claim = "No sign that these heads matter more than others of their layers."
-        limit = "A larger probe or more samples may still show it."
-    return f"{figures} {claim} {limit}"
-
-
-def _ranked(heads: HeadScores, *, selected: bool) -> tuple[Head, ...]:
-    """The circuit, or as many heads from the other end of the ranking."""
+def head_sets(model: Model, heads: HeadScores, *, n_random: int, seed: int) -> HeadSets:
+    """The sets that are compared; InputError where the circuit leaves no other set to draw."""
     ordered = sorted(heads.heads, key=lambda h: h.rank)
-    n_top = sum(h.selected for h in ordered)
-    chosen = [h for h in ordered if h.selected] if selected else ordered[-n_top:]
-    return tuple(Head(h.layer, h.head) for h in chosen)
+    every = tuple(Head(h.layer, h.head) for h in ordered)
+    circuit = tuple(Head(h.layer, h.head) for h in ordered if h.selected)
+    random = layer_matched_sets(circuit, n_heads=model.n_heads, n_sets=n_random, seed=seed)
+    chosen = {
+        "base": (),
+        "circuit": circuit,
+        "bottom": every[-len(circuit) :],
+        "all": every,
+        "only": tuple(head for head in every if head not in set(circuit)),
+    }
+    return HeadSets({name: chosen[name] for name in NAMED}, tuple(random), every)
 
 
-def _measures(loss: float, accuracy: float) -> dict[str, float]:
-    return {"loss": float(loss), "accuracy": float(accuracy)}
+def _effects(
+    model: Model,
+    rendered: Sequence[Rendered],
+    sets: Sequence[tuple[Head, ...]],
+    options: ValidationOptions,
+    on_progress: Progress,
+) -> SetEffects:
+    lengths = [len(r.ids) for r in rendered]
+    batches = batches_by_length(lengths, max_tokens=options.batch_tokens)
+    return set_effects(model, rendered, sets, batches=batches, on_progress=on_progress)
 
 
-def _ratio(cost: float, random_cost: float) -> float | None:
-    return float(cost / random_cost) if random_cost > 0 else None
+def _answered(
+    model: Model,
+    usable: Mapping[int, Rendered],
+    samples: Sequence[Sample],
+    sets: HeadSets,
+    options: ValidationOptions,
+    on_progress: Progress,
+) -> Answered | None:
+    problems = answerable(usable, samples, n=options.decode_n)
+    if not problems:
+        return None
+    return answers_right(
+        model,
+        problems,
+        sets.every,
+        max_new_tokens=options.max_new_tokens,
+        on_progress=on_progress,
+    )
+
+
+def _measures(effects: SetEffects, answered: Answered | None) -> dict[str, Any]:
+    """Loss, exactness and accuracy of each named set, and lists of them for the random ones."""
+    means = {name: values.mean(axis=1).tolist() for name, values in _by_name(effects, answered)}
+    means.setdefault("accuracy", None)
+    report: dict[str, Any] = {
+        name: {measure: of and of[row] for measure, of in means.items()}
+        for row, name in enumerate(NAMED)
+    }
+    report["random"] = {measure: of and of[FIRST_RANDOM:] for measure, of in means.items()}
+    for measure in means:
+        draws = report["random"][measure]
+        report["random"][f"mean_{measure}"] = draws and float(np.mean(draws))
+    return report
+
+
+def _by_name(
+    effects: SetEffects, answered: Answered | None
+) -> list[tuple[str, Float64[np.ndarray, "set sample"] | Bool[np.ndarray, "set sample"]]]:
+    measured = [("loss", effects.loss), ("exact", effects.exact)]
+    return [*measured, ("accuracy", answered.right)] if answered else measured
+
+
+def _comparisons(effects: SetEffects, answered: Answered | None, seed: int) -> dict[str, Any]:
+    """By each measure what the circuit costs against random sets; a lost answer costs 1."""
+    found: dict[str, Any] = {"accuracy": None}
+    for name, values in _by_name(effects, answered):
+        rows = values.astype(np.float64)
+        costs = rows - rows[0] if name == "loss" else rows[0] - rows
+        found[name] = set_effect(costs[1], costs[FIRST_RANDOM:], seed=seed)
+    return found
 
 
 def _control(
-    model: Model, control: Sequence[Sample], sets: Sequence[Sequence[Head]], batch_tokens: int
+    model: Model,
+    name: str,
+    samples: Sequence[Sample],
+    problems: SetEffects,
+    sets: HeadSets,
+    options: ValidationOptions,
+    on_progress: Progress,
 ) -> dict[str, Any]:
-    rendered = list(usable_samples(model, control).values())
+    """The same knock-outs on other data: is the circuit special to the problems?"""
+    left_out: Counter[str] = Counter()
+    rendered = list(usable_samples(model, samples, left_out=left_out).values())
     if not rendered:
         raise InputError(
-            f"none of the {len(control)} control rows can be used",
-            expected="plain text that fits the model's context",
+            f"none of the {len(samples)} control rows of '{name}' can be used",
+            expected="text that fits the model's context",
         )
-    batches = batches_by_length([len(r.ids) for r in rendered], max_tokens=batch_tokens)
-    loss = set_effects(model, rendered, sets, batches=batches, part="all").loss.mean(axis=1)
+    chosen = [*sets.named.values(), *sets.random[: options.control_random]]
+    losses = _effects(model, rendered, chosen, options, on_progress).loss
+    means = dict(zip(NAMED, losses.mean(axis=1).tolist(), strict=False))
+    random = losses[FIRST_RANDOM:].mean(axis=1).tolist()
     return {
+        "data": name,
         "n_samples": len(rendered),
-        "base_loss": float(loss[0]),
-        "circuit_loss": float(loss[1]),
-        "random_mean_loss": float(loss[4:].mean()),
+        "left_out": dict(sorted(left_out.items())),
+        **{f"{which}_loss": means[which] for which in NAMED},
+        "random_loss": random,
+        "random_mean_loss": float(np.mean(random)) if random else None,
+        "relative_rise": relative_rise(losses[0], losses[1]),
+        "problem_rise": relative_rise(problems.loss[0], problems.loss[1]),
+        "specificity": rise_difference(problems.loss[:2], losses[:2], seed=options.seed),
     }
+
+
+def _curve(
+    model: Model,
+    rendered: Sequence[Rendered],
+    sets: HeadSets,
+    options: ValidationOptions,
+    on_progress: Progress,
+) -> dict[str, Any] | None:
+    if not options.curve_n:
+        return None
+    plan = knockout_sets(
+        sets.ranked,
+        n_circuit=len(sets.named["circuit"]),
+        n_orders=options.curve_orders,
+        seed=options.seed,
+    )
+    return knockout_curve(
+        model,
+        rendered[: options.curve_n],
+        plan,
+        batch_tokens=options.batch_tokens,
+        on_progress=on_progress,
+    )
+
+
+def _stability(
+    heads: HeadScores, importance: tuple[Importance | None, Importance | None], seed: int
+) -> dict[str, Any] | None:
+    measured, control = importance
+    if measured is None:
+        return None
+    return probe_stability(
+        measured,
+        control if heads.rank_by == "contrast" else None,
+        n_selected=sum(h.selected for h in heads.heads),
+        seed=seed,
+    )
+
+
+def _recovered(report: Mapping[str, Any]) -> float | None:
+    """Share of the loss between all heads uniform and none that the circuit alone wins back."""
+    gap = report["all"]["loss"] - report["base"]["loss"]
+    return (report["all"]["loss"] - report["only"]["loss"]) / gap if gap > 1e-9 else None

@@ -12,9 +12,20 @@ from workbench.cli.options import runs_option
 @click.command()
 @click.option("--port", type=click.IntRange(1, 65535), default=8501, show_default=True)
 @click.option("--headless", is_flag=True, help="Do not open a browser.")
+@click.option(
+    "--root",
+    "roots",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    multiple=True,
+    help="Folder below which pages may read and write; repeatable. Default: the runs, the bundled "
+    "data and the current folder.",
+)
 @runs_option
-def app(port: int, headless: bool, runs_dir: Path) -> None:
-    """Open the workbench in the browser (this machine only); without --runs also on demo/runs."""
+def app(port: int, headless: bool, roots: tuple[Path, ...], runs_dir: Path) -> None:
+    """Open the workbench in the browser (this machine only); without --runs also on demo/runs.
+
+    Until there are results of your own it shows the bundled demo.
+    """
     import os
     import subprocess
     import sys
@@ -34,4 +45,6 @@ def app(port: int, headless: bool, runs_dir: Path) -> None:
     if source is not ParameterSource.DEFAULT:
         # Without --runs the pages look for runs/ and then demo/runs.
         environment["WORKBENCH_RUNS"] = str(runs_dir.resolve())
+    if roots:
+        environment["WORKBENCH_ROOTS"] = os.pathsep.join(str(root.resolve()) for root in roots)
     raise SystemExit(subprocess.run(arguments, env=environment, check=False).returncode)

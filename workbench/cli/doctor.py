@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from workbench.cli.options import json_option, model_options, print_json
+from workbench.cli.options import json_option, model_options, model_source, print_json
 
 
 @click.command()
@@ -14,7 +14,7 @@ def doctor(model_name: str, device: str, dtype: str, batch_tokens: int, as_json:
     """Versions, devices, memory, and the self-check of a model."""
     from workbench.execute.doctor import examine
 
-    report = examine(model_name, device=device, dtype=dtype)
+    report = examine(model_source(model_name, device=device, dtype=dtype))
     if as_json:
         print_json(report)
         return

@@ -13,13 +13,17 @@ from workbench.cli.options import (
     explain_option,
     json_option,
     model_options,
+    model_source,
     place,
     print_json,
+    print_left_out,
     print_outcome,
     result_object,
     runs_option,
     seed_option,
 )
+
+MEASURES = {"retrieval": "retrieval score"}
 
 
 @click.group()
@@ -30,15 +34,40 @@ def heads() -> None:
 @heads.command()
 @model_options
 @click.option("--probe", "probe_ref", metavar="P", help="Run folder or probe.json of a probe.")
-@click.option("--data", multiple=True, metavar="D", help="Build the default probe from this data.")
+@click.option(
+    "--data",
+    multiple=True,
+    metavar="D",
+    help="Build the default probe from this data; retrieval: where its values come from [text].",
+)
 @click.option(
     "--n",
     type=click.IntRange(min=1),
-    default=300,
-    show_default=True,
-    help="Samples of that probe.",
+    help="Samples of that probe, default 300; of retrieval, default 800.",
 )
-@click.option("--method", type=click.Choice(["exact"]), default="exact", show_default=True)
+@click.option(
+    "--limit", type=click.IntRange(min=1), help="Most tokens of a retrieval sample, up to 4096."
+)
+@click.option(
+    "--shots",
+    type=click.IntRange(min=0),
+    default=3,
+    show_default=True,
+    help="Solved questions of a retrieval sample.",
+)
+@click.option(
+    "--key-length",
+    type=click.IntRange(min=4),
+    default=32,
+    show_default=True,
+    help="Characters of a key.",
+)
+@click.option(
+    "--decode", is_flag=True, help="Count only retrievals that greedy decoding gets right."
+)
+@click.option(
+    "--method", type=click.Choice(["exact", "retrieval"]), default="exact", show_default=True
+)
 @click.option(
     "--fraction",
     type=Finite(0, 1, min_open=True),
@@ -53,6 +82,26 @@ def heads() -> None:
     show_default=True,
     help="At least so many.",
 )
+@click.option(
+    "--control",
+    multiple=True,
+    metavar="D",
+    help="Also the loss increase on this data (text, say), and the contrast with it; repeatable.",
+)
+@click.option(
+    "--control-n",
+    type=click.IntRange(min=1),
+    default=100,
+    show_default=True,
+    help="Samples drawn from the control data.",
+)
+@click.option(
+    "--rank",
+    type=click.Choice(["delta", "contrast"]),
+    default="delta",
+    show_default=True,
+    help="contrast: by what the problems need more than the control data [--control text].",
+)
 @seed_option
 @runs_option
 @json_option
@@ -64,42 +113,104 @@ def find(
     batch_tokens: int,
     probe_ref: str | None,
     data: tuple[str, ...],
-    n: int,
+    n: int | None,
+    limit: int | None,
+    shots: int,
+    key_length: int,
+    decode: bool,
     method: str,
     fraction: float,
     min_heads: int,
+    control: tuple[str, ...],
+    control_n: int,
+    rank: str,
     seed: int,
     runs_dir: Path,
     as_json: bool,
     explain: bool,
 ) -> None:
-    """Make each head uniform in turn; the costliest become the circuit."""
+    """Make each head uniform in turn; the costliest become the circuit.
+
+    With `--method retrieval` no head is touched: those that copy a value by its key do.
+    """
+    from workbench.circuits import RetrievalOptions
     from workbench.errors import InputError
-    from workbench.execute import HeadsOptions, ModelSource, ProbeOptions, run_heads, run_probe
-    from workbench.execute.explain import explain_heads
+    from workbench.execute import (
+        HeadsOptions,
+        ProbeOptions,
+        run_heads,
+        run_probe,
+        run_retrieval,
+    )
+    from workbench.execute.explain import explain_heads, explain_retrieval
     from workbench.runs import find_run
 
+    source = model_source(model_name, device=device, dtype=dtype)
+    where = place(runs_dir, quiet=as_json)
+    if method == "retrieval":
+        if probe_ref:
+            raise InputError(
+                f"--probe is '{probe_ref}'",
+                expected="none: the method retrieval makes its own samples",
+                do="leave it out",
+            )
+        if control or rank != "delta":
+            raise InputError(
+                "retrieval scores are no loss increases, so there is no contrast with a control",
+                do="leave out --control and --rank, or find heads with --method exact",
+            )
+        retrieval = RetrievalOptions(
+            n=n or 800,
+            limit=limit,
+            n_shots=shots,
+            key_length=key_length,
+            seed=seed,
+            decode=decode,
+        )
+        if explain:
+            print_json(explain_retrieval(source, retrieval, batch_tokens=batch_tokens))
+            return
+        outcome = run_retrieval(
+            where,
+            source,
+            HeadsOptions(fraction=fraction, min_heads=min_heads, seed=seed, method=method),
+            retrieval,
+            text=data or ("text",),
+            batch_tokens=batch_tokens,
+        )
+        _answer(outcome, as_json=as_json)
+        return
+    n = n or 300
+    if rank == "contrast":
+        control = control or ("text",)
+    asked = {"control": control, "control_n": control_n}
     if bool(probe_ref) == bool(data):
         raise InputError("give either --probe or --data", expected="one of the two")
-    source = ModelSource(model_name, device=device, dtype=dtype)
-    where = place(runs_dir, quiet=as_json)
     if probe_ref:
         probe_path = find_run(runs_dir, probe_ref, ["probe.json"])
     elif explain:
-        print_json(explain_heads(source, list(data), n=n, batch_tokens=batch_tokens))
+        print_json(explain_heads(source, list(data), n=n, batch_tokens=batch_tokens, **asked))
         return
     else:
         probe_path = run_probe(where, source, data, ProbeOptions(n=n, seed=seed)).result
     if explain:
-        print_json(explain_heads(source, probe_path, batch_tokens=batch_tokens))
+        print_json(explain_heads(source, probe_path, batch_tokens=batch_tokens, **asked))
         return
-    outcome = run_heads(
-        where,
-        source,
-        probe_path,
-        HeadsOptions(fraction=fraction, min_heads=min_heads, seed=seed, method=method),
-        batch_tokens=batch_tokens,
+    options = HeadsOptions(
+        fraction=fraction,
+        min_heads=min_heads,
+        seed=seed,
+        method=method,
+        rank=rank,
+        control_n=control_n,
     )
+    outcome = run_heads(
+        where, source, probe_path, options, control=control, batch_tokens=batch_tokens
+    )
+    _answer(outcome, as_json=as_json)
+
+
+def _answer(outcome: Any, *, as_json: bool) -> None:
     if as_json:
         print_json(result_object(outcome, circuit=_circuit(outcome.summary)))
         return
@@ -155,9 +266,9 @@ def compare(a: str, b: str, runs_dir: Path, as_json: bool) -> None:
 @click.option(
     "--n",
     type=click.IntRange(min=1),
-    default=300,
+    default=100,
     show_default=True,
-    help="Samples drawn from the data.",
+    help="Samples drawn from the data; rows that the heads were found on are left out.",
 )
 @click.option(
     "--random",
@@ -166,12 +277,40 @@ def compare(a: str, b: str, runs_dir: Path, as_json: bool) -> None:
     show_default=True,
     help="Random sets of heads.",
 )
-@click.option("--control", multiple=True, default=("text",), show_default=True, metavar="D")
+@click.option(
+    "--decode-n",
+    type=click.IntRange(min=1),
+    default=20,
+    show_default=True,
+    help="Samples that are also answered by greedy decoding, under every set.",
+)
+@click.option("--no-decode", is_flag=True, help="Judge by the loss alone.")
+@click.option(
+    "--max-new-tokens",
+    type=click.IntRange(min=1),
+    help="Of a decoded answer; default: a quarter more than the longest solution.",
+)
+@click.option(
+    "--curve-n",
+    type=click.IntRange(min=0),
+    default=40,
+    show_default=True,
+    help="Samples of the cumulative knock-out; 0 leaves it out.",
+)
+@click.option(
+    "--control",
+    multiple=True,
+    default=("text",),
+    show_default=True,
+    metavar="D",
+    help="Data for the same knock-outs; repeatable, each reported on its own.",
+)
 @click.option("--no-control", is_flag=True, help="Leave out the same knock-outs on plain text.")
-@click.option("--control-n", type=click.IntRange(min=1), default=100, show_default=True)
+@click.option("--control-n", type=click.IntRange(min=1), default=50, show_default=True)
 @seed_option
 @runs_option
 @json_option
+@explain_option
 def validate(
     model_name: str,
     device: str,
@@ -181,47 +320,75 @@ def validate(
     data: tuple[str, ...],
     control: tuple[str, ...],
     no_control: bool,
+    no_decode: bool,
     runs_dir: Path,
     as_json: bool,
+    explain: bool,
     **options: Any,
 ) -> None:
     """The circuit against random sets of the same layers, bottom heads and all heads."""
-    from workbench.execute import ModelSource, ValidateOptions, run_validate
+    from workbench.execute import ValidateOptions, run_validate
+    from workbench.execute.explain_validate import explain_validate
     from workbench.runs import find_run
 
+    if no_decode:
+        options["decode_n"] = 0
+    source = model_source(model_name, device=device, dtype=dtype)
+    heads_path = find_run(runs_dir, heads_ref, ["heads.json"])
+    chosen, controls = ValidateOptions(**options), () if no_control else control
+    if explain:
+        print_json(
+            explain_validate(
+                source, heads_path, data, chosen, control=controls, batch_tokens=batch_tokens
+            )
+        )
+        return
     outcome = run_validate(
         place(runs_dir, quiet=as_json),
-        ModelSource(model_name, device=device, dtype=dtype),
-        find_run(runs_dir, heads_ref, ["heads.json"]),
+        source,
+        heads_path,
         data,
-        ValidateOptions(**options),
-        control=() if no_control else control,
+        chosen,
+        control=controls,
         batch_tokens=batch_tokens,
     )
     if as_json:
         print_json(result_object(outcome, validation=outcome.summary))
         return
     print_validation(outcome.summary)
+    click.echo(str(outcome.result.with_suffix(".html")))
     print_outcome(outcome)
 
 
 def print_validation(report: Any) -> None:
-    """Loss and accuracy of every knock-out, and the verdict."""
-    random = report["random"]
-    rows = [
-        ("nothing", report["base"]["loss"], report["base"]["accuracy"]),
-        ("the circuit", report["circuit"]["loss"], report["circuit"]["accuracy"]),
-        (f"{report['n_random']} random sets, mean", random["mean_loss"], random["mean_accuracy"]),
-        ("the bottom heads", report["bottom"]["loss"], report["bottom"]["accuracy"]),
-        ("all heads", report["all"]["loss"], report["all"]["accuracy"]),
-    ]
-    click.echo(f"{'made uniform':<24} {'loss':>7} {'exact solutions':>16}")
-    for name, loss, accuracy in rows:
-        click.echo(f"{name:<24} {loss:7.3f} {accuracy:16.1%}")
-    click.echo(
-        f"p (share of draws at least as costly): {report['p_loss']:.3f} by loss, "
-        f"{report['p_accuracy']:.3f} by exact solutions"
-    )
+    """Loss, right answers and exact solutions of every knock-out, and the verdict."""
+    print_left_out(report["left_out"])
+    if not report["held_out"]:
+        click.echo("no rows but those that the heads were found on")
+    click.echo(f"{'made uniform':<24} {'loss':>7} {'right answers':>14} {'exact solutions':>16}")
+    for key, name in (
+        ("base", "nothing"),
+        ("circuit", "the circuit"),
+        ("random", f"{report['n_random']} random sets, mean"),
+        ("bottom", "the bottom heads"),
+        ("all", "all heads"),
+        ("only", "all but the circuit"),
+    ):
+        mean = "mean_" if key == "random" else ""
+        loss, right, exact = (report[key][mean + m] for m in ("loss", "accuracy", "exact"))
+        shown = "-" if right is None else f"{right:.1%}"
+        click.echo(f"{name:<24} {loss:7.3f} {shown:>14} {exact:16.1%}")
+    for control in report["controls"]:
+        click.echo(
+            f"on {control['data']}: loss {control['base_loss']:.3f}, circuit "
+            f"{control['circuit_loss']:.3f}, random sets {control['random_mean_loss']:.3f}"
+        )
+    for measure, name in (("loss", "loss"), ("accuracy", "answers"), ("exact", "exact solutions")):
+        if effect := report["effect"][measure]:
+            click.echo(
+                f"{name} lost: {effect['difference']:+.3f} more than by random sets "
+                f"({effect['low']:+.3f} .. {effect['high']:+.3f}), p = {effect['p']:.3f}"
+            )
     click.echo(report["verdict"])
 
 
@@ -237,21 +404,38 @@ def _print_heads(content: Any) -> None:
         f"{model['id']}: {len(every)} heads on {content['n_samples']} samples, "
         f"loss {content['base_loss']:.3f} nats a token"
     )
-    click.echo(f"{'rank':>4} {'head':>6} {'loss increase':>14} {'95 % interval':>18} {'stable':>7}")
+    measure = MEASURES.get(content["method"], "loss increase")
+    if control := content.get("control"):
+        click.echo(
+            f"control: {control['n_samples']} samples of {', '.join(control['data'])}, "
+            f"loss {control['base_loss']:.3f}; heads ranked by {content['rank_by']}"
+        )
+    if "accuracy" in content["probe"]:
+        click.echo(f"values retrieved exactly {content['probe']['accuracy']:.1%}")
+    beside = f" {'on control':>11} {'contrast':>9}" if control else ""
+    click.echo(f"{'rank':>4} {'head':>6} {measure:>15} {'95 % interval':>18} {'stable':>7}{beside}")
     for head in sorted((h for h in every if h["selected"]), key=lambda h: h["rank"]):
         interval = f"{head['ci_low']:+.4f} .. {head['ci_high']:+.4f}"
+        beside = f" {head['control_delta']:+11.4f} {head['contrast']:+9.4f}" if control else ""
         click.echo(
-            f"{head['rank']:4d} {head['layer']:3d}.{head['head']:<2d} {head['delta']:+14.4f} "
-            f"{interval:>18} {head.get('stability', 0):7.0%}"
+            f"{head['rank']:4d} {head['layer']:3d}.{head['head']:<2d} {head['delta']:+15.4f} "
+            f"{interval:>18} {head.get('stability', 0):7.0%}{beside}"
         )
-    click.echo("map (9 = largest increase, . = none; [ ] = circuit), head 0 on the left")
-    largest = max(h["delta"] for h in every) or 1.0
-    for layer in range(model["n_layers"]):
-        row = sorted((h for h in every if h["layer"] == layer), key=lambda h: h["head"])
-        click.echo(f"  layer {layer:2d} " + "".join(_cell(h, largest) for h in row))
+    _print_map(content, "delta", measure)
+    if control:
+        _print_map(content, "control_delta", "loss increase on the control")
+        _print_map(content, "contrast", "contrast")
 
 
-def _cell(head: dict[str, Any], largest: float) -> str:
-    share = max(0.0, head["delta"] / largest)
+def _print_map(content: Any, field: str, measure: str) -> None:
+    click.echo(f"map (9 = largest {measure}, . = none; [ ] = circuit), head 0 on the left")
+    largest = max(0.0, *(h[field] for h in content["heads"])) or 1.0
+    for layer in range(content["model"]["n_layers"]):
+        row = sorted((h for h in content["heads"] if h["layer"] == layer), key=lambda h: h["head"])
+        cells = (_cell(max(0.0, h[field] / largest), selected=h["selected"]) for h in row)
+        click.echo(f"  layer {layer:2d} " + "".join(cells))
+
+
+def _cell(share: float, *, selected: bool) -> str:
     sign = "." if share < 0.05 else str(min(9, round(9 * share)))
-    return f"[{sign}]" if head["selected"] else f" {sign} "
+    return f"[{sign}]" if selected else f" {sign} "

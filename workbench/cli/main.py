@@ -23,6 +23,7 @@ from workbench.cli.probe import probe
 from workbench.cli.runs import runs
 from workbench.cli.score import score
 from workbench.cli.select import export, select
+from workbench.cli.tune import tune
 from workbench.errors import WorkbenchError
 
 INTERRUPTED = 130
@@ -38,7 +39,7 @@ def cli() -> None:
     """
 
 
-for command in (app, demo, doctor, export, heads, probe, runs, score, select):
+for command in (app, demo, doctor, export, heads, probe, runs, score, select, tune):
     cli.add_command(command)
 
 

@@ -10,14 +10,14 @@ import json
 import math
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
-    from workbench.execute import Outcome, Place
+    from workbench.execute import ModelSource, Outcome, Place
     from workbench.models import Model
 
 
@@ -60,8 +60,24 @@ heads_option = click.option(
 )
 
 
+LOADING = f"{__name__}.loading"
+
+
+def _remember(ctx: click.Context, param: click.Parameter, value: Any) -> None:
+    """Keep how a model is loaded for `model_source`, out of every command's own arguments."""
+    ctx.meta.setdefault(LOADING, {})[param.name] = value
+
+
+def model_source(name: str, *, device: str, dtype: str) -> ModelSource:
+    """The model of the command that is running, loaded as all of its options say."""
+    from workbench.execute import ModelSource
+
+    loading = click.get_current_context().meta.get(LOADING, {})
+    return ModelSource(name, device=device, dtype=dtype, **loading)
+
+
 def model_options(function: Callable) -> Callable:
-    """`--model`, `--device`, `--dtype` and `--batch-tokens`."""
+    """`--model` and how it is loaded (see `model_source`), and `--batch-tokens`."""
     for option in reversed(
         (
             click.option(
@@ -73,7 +89,35 @@ def model_options(function: Callable) -> Callable:
                 help="Bundled name, folder, or hub id[@revision].",
             ),
             click.option("--device", default="auto", show_default=True),
-            click.option("--dtype", default="float32", show_default=True),
+            click.option(
+                "--dtype",
+                default="float32",
+                show_default=True,
+                help="float32, bfloat16 or float16.",
+            ),
+            click.option(
+                "--device-map",
+                callback=_remember,
+                expose_value=False,
+                metavar="MAP",
+                help="Spread the model over devices: auto, balanced, ... or a JSON object.",
+            ),
+            click.option(
+                "--quantize",
+                type=click.Choice(["8bit", "4bit"]),
+                callback=_remember,
+                expose_value=False,
+                help="Pack the weights by bitsandbytes (extra 'quant').",
+            ),
+            click.option(
+                "--template",
+                type=click.Choice(["auto", "none", "chat"]),
+                default="auto",
+                show_default=True,
+                callback=_remember,
+                expose_value=False,
+                help="Render rows by the tokenizer's chat template: if it has one, never, always.",
+            ),
             click.option(
                 "--batch-tokens",
                 type=click.IntRange(min=1),
@@ -148,6 +192,12 @@ def print_outcome(outcome: Outcome) -> None:
     """The last lines of every stage for a person: where the result is."""
     note = " (a finished run answered)" if outcome.reused else ""
     click.echo(f"{outcome.result}{note}")
+
+
+def print_left_out(left_out: Mapping[str, int]) -> None:
+    """How many rows were left out, one line a reason."""
+    for reason, n in left_out.items():
+        click.echo(f"  {n} left out: {reason}")
 
 
 def loaded_model_note(model: Model) -> str:

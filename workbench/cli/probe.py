@@ -13,8 +13,10 @@ from workbench.cli.options import (
     explain_option,
     json_option,
     model_options,
+    model_source,
     place,
     print_json,
+    print_left_out,
     print_outcome,
     result_object,
     runs_option,
@@ -63,10 +65,10 @@ def build(
     **options: Any,
 ) -> None:
     """Choose the samples that heads are ablated on."""
-    from workbench.execute import ModelSource, ProbeOptions, run_probe
+    from workbench.execute import ProbeOptions, run_probe
     from workbench.execute.explain import explain_probe
 
-    source = ModelSource(model_name, device=device, dtype=dtype)
+    source = model_source(model_name, device=device, dtype=dtype)
     if explain:
         print_json(explain_probe(source, data, batch_tokens=batch_tokens, **options))
         return
@@ -85,4 +87,5 @@ def build(
     click.echo(
         f"{summary['n']} of {summary['n_pool']} samples chosen by {summary['strategy']}{loss}"
     )
+    print_left_out(summary["left_out"])
     print_outcome(outcome)

@@ -8,11 +8,13 @@ from typing import Any
 import click
 
 from workbench.cli.options import (
+    Finite,
     data_option,
     explain_option,
     heads_option,
     json_option,
     model_options,
+    model_source,
     place,
     print_json,
     print_outcome,
@@ -28,7 +30,9 @@ from workbench.cli.options import (
 @data_option
 @click.option(
     "--method",
-    type=click.Choice(["circuitseer", "loss", "length", "random"]),
+    type=click.Choice(
+        ["circuitseer", "attention-influence", "air", "loss", "length", "ifd", "random"]
+    ),
     default="circuitseer",
     show_default=True,
 )
@@ -43,10 +47,39 @@ from workbench.cli.options import (
 @click.option(
     "--part",
     type=click.Choice(["prompt", "completion", "all"]),
-    help="What is scored; default: prompt (loss: completion).",
+    help="What is scored; default: prompt (loss, air, ifd: completion; attention-influence: all).",
 )
 @click.option("--per-head", is_flag=True, help="Average the heads' variances, not their attention.")
 @click.option("--with-loss", is_flag=True, help="Also the solution's loss, to correlate with.")
+@click.option("--absolute", is_flag=True, help="Rise of the loss in nats, undivided; read by air.")
+@click.option(
+    "--floor",
+    type=Finite(0, min_open=True),
+    default=0.05,
+    show_default=True,
+    help="Least base loss that a rise is divided by; read by air.",
+)
+@click.option(
+    "--weights",
+    type=click.Choice(["top-fraction", "softmax", "linear"]),
+    default="top-fraction",
+    show_default=True,
+    help="How steps are weighted for training; read by air.",
+)
+@click.option(
+    "--temperature",
+    type=Finite(0, min_open=True),
+    default=1.0,
+    show_default=True,
+    help="Of the weights softmax and linear.",
+)
+@click.option(
+    "--top",
+    type=Finite(0, 1, min_open=True),
+    default=0.2,
+    show_default=True,
+    help="Share of steps that the weights top-fraction double.",
+)
 @click.option("--shape", help="Row shape, when it is not to be recognised.")
 @click.option("--backend", type=click.Choice(["local"]), default="local", show_default=True)
 @seed_option
@@ -68,13 +101,13 @@ def score(
     **options: Any,
 ) -> None:
     """One score a row, and how far it follows length and difficulty."""
-    from workbench.execute import ModelSource, run_score
+    from workbench.execute import run_score
     from workbench.execute.explain import explain_score
     from workbench.runs import find_run
     from workbench.scoring import ScoreOptions
 
     settings = ScoreOptions(batch_tokens=batch_tokens, **options)
-    source = ModelSource(model_name, device=device, dtype=dtype)
+    source = model_source(model_name, device=device, dtype=dtype)
     heads_path = find_run(runs_dir, heads_ref, ["heads.json"]) if heads_ref else None
     if explain:
         print_json(explain_score(source, data, settings, heads_path=heads_path))
@@ -95,6 +128,8 @@ def print_scores(summary: Any) -> None:
     click.echo(f"{summary['method']} over the {summary['part']}: {counts}")
     for reason, n in summary["reasons"].items():
         click.echo(f"  {n} x {reason}")
+    if steps := summary.get("steps"):
+        click.echo(f"{steps['n']} steps, weights by {steps['rule']}, beside the scores")
     print_correlations(summary)
 
 

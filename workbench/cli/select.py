@@ -44,6 +44,11 @@ MOST_NAMES = 12
     help="length: draw by score_within_length.",
 )
 @click.option("--group-by", metavar="COLUMN", help="Spread over groups; also length_bin.")
+@click.option(
+    "--marks",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Rows kept or dropped by hand: a marks.json of the app.",
+)
 @click.option("--data", multiple=True, metavar="D", help="The scored data, if it has moved.")
 @seed_option
 @runs_option
@@ -55,13 +60,18 @@ def select(
     runs_dir: Path,
     as_json: bool,
     explain: bool,
+    marks: Path | None,
     **options: Any,
 ) -> None:
     """Draw a subset by score."""
     from workbench.execute import SelectOptions, explain_select, run_select
     from workbench.runs import find_run
+    from workbench.selection import DROP, KEEP, marked, read_marks
 
-    path, chosen = find_run(runs_dir, scores_ref, ["scores.parquet"]), SelectOptions(**options)
+    by_hand = read_marks(marks) if marks else {}
+    kept = {"keep": marked(by_hand, KEEP), "drop": marked(by_hand, DROP)}
+    path = find_run(runs_dir, scores_ref, ["scores.parquet"])
+    chosen = SelectOptions(**options, **kept)
     if explain:
         print_json(explain_select(path, chosen, data=data))
         return
@@ -83,6 +93,14 @@ def select(
     default="jsonl",
     show_default=True,
 )
+@click.option(
+    "--as",
+    "form",
+    type=click.Choice(["subset", "repeat-weight"]),
+    default="subset",
+    show_default=True,
+    help="repeat-weight: the whole pool, with _repeat 2 for selected rows.",
+)
 @click.option("--data", multiple=True, metavar="D", help="The scored data, if it has moved.")
 @runs_option
 @json_option
@@ -91,6 +109,7 @@ def export(
     selection_ref: str,
     out: Path,
     fmt: str,
+    form: str,
     data: tuple[str, ...],
     runs_dir: Path,
     as_json: bool,
@@ -102,14 +121,18 @@ def export(
 
     path = find_run(runs_dir, selection_ref, ["selection.parquet"])
     if explain:
-        print_json(explain_export(path, out, format=fmt))
+        print_json(explain_export(path, out, format=fmt, form=form))
         return
-    report = run_export(place(runs_dir, quiet=True), path, out, format=fmt, data=data)
+    report = run_export(place(runs_dir, quiet=True), path, out, format=fmt, form=form, data=data)
     if as_json:
         where = {"run": str(path.parent), "result": str(out), "status": "finished"}
         print_json({**where, "reused": False, **report})
         return
-    click.echo(f"{report['counts']['selected']} rows in {out / report['data_file']}")
+    counts, file = report["counts"], out / report["data_file"]
+    if form == "subset":
+        click.echo(f"{counts['selected']} rows in {file}")
+    else:
+        click.echo(f"{counts['written']} rows in {file}, {counts['selected']} of them twice")
 
 
 def print_selection(report: Any) -> None:

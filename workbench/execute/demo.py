@@ -5,14 +5,13 @@ report = run_demo(Place(Path("demo/runs")), Path("demo"))
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from workbench.execute.heads import HeadsOptions, run_heads
-from workbench.execute.probe import ROWS, ProbeOptions, run_probe
+from workbench.execute.probe import ProbeOptions, run_probe
 from workbench.execute.request import ModelSource, Outcome, Place
 from workbench.execute.score import run_score
 from workbench.execute.select import SelectOptions, run_export, run_select
@@ -23,6 +22,7 @@ MODEL = "math-tiny"
 POOL = "generated"
 MIN_HEADS = 3
 N_PROBE = 100
+VALIDATION = ValidateOptions(n=40, control_n=15, decode_n=20, curve_n=15)
 
 Tell = Callable[[str, str | None, Any], None]
 
@@ -42,11 +42,8 @@ def run_demo(place: Place, out: Path, *, tell: Tell, device: str = "auto") -> di
     tell("", "heads", heads.summary)
 
     tell("3 Validation on problems outside the probe: the circuit against chance", None, None)
-    lines = probe.result.with_name(ROWS).read_text(encoding="utf-8").splitlines()
-    in_probe = frozenset(json.loads(line)["row_id"] for line in lines)
-    outcomes["validation"] = run_validate(
-        place, source, heads.result, [POOL], ValidateOptions(n=60, control_n=15), exclude=in_probe
-    )
+    # The rows of the probe are left out by the validation itself.
+    outcomes["validation"] = run_validate(place, source, heads.result, [POOL], VALIDATION)
     tell("", "validation", outcomes["validation"].summary)
 
     tell(f"4 Scores of the pool '{POOL}', whose true step counts are known", None, None)

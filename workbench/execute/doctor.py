@@ -1,6 +1,6 @@
 """What this installation can do: versions, devices, memory, and a model's self-check.
 
-report = examine("math-tiny")
+report = examine(ModelSource("math-tiny"))
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from typing import Any
 
 import torch
 
-from workbench.models import load_model
+from workbench.execute.request import ModelSource
 from workbench.runs import package_versions
 
 
-def examine(model_name: str, *, device: str = "auto", dtype: str = "float32") -> dict[str, Any]:
+def examine(source: ModelSource) -> dict[str, Any]:
     """Versions, machine, and the model with each figure of its self-check."""
-    model = load_model(model_name, device=device, dtype=dtype)
+    model = source.load()
     facts = dict(model.facts)
     check = facts.pop("self_check")
     return {

@@ -1,12 +1,14 @@
 """Importance of every head as a run: parts of the probe, then `heads.json` and `deltas.parquet`.
 
 outcome = run_heads(place, ModelSource("math-tiny"), probe_path, HeadsOptions(fraction=0.05))
+importance, control = read_importance(outcome.run)
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,26 +20,33 @@ import pyarrow.parquet as pq
 from workbench.ablation import iter_importance
 from workbench.circuits import Importance, heads_to_json, n_selected, rank_heads
 from workbench.config import file_digest
-from workbench.data import batches_by_length
+from workbench.data import batches_by_length, fingerprint_sources
+from workbench.errors import InputError
 from workbench.execute.probe import ROWS, read_probe
-from workbench.execute.request import ModelSource, Outcome, Place, loaded_facts
+from workbench.execute.request import ModelSource, Outcome, Place, loaded_facts, read_usable
 from workbench.models import Model
-from workbench.probe import rendered_probe
+from workbench.probe import rendered_probe, usable_samples
 from workbench.runs import Run, RunSpec, open_run
-from workbench.types import ProbeSet
+from workbench.types import ProbeSet, Sample
 
 RESULT = "heads.json"
 DELTAS = "deltas.parquet"
+CONTROL_DELTAS = "control_deltas.parquet"
 
 
 @dataclass(frozen=True)
 class HeadsOptions:
-    """`fraction` of all heads, at least `min_heads`, become the circuit."""
+    """`fraction` of all heads, at least `min_heads`, become the circuit.
+
+    They are ranked by `rank`: delta, or contrast with a control probe of `control_n` samples.
+    """
 
     fraction: float = 0.05
     min_heads: int = 1
     seed: int = 0
     method: str = "exact"
+    rank: str = "delta"
+    control_n: int = 100
 
 
 def run_heads(
@@ -46,32 +55,41 @@ def run_heads(
     probe_path: Path,
     options: HeadsOptions,
     *,
+    control: Sequence[str] = (),
     batch_tokens: int = 2048,
 ) -> Outcome:
-    """Ablate every head on the probe at `probe_path`, or answer from a finished run."""
+    """Ablate every head on the probe at `probe_path`, or answer from a finished run.
+
+    With `control` data (plain text, say) every head is ablated on a draw of its rows as well.
+    """
     n_selected(100, options.fraction)  # a wrong fraction is said before any work
+    if options.rank == "contrast" and not control:
+        raise InputError(
+            "the heads are to be ranked by contrast and there is no control data",
+            do="pass --control D, for example --control text",
+        )
     spec = RunSpec(
         f"heads-{options.method}",
-        config={**dataclasses.asdict(options), "batch_tokens": batch_tokens},
+        config={**_config(options, control), "batch_tokens": batch_tokens},
         inputs={
             "probe": file_digest(probe_path.with_name(ROWS)),
             "model": source.fingerprint(),
+            **({"control": fingerprint_sources(control)} if control else {}),
         },
         result_name=RESULT,
         parents=(probe_path.parent.name,),
         model=source.manifest(),
+        details={"control": list(control)} if control else {},
     )
     with open_run(place.runs, spec) as run:
         reused = run.finished
         if not reused:
             probe, model = read_probe(probe_path), source.load()
             importance = _measure(run, place, model, probe, batch_tokens)
-            summary = {
-                "strategy": probe.strategy,
-                "seed": probe.seed,
-                "trim": probe.trim,
-                "run": probe_path.parent.name,
-            }
+            beside = None
+            if control:
+                rows = _control_probe(model, control, options)
+                beside = _measure(run, place, model, rows, batch_tokens, series="control")
             heads = rank_heads(
                 importance,
                 model.info,
@@ -79,16 +97,80 @@ def run_heads(
                 min_heads=options.min_heads,
                 seed=options.seed,
                 method=options.method,
-                probe=summary,
+                probe=_summary(probe, probe_path),
+                control=beside,
+                control_probe={"data": list(control), "seed": options.seed},
+                rank_by=options.rank,
             )
             run.merge_parts(DELTAS)
+            if control:
+                run.merge_parts(CONTROL_DELTAS, series="control")
             run.write_json("model.json", loaded_facts(model))
             run.finish_json(RESULT, heads_to_json(heads), counts={"ok": len(probe.samples)})
     return Outcome(run.path, run.result, reused, json.loads(run.result.read_text()))
 
 
+def read_importance(folder: Path) -> tuple[Importance | None, Importance | None]:
+    """Per-sample deltas of the heads run in `folder`, on its probe and its control probe.
+
+    None for what the run does not hold: heads of another project come without samples.
+    """
+    if not (folder / DELTAS).is_file():
+        return None, None
+    try:
+        shape = json.loads((folder / RESULT).read_text(encoding="utf-8"))["model"]
+        size = (int(shape["n_layers"]), int(shape["n_heads"]))
+        found = [
+            _importance([folder / name], *size) if (folder / name).is_file() else None
+            for name in (DELTAS, CONTROL_DELTAS)
+        ]
+    except (OSError, ValueError, KeyError, TypeError) as err:
+        raise InputError(
+            f"the deltas of {folder} cannot be read ({type(err).__name__})",
+            expected="a run of `workbench heads find`",
+        ) from err
+    return found[0], found[1]
+
+
+def _config(options: HeadsOptions, control: Sequence[str]) -> dict[str, Any]:
+    """What the run's name depends on; options of the control only where there is one."""
+    config = dataclasses.asdict(options)
+    if not control:
+        del config["rank"], config["control_n"]
+    return config
+
+
+def _summary(probe: ProbeSet, probe_path: Path) -> dict[str, Any]:
+    return {
+        "strategy": probe.strategy,
+        "seed": probe.seed,
+        "trim": probe.trim,
+        "run": probe_path.parent.name,
+    }
+
+
+def _control_probe(model: Model, control: Sequence[str], options: HeadsOptions) -> ProbeSet:
+    """A random draw of the rows of `control` that a loss can be taken on."""
+    rows: list[Sample] = read_usable(control)
+    usable = list(usable_samples(model, rows))
+    if not usable:
+        raise InputError(
+            f"none of the {len(rows)} control rows can be used",
+            expected="text that fits the model's context",
+        )
+    order = np.random.default_rng(options.seed).permutation(len(usable))[: options.control_n]
+    chosen = tuple(rows[usable[i]] for i in sorted(order.tolist()))
+    return ProbeSet(chosen, strategy="random", seed=options.seed)
+
+
 def _measure(
-    run: Run, place: Place, model: Model, probe: ProbeSet, batch_tokens: int
+    run: Run,
+    place: Place,
+    model: Model,
+    probe: ProbeSet,
+    batch_tokens: int,
+    *,
+    series: str = "",
 ) -> Importance:
     """Importance of the whole probe; batches that an earlier attempt finished are read back."""
     rendered = rendered_probe(model, probe)
@@ -96,23 +178,28 @@ def _measure(
     ids = [sample.row_id for sample in probe.samples]
     n_total = len(batches) * model.n_layers
     for number, batch in enumerate(batches):
-        if run.has_part(number):
+        if run.has_part(number, series=series):
             continue
 
         def tell(done: int, _total: int, text: str, before: int = number) -> None:
-            run.event(before * model.n_layers + done, n_total, text)
-            place.on_progress(before * model.n_layers + done, n_total, text)
+            said = f"{series}: {text}" if series else text
+            run.event(before * model.n_layers + done, n_total, said)
+            place.on_progress(before * model.n_layers + done, n_total, said)
 
         (measured,) = iter_importance(model, rendered, batches=[batch], on_progress=tell)
-        run.write_part(number, _table(measured, ids))
-    table = pa.concat_tables(
-        [pq.read_table(run.path / "parts" / f"{i:05d}.parquet") for i in range(len(batches))]
-    ).sort_by("position")
+        run.write_part(number, _table(measured, ids), series=series)
+    stem = f"{series}-" if series else ""
+    parts = [run.path / "parts" / f"{stem}{i:05d}.parquet" for i in range(len(batches))]
+    return _importance(parts, model.n_layers, model.n_heads)
+
+
+def _importance(paths: Sequence[Path], n_layers: int, n_heads: int) -> Importance:
+    table = pa.concat_tables([pq.read_table(path) for path in paths]).sort_by("position")
     deltas = np.array(table["deltas"].to_pylist())
     return Importance(
         row_ids=tuple(table["row_id"].to_pylist()),
         base_loss=table["base_loss"].to_numpy(),
-        deltas=deltas.reshape(len(deltas), model.n_layers, model.n_heads),
+        deltas=deltas.reshape(len(deltas), n_layers, n_heads),
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,7 +63,8 @@ def run_probe(
     with open_run(place.runs, spec) as run:
         reused = run.finished
         if not reused:
-            samples = read_usable(data)
+            left_out: Counter[str] = Counter()
+            samples = read_usable(data, left_out=left_out)
             model = source.load()
 
             def tell(done: int, total: int, text: str) -> None:
@@ -74,6 +76,7 @@ def run_probe(
                 samples,
                 **dataclasses.asdict(options),
                 batch_tokens=batch_tokens,
+                left_out=left_out,
                 on_progress=tell,
             )
             losses = probe.losses or (None,) * len(probe.samples)
@@ -82,11 +85,12 @@ def run_probe(
                 (_to_json(s, loss) for s, loss in zip(probe.samples, losses, strict=True)),
             )
             run.write_json("model.json", loaded_facts(model))
-            run.finish_json(RESULT, _summary(probe, len(samples)), counts={"ok": len(samples)})
+            summary = _summary(probe, len(samples), left_out)
+            run.finish_json(RESULT, summary, counts={"ok": len(samples)})
     return Outcome(run.path, run.result, reused, json.loads(run.result.read_text()))
 
 
-def _summary(probe: ProbeSet, n_pool: int) -> dict[str, Any]:
+def _summary(probe: ProbeSet, n_pool: int, left_out: Counter[str]) -> dict[str, Any]:
     return {
         "schema": 1,
         "strategy": probe.strategy,
@@ -94,6 +98,7 @@ def _summary(probe: ProbeSet, n_pool: int) -> dict[str, Any]:
         "trim": probe.trim,
         "n": len(probe.samples),
         "n_pool": n_pool,
+        "left_out": dict(sorted(left_out.items())),
         "sources": sorted({s.source for s in probe.samples}),
         "mean_loss": sum(probe.losses) / len(probe.losses) if probe.losses else None,
     }

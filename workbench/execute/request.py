@@ -7,6 +7,7 @@ outcome.result, outcome.reused
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,26 +20,57 @@ from workbench.types import BadRow, Progress, Sample, no_progress
 
 
 class ModelSource:
-    """A model by name that is loaded once, and only when a stage really needs it."""
+    """A model by name, looked up once, and loaded once and only when a stage really needs it.
 
-    def __init__(self, name: str, *, device: str = "auto", dtype: str = "float32"):
+    `dtype`, `template` and `quantize` change numbers, so they belong to every run's fingerprint;
+    `device` and `device_map` do not.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        device: str = "auto",
+        dtype: str = "float32",
+        template: str = "auto",
+        device_map: str | None = None,
+        quantize: str | None = None,
+    ):
         self.name, self.device, self.dtype = name, device, dtype
+        self.template, self.device_map, self.quantize = template, device_map, quantize
         self._model: Model | None = None
+        self._found: tuple[Path, str | None] | None = None
+        self._files: dict[str, str] = {}
 
     def load(self) -> Model:
         if self._model is None:
-            self._model = load_model(self.name, device=self.device, dtype=self.dtype)
+            # The commit that was looked up, not what a branch may point at by now.
+            revision = self.find()[1]
+            pinned = f"{self.name.partition('@')[0]}@{revision}" if revision else self.name
+            self._model = load_model(
+                pinned,
+                device=self.device,
+                dtype=self.dtype,
+                template=self.template,
+                device_map=self.device_map,
+                quantize=self.quantize,
+            )
         return self._model
 
-    def fingerprint(self) -> dict[str, str]:
-        folder, _ = find_model(self.name)
-        return {**model_fingerprint(folder), "dtype": self.dtype}
+    def find(self) -> tuple[Path, str | None]:
+        """The model's folder and revision, the same for as long as this object lives."""
+        self._found = self._found or find_model(self.name)
+        return self._found
+
+    def fingerprint(self) -> dict[str, Any]:
+        self._files = self._files or model_fingerprint(self.find()[0])
+        how = {"dtype": self.dtype, "template": self.template, "quantize": self.quantize}
+        return {**self._files, **how}
 
     def manifest(self) -> dict[str, Any]:
         """The model's block of a manifest, without loading it."""
-        _, revision = find_model(self.name)
         weights = self.fingerprint()["weights_sha256"]
-        return {"id": self.name, "revision": revision, "weights_sha256": weights}
+        return {"id": self.name, "revision": self.find()[1], "weights_sha256": weights}
 
 
 @dataclass(frozen=True)
@@ -59,10 +91,17 @@ class Outcome:
     summary: Mapping[str, Any] = field(default_factory=dict)
 
 
-def read_usable(data: Sequence[str], *, shape: str | None = None) -> list[Sample]:
-    """All readable rows of `data`; InputError when there is none."""
+def read_usable(
+    data: Sequence[str], *, shape: str | None = None, left_out: Counter[str] | None = None
+) -> list[Sample]:
+    """All readable rows of `data`; InputError when there is none.
+
+    The others are counted in `left_out`.
+    """
     rows = list(read_samples(data, shape=shape))
     samples = [row for row in rows if isinstance(row, Sample)]
+    if left_out is not None and len(samples) < len(rows):
+        left_out["malformed"] += len(rows) - len(samples)
     if not samples:
         first = next(row.reason for row in rows if isinstance(row, BadRow))
         raise unreadable(data, n_rows=len(rows), first=first)

@@ -1,5 +1,7 @@
 """Scores of a dataset as a run: a part for every 512 rows, then `scores.parquet`.
 
+A method that scores steps has a second series of parts, and writes `steps.parquet` beside it.
+
     outcome = run_score(place, source, ["gsm8k"], ScoreOptions("circuitseer"), heads_path=path)
 
 Killed at any moment and run again, the result has the same bytes: shards are cut by place in the
@@ -20,7 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from workbench.circuits import circuit_of, read_heads
-from workbench.config import file_digest
+from workbench.config import file_digest, finite_or_none
 from workbench.data import read_samples
 from workbench.execute.request import (
     ModelSource,
@@ -33,6 +35,7 @@ from workbench.execute.request import (
 from workbench.runs import Run, RunSpec, open_run
 from workbench.scoring import (
     SHARD_ROWS,
+    WINDOW_RULE,
     ScoreOptions,
     add_within_length,
     check_request,
@@ -44,6 +47,8 @@ from workbench.scoring import (
 from workbench.types import BadRow, Circuit, Sample
 
 RESULT = "scores.parquet"
+STEPS = "steps.parquet"
+STEP_PARTS = "steps"
 SUMMARY = "summary.json"
 
 
@@ -73,6 +78,7 @@ def run_score(
             "data": list(data),
             "shape": shape,
             "circuit": [f"{h.layer}.{h.head}" for h in circuit.heads] if circuit else None,
+            **({"windows": WINDOW_RULE} if options.method == "attention-influence" else {}),
         },
     )
     with open_run(place.runs, spec) as run:
@@ -99,8 +105,11 @@ def _score(
     for number, rows in enumerate(shards(read_samples(data, shape=shape))):
         n_shards += 1
         if not run.has_part(number):
-            frame = score_shard(rows, options=options, model=model, circuit=circuit)
-            run.write_part(number, pa.Table.from_pandas(frame, preserve_index=False))
+            scored = score_shard(rows, options=options, model=model, circuit=circuit)
+            if scored.steps is not None:
+                # First: a shard whose rows are written has its steps.
+                run.write_part(number, _table(scored.steps), series=STEP_PARTS)
+            run.write_part(number, _table(scored.rows))
         done = min((number + 1) * SHARD_ROWS, n_rows)
         run.event(done, n_rows, "rows scored")
         place.on_progress(done, n_rows, "rows scored")
@@ -110,11 +119,18 @@ def _score(
         )
     )
     summary = summarize(frame, options)
+    if options.method == "attention-influence":
+        summary["windows"] = {"tokens": model.n_ctx, "rule": WINDOW_RULE}
+    if options.method == "air":
+        steps = run.merge_parts(STEPS, n_parts=n_shards, series=STEP_PARTS)
+        summary["steps"] = summarize_steps(pq.read_table(steps).to_pandas(), options)
     run.write_json("model.json", loaded_facts(model))
     run.write_json(SUMMARY, summary)
-    run.finish_table(
-        RESULT, pa.Table.from_pandas(frame, preserve_index=False), counts=summary["counts"]
-    )
+    run.finish_table(RESULT, _table(frame), counts=summary["counts"])
+
+
+def _table(frame: pd.DataFrame) -> pa.Table:
+    return pa.Table.from_pandas(frame, preserve_index=False)
 
 
 def _count_rows(data: Sequence[str], shape: str | None) -> int:
@@ -163,4 +179,20 @@ def summarize(frame: pd.DataFrame, options: ScoreOptions) -> dict[str, Any]:
         "score_quantiles": [float(q) for q in quantiles],
         "labels": labels,
         "correlations": correlations(scored, columns=columns, labels=labels),
+    }
+
+
+def summarize_steps(steps: pd.DataFrame, options: ScoreOptions) -> dict[str, Any]:
+    """How many steps there are, how long they are, and how far their weights go."""
+    shares = [0, 0.1, 0.5, 0.9, 1]
+    score, weight = (steps[name].quantile(shares).tolist() for name in ("score", "weight"))
+    return {
+        "n": len(steps),
+        "n_rows": len(set(steps["row_id"])),
+        "n_tokens": sum(steps["n_tokens"].tolist()),
+        "score_quantiles": [finite_or_none(q) for q in score],
+        "weight_quantiles": [finite_or_none(q) for q in weight],
+        "rule": options.weights,
+        "absolute": options.absolute,
+        "floor": None if options.absolute else options.floor,
     }

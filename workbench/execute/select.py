@@ -23,7 +23,7 @@ from workbench.data import fingerprint_sources, read_samples
 from workbench.errors import InputError
 from workbench.execute.request import Outcome, Place
 from workbench.runs import RunSpec, open_run, read_manifest
-from workbench.scoring import NEEDS_HEADS, ScoreOptions
+from workbench.scoring import ScoreOptions
 from workbench.selection import LENGTH_BIN, Selection, export_selection, select
 from workbench.types import Sample
 
@@ -34,7 +34,10 @@ SCORE_COLUMNS = {"row_id", "row_index", "source", "n_tokens", "score", "status"}
 
 @dataclass(frozen=True)
 class SelectOptions:
-    """Options of `workbench select`; see `workbench.selection.select`."""
+    """Options of `workbench select`; see `workbench.selection.select`.
+
+    `keep` and `drop` are row ids chosen by hand.
+    """
 
     policy: str
     fraction: float | None = None
@@ -44,6 +47,8 @@ class SelectOptions:
     adjust: str = "none"
     group_by: str | None = None
     seed: int = 0
+    keep: tuple[str, ...] = ()
+    drop: tuple[str, ...] = ()
 
 
 def run_select(
@@ -56,7 +61,7 @@ def run_select(
     """
     spec = RunSpec(
         f"select-{options.policy}",
-        config=dataclasses.asdict(options),
+        config=_config(options),
         inputs={"scores": file_digest(scores_path)},
         result_name=RESULT,
         parents=(scores_path.parent.name,),
@@ -69,6 +74,13 @@ def run_select(
             table = pa.Table.from_pandas(selection.rows, preserve_index=False)
             run.finish_table(RESULT, table, counts={"ok": len(selection.rows)})
     return Outcome(run.path, run.result, reused, json.loads((run.path / DIAGNOSTICS).read_text()))
+
+
+def _config(options: SelectOptions) -> dict[str, Any]:
+    """The options; without rows chosen by hand, the question is the one without such options."""
+    config = dataclasses.asdict(options)
+    by_hand = {name: sorted(config.pop(name)) for name in ("keep", "drop")}
+    return config | {name: row_ids for name, row_ids in by_hand.items() if row_ids}
 
 
 def _selection(scores_path: Path, options: SelectOptions, data: Sequence[str]) -> Selection:
@@ -94,13 +106,16 @@ def explain_select(
     }
 
 
-def explain_export(selection_path: Path, out: Path, *, format: str = "jsonl") -> dict[str, Any]:
+def explain_export(
+    selection_path: Path, out: Path, *, format: str = "jsonl", form: str = "subset"
+) -> dict[str, Any]:
     """What would be written, and where: no pass over a model."""
     selection = _read_table(selection_path, {"row_id", "score", "p", "rank"}, "workbench select")
     return {
         "forward_passes": 0,
         "rows": len(selection),
         "format": format,
+        "as": form,
         "out": str(out),
         "out_exists": out.exists(),
     }
@@ -112,9 +127,13 @@ def run_export(
     out: Path,
     *,
     format: str = "jsonl",
+    form: str = "subset",
     data: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Write the selected rows with every original column, a dataset card and their provenance."""
+    """Write the selected rows with every original column, a dataset card and their provenance.
+
+    With the form `repeat-weight` the whole pool is written, and how often each row is to be read.
+    """
     selection = _read_table(selection_path, {"row_id", "score", "p", "rank"}, "workbench select")
     chain = stages_behind(selection_path, place.runs)
     sources = list(data) or _scored_data(chain.get("score"))
@@ -123,9 +142,25 @@ def run_export(
         selection,
         out,
         format=format,
+        form=form,
         provenance=provenance(chain),
         name=out.resolve().name,
+        scores=_scores_behind(selection_path, place.runs, chain) if form != "subset" else None,
     )
+
+
+def _scores_behind(selection_path: Path, runs: Path, chain: Mapping[str, Any]) -> dict[str, float]:
+    """The score of every row of the pool, as far as the run that scored it still exists."""
+    if "score" not in chain:
+        return {}
+    name, beside = chain["score"]["run"], selection_path.parents[1]
+    folder = beside / name if (beside / name).is_dir() else runs / name
+    try:
+        scores = read_scores(folder / "scores.parquet")
+    except InputError:
+        return {}
+    kept = scores.loc[scores["status"] == "ok", ["row_id", "score"]]
+    return dict(zip(kept["row_id"].astype(str), kept["score"].astype(float), strict=True))
 
 
 def read_scores(path: Path) -> pd.DataFrame:
@@ -181,16 +216,18 @@ def provenance(chain: Mapping[str, Any]) -> dict[str, Any]:
 
 def _score_settings(score: Mapping[str, Any]) -> dict[str, Any]:
     config, model = score["config"], _named(score["model"])
-    reads_heads = config["method"] in NEEDS_HEADS
+    method = config["method"]
     return {
         "model": model["id"],
         "revision": model["revision"],
         "weights_sha256": model["weights_sha256"],
         "circuit": score["details"].get("circuit"),
-        "method": config["method"],
-        "variant": config["variant"] if reads_heads else None,
-        "drop_sink": config["drop_sink"] if reads_heads else None,
-        "part": ScoreOptions(config["method"], part=config["part"]).scored_part,
+        "method": method,
+        "variant": config["variant"] if method == "circuitseer" else None,
+        "drop_sink": config["drop_sink"] if method == "circuitseer" else None,
+        "part": ScoreOptions(method, part=config["part"]).scored_part,
+        "absolute": config.get("absolute") if method == "air" else None,
+        "floor": config.get("floor") if method == "air" else None,
     }
 
 

@@ -3,21 +3,62 @@
 heads_heatmap(read_heads(path)).show()
 """
 
-from workbench.figures.attention import pattern_heatmap, token_bars, token_strip
-from workbench.figures.heads import elbow, head_name, heads_heatmap, sample_deltas
-from workbench.figures.pools import score_against_length, score_histogram, selected_against_pool
-from workbench.figures.validation import random_draws
+from workbench.figures.attention import (
+    next_token_bars,
+    overview_strip,
+    pattern_heatmap,
+    token_bars,
+    token_strip,
+)
+from workbench.figures.heads import (
+    LAYERS,
+    elbow,
+    head_name,
+    heads_difference,
+    heads_heatmap,
+    layers_of,
+    measure_name,
+    sample_deltas,
+)
+from workbench.figures.pools import (
+    binned_histogram,
+    mix_before_after,
+    score_against_label,
+    score_against_length,
+    score_histogram,
+    selected_against_pool,
+)
+from workbench.figures.validation import (
+    control_rises,
+    knockout_curve,
+    random_draws,
+    stability_bars,
+)
+from workbench.figures.validation_html import validation_page
 
 __all__ = [
+    "LAYERS",
+    "binned_histogram",
+    "control_rises",
     "elbow",
     "head_name",
+    "heads_difference",
     "heads_heatmap",
+    "knockout_curve",
+    "layers_of",
+    "measure_name",
+    "mix_before_after",
+    "next_token_bars",
+    "overview_strip",
     "pattern_heatmap",
     "random_draws",
     "sample_deltas",
+    "score_against_label",
     "score_against_length",
     "score_histogram",
     "selected_against_pool",
+    "stability_bars",
     "token_bars",
     "token_strip",
+    "validation_page",
 ]

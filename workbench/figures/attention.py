@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import plotly.graph_objects as go
@@ -15,21 +16,78 @@ from jaxtyping import Float
 from workbench.figures.look import BLUE, SEQUENTIAL, VERMILION, framed
 
 _MAX_TICKS = 40
+_MOST_BINS = 240
+_UP, _DOWN = "230,159,0", "86,180,233"
 
 
-def token_strip(tokens: Sequence[str], values: Float[np.ndarray, " pos"], *, meaning: str) -> str:
-    """HTML: the text with each token shaded from 0 to the largest value; all text is escaped."""
-    top = float(np.max(values, initial=0.0)) or 1.0
+def token_strip(
+    tokens: Sequence[str],
+    values: Float[np.ndarray, " pos"],
+    *,
+    meaning: str,
+    first: int = 1,
+    top: float | None = None,
+) -> str:
+    """HTML: the text with each token shaded by its value; all text is escaped.
+
+    Orange from 0 up to `top` (the largest value), blue below 0. `first` is the first token's place.
+    """
+    top = top or float(np.max(np.abs(values), initial=0.0)) or 1.0
     spans = []
-    for place, (token, value) in enumerate(zip(tokens, values, strict=True), start=1):
-        share = max(0.0, float(value) / top)
+    for place, (token, value) in enumerate(zip(tokens, values, strict=True), start=first):
         label = html.escape(f"token {place}: {visible(token)}, {meaning} {value:.3g}", quote=True)
         shown = html.escape(token).replace("\n", "&#9166;<br>") or "&#8709;"
-        # Orange at most half opaque keeps dark and light text legible on it.
-        style = f"background:rgba(230,159,0,{0.55 * share:.3f});border-radius:3px"
+        # At most half opaque keeps dark and light text legible on it.
+        share = 0.55 * min(1.0, abs(float(value)) / top)
+        color = _UP if value >= 0 else _DOWN
+        style = f"background:rgba({color},{share:.3f});border-radius:3px"
         spans.append(f'<span title="{label}" style="{style}">{shown}</span>')
     frame = "font-family:monospace;line-height:1.9;white-space:pre-wrap;overflow-wrap:anywhere"
     return f'<div style="{frame}">{"".join(spans)}</div>'
+
+
+def overview_strip(
+    values: Float[np.ndarray, " pos"], *, window: tuple[int, int], title: str
+) -> go.Figure:
+    """A whole long sample in one line of colours, with the part that is shown below it framed."""
+    n_bins = min(len(values), _MOST_BINS)
+    edges = np.linspace(0, len(values), n_bins + 1).astype(int)
+    means = [float(values[a:b].mean()) for a, b in pairwise(edges)]
+    figure = framed(title, x="token, in reading order", y="", height=150)
+    figure.add_heatmap(
+        z=[means],
+        x=(edges[:-1] + edges[1:]) / 2,
+        colorscale=SEQUENTIAL,
+        showscale=False,
+        hovertemplate="near token %{x:.0f}: %{z:.3g}<extra></extra>",
+    )
+    line = {"color": VERMILION, "width": 3}
+    figure.add_shape(type="rect", x0=window[0], x1=window[1], y0=-0.5, y1=0.5, line=line)
+    figure.update_yaxes(visible=False, title_text="sample")
+    return figure
+
+
+def next_token_bars(
+    tokens: Sequence[str],
+    before: Float[np.ndarray, " token"],
+    after: Float[np.ndarray, " token"],
+) -> go.Figure:
+    """Chances of the likeliest next tokens, of the model as it is and with the heads uniform."""
+    title = "Next token: what the heads change"
+    figure = framed(title, x="probability", y="token", height=110 + 34 * len(tokens))
+    for name, values, color in (("heads uniform", after, VERMILION), ("as it is", before, BLUE)):
+        figure.add_bar(
+            orientation="h",
+            name=name,
+            y=[_label(i, token) for i, token in enumerate(tokens)],
+            x=values,
+            marker={"color": color},
+            hovertemplate=f"%{{y}}: %{{x:.1%}} {name}<extra></extra>",
+        )
+    figure.update_xaxes(range=[0, 1], tickformat=".0%")
+    figure.update_yaxes(autorange="reversed")
+    figure.update_layout(barmode="group", legend={"traceorder": "reversed"})
+    return figure
 
 
 def visible(token: str) -> str:
@@ -45,13 +103,14 @@ def token_bars(
     unit: str,
     reference: float | None = None,
     reference_name: str = "",
+    first: int = 1,
 ) -> go.Figure:
-    """One bar a token; `reference` draws a level line."""
+    """One bar a token; `reference` draws a level line, `first` is the first token's place."""
     figure = framed(title, x="token, in reading order", y=unit, height=300)
     figure.add_bar(
         x=np.arange(len(tokens)),
         y=values,
-        customdata=[_label(i, t) for i, t in enumerate(tokens)],
+        customdata=[_label(i, t) for i, t in enumerate(tokens, start=first - 1)],
         hovertemplate="%{customdata}<br>%{y:.3g}<extra></extra>",
         marker={"color": BLUE, "line": {"width": 0}},
         showlegend=False,
@@ -64,15 +123,16 @@ def token_bars(
 
 
 def pattern_heatmap(
-    pattern: Float[np.ndarray, "query key"], tokens: Sequence[str], *, title: str
+    pattern: Float[np.ndarray, "query key"], tokens: Sequence[str], *, title: str, first: int = 1
 ) -> go.Figure:
-    """Attention of every query (row) to every key (column); rows sum to 1.
+    """Attention of every query (row) to every key (column); the rows of a whole sample sum to 1.
 
     Colours end at the 99th percentile of what is visible, else the sink would leave all else dark.
+    `first` is the place of the first token where only a window of the sample is shown.
     """
     visible_part = pattern[np.tril_indices(len(pattern))]
     top = float(np.quantile(visible_part, 0.99)) or 1.0
-    labels = [_label(i, t) for i, t in enumerate(tokens)]
+    labels = [_label(i, t) for i, t in enumerate(tokens, start=first - 1)]
     size = int(np.clip(260 + 5 * len(tokens), 420, 820))
     figure = framed(title, x="key: is looked at", y="query: looks", height=size)
     figure.add_heatmap(

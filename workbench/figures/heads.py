@@ -5,16 +5,37 @@ heads_heatmap(heads), elbow(heads), sample_deltas(deltas, Head(0, 3))
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
+
 import numpy as np
 import plotly.graph_objects as go
 from jaxtyping import Float
 
-from workbench.figures.look import BLUE, DIVERGING, GREY, VERMILION, framed
+from workbench.figures.look import BLUE, DIVERGING, GREY, SEQUENTIAL, VERMILION, framed
 from workbench.types import Head, HeadScore, HeadScores
 
 DELTA = "loss increase (nats per token)"
+RETRIEVAL = "retrieval score (share of tokens copied)"
 # Beyond this many heads a layer the numbers in the cells overlap.
 _MAX_NUMBERED = 16
+
+
+class Layer(NamedTuple):
+    """One number a head: what the map is titled, and the unit beside its colours."""
+
+    title: str
+    unit: str
+    is_signed: bool = True
+
+
+LAYERS = {
+    "delta": Layer("Loss increase per head (higher: needed more)", "nats<br>per token"),
+    "contrast": Layer("Loss increase on problems less that on plain text, relative", "share"),
+    "control_delta": Layer("Loss increase on plain text", "nats<br>per token"),
+    "stability": Layer("Share of resampled probes that choose the head", "share", is_signed=False),
+}
+"""What a map can show; `contrast` and `control_delta` only where the heads carry them."""
 
 
 def head_name(layer: int, head: int) -> str:
@@ -22,39 +43,118 @@ def head_name(layer: int, head: int) -> str:
     return f"L{layer} H{head}"
 
 
-def heads_heatmap(heads: HeadScores, *, chosen: Head | None = None) -> go.Figure:
-    """Layer by head, coloured by the loss increase when that head is uniform; the circuit is boxed.
+def measure_name(heads: HeadScores) -> str:
+    """What `delta` means: a loss, or the share of tokens that a head copies."""
+    return RETRIEVAL if heads.method == "retrieval" else DELTA
 
-    A plotly heatmap takes no clicks, so transparent squares lie over it; their `customdata` is
-    `[layer, head]`.
+
+def layers_of(heads: HeadScores) -> list[str]:
+    """The layers of `LAYERS` that these heads have numbers for."""
+    return [
+        name
+        for name in LAYERS
+        if all(getattr(h, name, None) is not None for h in heads.heads)
+        and (name != "stability" or any(h.stability for h in heads.heads))
+    ]
+
+
+def heads_heatmap(
+    heads: HeadScores,
+    *,
+    chosen: Head | None = None,
+    layer: str = "delta",
+    before: Collection[Head] | None = None,
+    marked: Collection[Head] = (),
+    is_small: bool = False,
+) -> go.Figure:
+    """Layer by head, coloured by one of `LAYERS`; the circuit is boxed.
+
+    Heads of `before`, another circuit, that have left it have a dashed box; those `marked` have a
+    cross; a small map has no numbers in its cells. A plotly heatmap takes no clicks, so transparent
+    squares lie over it; their `customdata` is `[layer, head]`.
     """
-    deltas = np.zeros((heads.model.n_layers, heads.model.n_heads))
-    for h in heads.heads:
-        deltas[h.layer, h.head] = h.delta
-    reach = float(np.abs(deltas).max()) or 1.0
-    height = 170 + 34 * heads.model.n_layers
-    title = "Loss increase per head (higher: needed more)"
-    figure = framed(title, x="head", y="layer", height=height)
+    shown = LAYERS[layer]
+    title, unit = shown.title, shown.unit
+    if heads.method == "retrieval" and layer == "delta":
+        title, unit = "Retrieval score per head (higher: copies more)", "share"
+    values = _grid(heads, [float(getattr(h, layer)) for h in heads.heads])
+    figure = _map(heads, values, title=title, unit=unit, is_signed=shown.is_signed)
+    if is_small:
+        figure.update_layout(title_text="Heads by loss increase")
+        figure.update_traces(texttemplate=None, selector={"type": "heatmap"})
+    circuit = {Head(h.layer, h.head) for h in heads.heads if h.selected}
+    for head in sorted(circuit):
+        _box(figure, *head, "black", "white")
+    for head in sorted(set(before or ()) - circuit):
+        _box(figure, *head, "black", "white", dash="dash")
+    if chosen is not None:
+        _box(figure, *chosen, "black", "#F0E442", dash="dot")
+    if marked:
+        figure.add_scatter(
+            x=[head for _, head in marked],
+            y=[layer for layer, _ in marked],
+            customdata=[list(head) for head in marked],
+            mode="markers",
+            marker={"symbol": "x", "size": 15, "color": "#F0E442", "line": {"width": 2}},
+            hoverinfo="skip",
+        )
+    return figure
+
+
+def heads_difference(a: HeadScores, b: HeadScores) -> go.Figure:
+    """Second run minus first: of the loss increase, or of the rank where the measures differ.
+
+    Solid boxes: in both circuits; dashed: in one of them only.
+    """
+    first, second = ({Head(h.layer, h.head): h for h in heads.heads} for heads in (a, b))
+    if measure_name(a) == measure_name(b):
+        values = [second[head].delta - first[head].delta for head in first]
+        title, unit = "Second run minus first", "nats<br>per token"
+    else:
+        values = [float(first[head].rank - second[head].rank) for head in first]
+        title, unit = "Places gained in the second run", "ranks"
+    figure = _map(a, _grid(a, values), title=title, unit=unit)
+    circuits = [{head for head, h in heads.items() if h.selected} for heads in (first, second)]
+    for head in sorted(circuits[0] | circuits[1]):
+        is_shared = head in circuits[0] & circuits[1]
+        _box(figure, *head, "black", "white", dash="solid" if is_shared else "dash")
+    return figure
+
+
+def _grid(heads: HeadScores, values: Sequence[float]) -> Float[np.ndarray, "layer head"]:
+    grid = np.zeros((heads.model.n_layers, heads.model.n_heads))
+    for h, value in zip(heads.heads, values, strict=True):
+        grid[h.layer, h.head] = value
+    return grid
+
+
+def _map(
+    heads: HeadScores,
+    values: Float[np.ndarray, "layer head"],
+    *,
+    title: str,
+    unit: str,
+    is_signed: bool = True,
+) -> go.Figure:
+    reach = float(np.abs(values).max()) or 1.0
+    n_layers, n_heads = values.shape
+    figure = framed(title, x="head", y="layer", height=170 + 34 * n_layers)
     figure.add_heatmap(
-        z=deltas,
-        colorscale=DIVERGING,
-        zmin=-reach,
+        z=values,
+        colorscale=DIVERGING if is_signed else SEQUENTIAL,
+        zmin=-reach if is_signed else 0,
         zmax=reach,
         xgap=1,
         ygap=1,
         hoverinfo="skip",
-        texttemplate="%{z:.2f}" if heads.model.n_heads <= _MAX_NUMBERED else None,
-        colorbar={"title": {"text": "nats<br>per token"}, "thickness": 14},
+        texttemplate="%{z:.2f}" if n_heads <= _MAX_NUMBERED else None,
+        colorbar={"title": {"text": unit}, "thickness": 14},
     )
     figure.add_trace(_click_targets(heads))
-    for h in heads.heads:
-        if h.selected:
-            _box(figure, h.layer, h.head, "black", "white")
-    if chosen is not None:
-        _box(figure, chosen.layer, chosen.head, "black", "#F0E442", dash="dot")
-    figure.update_xaxes(dtick=1, showgrid=False)
-    figure.update_yaxes(dtick=1, showgrid=False, autorange="reversed")
+    figure.update_xaxes(dtick=1, showgrid=False, range=[-0.5, n_heads - 0.5])
+    figure.update_yaxes(dtick=1, showgrid=False, range=[n_layers - 0.5, -0.5])
     figure.update_layout(hoverdistance=60, clickmode="event+select", showlegend=False)
+    figure.update_layout(dragmode=False)
     return figure
 
 
@@ -75,10 +175,10 @@ def _click_targets(heads: HeadScores) -> go.Scatter:
 def _hover(h: HeadScore) -> str:
     return (
         f"<b>{head_name(h.layer, h.head)}</b>{' in the circuit' if h.selected else ''}<br>"
-        f"loss +{h.delta:.4f} nats per token<br>"
+        f"{h.delta:+.4f}<br>"
         f"95 % interval {h.ci_low:.4f} to {h.ci_high:.4f}<br>"
         f"rank {h.rank}, chosen in {h.stability:.0%} of resampled probes"
-    ).replace("+-", "-")
+    )
 
 
 def _box(
@@ -100,7 +200,8 @@ def elbow(heads: HeadScores) -> go.Figure:
     """All heads by rank with their 95 % intervals, and the line where the circuit is cut off."""
     ordered = sorted(heads.heads, key=lambda h: h.rank)
     n_selected = sum(h.selected for h in ordered)
-    figure = framed("Sorted heads; a circuit is clear where the curve breaks", x="rank", y=DELTA)
+    title = "Sorted heads; a circuit is clear where the curve breaks"
+    figure = framed(title, x="rank", y=measure_name(heads))
     for name, color, selected in (("circuit", VERMILION, True), ("other heads", GREY, False)):
         part = [h for h in ordered if h.selected == selected]
         figure.add_scatter(
@@ -126,7 +227,7 @@ def elbow(heads: HeadScores) -> go.Figure:
 
 def sample_deltas(deltas: Float[np.ndarray, " sample"], head: Head) -> go.Figure:
     """How the loss of each probe sample changes when one head is uniform."""
-    title = f"{head_name(*head)} by sample; right of 0: the sample needs this head"
+    title = f"{head_name(*head)} by sample; right of 0: needed"
     figure = framed(title, x=DELTA, y="probe samples")
     figure.add_histogram(x=deltas, nbinsx=30, marker={"color": BLUE}, name="samples")
     figure.add_vline(x=0, line={"width": 1, "color": GREY})

@@ -1,33 +1,109 @@
 """A scored pool and what was chosen from it: distributions, and the pull of length.
 
-score_histogram(scores), score_against_length(frame), selected_against_pool(pool, chosen)
+binned_histogram(edges, counts), score_against_length(frame), selected_against_pool(pool, chosen)
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import html
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
-from jaxtyping import Float
+from jaxtyping import Float, Num
 
 from workbench.figures.look import BLUE, GREY, ORANGE, VERMILION, framed
 
 _BINS = 40
 _MANY_POINTS = 5_000
+_MOST_NAMES = 12
 
 
 def score_histogram(scores: Float[np.ndarray, " row"], *, name: str) -> go.Figure:
     """How the scores of a pool are spread, with the median."""
-    figure = framed("Scores of the pool", x=name, y="rows")
-    figure.add_histogram(x=scores, nbinsx=_BINS, marker={"color": BLUE}, showlegend=False)
-    if len(scores):
-        middle = float(np.median(scores))
+    span = (float(np.min(scores)), float(np.max(scores))) if len(scores) else (0.0, 1.0)
+    counts, edges = np.histogram(scores, bins=_BINS, range=span if span[0] < span[1] else None)
+    middle = float(np.median(scores)) if len(scores) else None
+    return binned_histogram(edges, counts, name=name, median=middle)
+
+
+def binned_histogram(
+    edges: Float[np.ndarray, " edge"],
+    counts: Num[np.ndarray, " bin"],
+    *,
+    name: str,
+    median: float | None = None,
+    span: tuple[float, float] | None = None,
+) -> go.Figure:
+    """Counts between `edges`; dragging selects a range, bars outside of `span` are pale."""
+    figure = framed("Scores of the pool; drag to choose a range", x=name, y="rows")
+    middles = (edges[:-1] + edges[1:]) / 2
+    low, high = span or (float(edges[0]), float(edges[-1]))
+    inside = (edges[1:] > low) & (edges[:-1] < high)
+    figure.add_bar(
+        x=middles,
+        y=counts,
+        width=np.diff(edges),
+        marker={"color": [BLUE if chosen else GREY for chosen in inside]},
+        customdata=np.stack([edges[:-1], edges[1:]], axis=1),
+        hovertemplate="%{y} rows from %{customdata[0]:.4g} to %{customdata[1]:.4g}<extra></extra>",
+        showlegend=False,
+        selected={"marker": {"opacity": 1}},
+        unselected={"marker": {"opacity": 1}},
+    )
+    if median is not None:
         line = {"dash": "dash", "color": VERMILION}
-        text = f"median {middle:.3g}"
-        figure.add_vline(x=middle, line=line, annotation_text=text, annotation_position="top")
-    figure.update_layout(bargap=0.03)
+        text = f"median {median:.3g}"
+        figure.add_vline(x=median, line=line, annotation_text=text, annotation_position="top")
+    figure.update_layout(bargap=0.03, dragmode="select", selectdirection="h")
+    return figure
+
+
+def score_against_label(frame: pd.DataFrame, *, label: str, name: str) -> go.Figure:
+    """Median and quartiles of the score at each value of a label of difficulty.
+
+    `frame` has `label`, `q25`, `median`, `q75` and `rows`.
+    """
+    figure = framed(f"Score by {label}; rising: the score prefers the hard", x=label, y=name)
+    figure.add_scatter(
+        x=frame["label"],
+        y=frame["median"],
+        error_y={
+            "type": "data",
+            "symmetric": False,
+            "array": frame["q75"] - frame["median"],
+            "arrayminus": frame["median"] - frame["q25"],
+            "thickness": 1.5,
+        },
+        customdata=frame[["q25", "q75", "rows"]].to_numpy(),
+        hovertemplate=f"{label} %{{x}}: median %{{y:.4g}}<br>"
+        "middle half %{customdata[0]:.4g} to %{customdata[1]:.4g}, %{customdata[2]} rows"
+        "<extra></extra>",
+        mode="lines+markers",
+        marker={"color": BLUE, "size": 9},
+        showlegend=False,
+    )
+    return figure
+
+
+def mix_before_after(mix: Sequence[Mapping[str, Any]], *, title: str) -> go.Figure:
+    """Shares of each name before and after a selection, the largest first."""
+    shown = sorted(mix, key=lambda part: -part["n_before"])[:_MOST_NAMES][::-1]
+    figure = framed(title, x="share of rows", y="", height=120 + 38 * len(shown))
+    for word, name, color in (("before", "pool", GREY), ("after", "selected", ORANGE)):
+        figure.add_bar(
+            orientation="h",
+            name=name,
+            y=[html.escape(str(part["name"])[:30]) for part in shown],
+            x=[part[f"share_{word}"] for part in shown],
+            customdata=[part[f"n_{word}"] for part in shown],
+            hovertemplate=f"%{{y}}: %{{customdata}} rows, %{{x:.1%}} {name}<extra></extra>",
+            marker={"color": color},
+        )
+    figure.update_xaxes(tickformat=".0%")
+    figure.update_layout(barmode="group", legend={"traceorder": "reversed"}, margin={"l": 120})
     return figure
 
 
@@ -70,15 +146,18 @@ def selected_against_pool(
     figure = framed(f"{name}: selected against pool", x=name, y="share of rows", height=260)
     low, high = float(np.min(pool)), float(np.max(pool))
     n_bins = int(np.clip(2 * np.sqrt(len(selected)), 8, 25))
-    bins = {"start": low, "end": high + 1e-9, "size": max((high - low) / n_bins, 1e-9)}
+    edges = np.linspace(low, high if high > low else low + 1e-9, n_bins + 1)
     for label, values, color in (("pool", pool, GREY), ("selected", selected, ORANGE)):
-        figure.add_histogram(
-            x=values,
-            xbins=bins,
-            histnorm="probability",
+        counts, _ = np.histogram(values, bins=edges)
+        figure.add_bar(
+            x=(edges[:-1] + edges[1:]) / 2,
+            y=counts / max(1, len(values)),
+            width=np.diff(edges),
             name=label,
             marker={"color": color},
             opacity=0.65,
+            hovertemplate=f"{label}: %{{y:.1%}} near %{{x:.4g}}<extra></extra>",
         )
+    figure.update_yaxes(tickformat=".0%")
     figure.update_layout(barmode="overlay", bargap=0.03)
     return figure

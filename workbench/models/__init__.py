@@ -1,9 +1,11 @@
 """Models: load, self-check, render, and passes that compute no more than asked."""
 
+from workbench.models.decode import decode, decoded_text, default_stop_ids
 from workbench.models.find import find_model, model_fingerprint, weights_digest
 from workbench.models.forward import (
     BlockInputs,
     capture,
+    final_residual,
     hooks,
     padded,
     position_logits,
@@ -12,15 +14,23 @@ from workbench.models.forward import (
     token_losses,
     token_outcomes,
 )
+from workbench.models.hooked import load_hooked, wrap_model
 from workbench.models.identity import check_same_model
-from workbench.models.load import load_model
+from workbench.models.load import load_model, load_plain
 from workbench.models.losses import counted_mask, sample_losses
 from workbench.models.model import Model, pattern_hook
-from workbench.models.render import Rendered, UnrenderableError, render
+from workbench.models.placement import resolve_device
+from workbench.models.render import TEMPLATE, Rendered, UnrenderableError, render
 from workbench.models.selfcheck import self_check
-from workbench.models.uniform import running_mean, uniform_column_mean, uniform_pattern
+from workbench.models.uniform import (
+    padded_uniform_pattern,
+    running_mean,
+    uniform_column_mean,
+    uniform_pattern,
+)
 
 __all__ = [
+    "TEMPLATE",
     "BlockInputs",
     "Model",
     "Rendered",
@@ -28,15 +38,23 @@ __all__ = [
     "capture",
     "check_same_model",
     "counted_mask",
+    "decode",
+    "decoded_text",
+    "default_stop_ids",
+    "final_residual",
     "find_model",
     "hooks",
+    "load_hooked",
     "load_model",
+    "load_plain",
     "model_fingerprint",
     "padded",
+    "padded_uniform_pattern",
     "pattern_hook",
     "position_logits",
     "render",
     "replay",
+    "resolve_device",
     "running_mean",
     "sample_losses",
     "sample_means",
@@ -46,4 +64,5 @@ __all__ = [
     "uniform_column_mean",
     "uniform_pattern",
     "weights_digest",
+    "wrap_model",
 ]

@@ -12,6 +12,7 @@ from pathlib import Path
 from workbench.bundled import MODELS, bundled_dir
 from workbench.config import file_digest
 from workbench.errors import InputError
+from workbench.models.hub import from_hub
 
 
 def find_model(name: str) -> tuple[Path, str | None]:
@@ -34,7 +35,7 @@ def find_model(name: str) -> tuple[Path, str | None]:
             expected=f"a bundled name ({', '.join(MODELS)}), a folder or a hub id like org/name",
             do="check the spelling or the path",
         )
-    return _from_hub(hub_id, revision or None)
+    return from_hub(hub_id, revision or None)
 
 
 def model_fingerprint(folder: Path) -> dict[str, str]:
@@ -45,28 +46,6 @@ def model_fingerprint(folder: Path) -> dict[str, str]:
         "weights_sha256": weights_digest(folder),
         **{f"{name}_sha256": file_digest(path) for name, path in there.items()},
     }
-
-
-def _from_hub(hub_id: str, revision: str | None) -> tuple[Path, str]:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
-    wanted = ["*.json", "*.safetensors", "*.jinja", "*.model", "*.txt"]
-    try:
-        folder = Path(snapshot_download(hub_id, revision=revision, allow_patterns=wanted))
-    except LocalEntryNotFoundError as err:
-        raise InputError(
-            f"the model '{hub_id}' is neither in the local cache nor can the hub be reached",
-            do="connect to the internet, or pass a local folder",
-        ) from err
-    except (HfHubHTTPError, OSError, ValueError) as err:
-        raise InputError(
-            f"the hub does not give out the model '{hub_id}'"
-            + (f" at revision '{revision}'" if revision else ""),
-            expected="a public model, or one your HF_TOKEN may read",
-            do=f"check the name ({type(err).__name__})",
-        ) from err
-    return folder, folder.name
 
 
 def weights_digest(folder: Path) -> str:

@@ -60,7 +60,7 @@ def capture(model: Model, ids: Int[Tensor, "batch pos"]) -> BlockInputs:
     handles.append(model.hooked.ln_final.register_forward_pre_hook(keep_final))
     handles.append(model.hooked.unembed.register_forward_pre_hook(one_position))
     try:
-        model.hooked(ids.to(model.device), return_type="logits", use_cache=False)
+        model.hooked(ids.to(model.device), **model.pass_options)
     finally:
         for handle in handles:
             handle.remove()
@@ -104,6 +104,42 @@ def _repeated(value: Any, n_batch: int, copies: int) -> Any:
     if isinstance(value, dict):
         return {key: _repeated(item, n_batch, copies) for key, item in value.items()}
     return value
+
+
+@torch.no_grad()
+def final_residual(
+    model: Model, ids: Int[Tensor, "batch pos"], *, fork_at: int = 0, copies: int = 1
+) -> Float[Tensor, "copies_batch pos d_model"]:
+    """The residual stream after the last block, with `copies` of the batch from `fork_at` on.
+
+    Copies (copy-major) share all blocks below, and hooks of blocks from `fork_at` on see the larger
+    batch. Unlike `capture` no block's input is kept.
+    """
+    n_batch, final = ids.shape[0], []
+
+    def fork(module: Any, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
+        residual, rest, named = _split_residual(args, kwargs)
+        if module is model.hooked.blocks[fork_at]:
+            residual = repeat(residual, "b ... -> (c b) ...", c=copies)
+        rest, named = _repeated(rest, n_batch, copies), _repeated(named, n_batch, copies)
+        return (residual, *rest), named
+
+    def keep_final(_module: Any, args: tuple) -> None:
+        final.append(args[0])
+
+    def one_position(_module: Any, args: tuple) -> tuple:
+        return (args[0][:, -1:], *args[1:])
+
+    forked = list(model.hooked.blocks)[fork_at:] if copies > 1 else []
+    handles = [block.register_forward_pre_hook(fork, with_kwargs=True) for block in forked]
+    handles.append(model.hooked.ln_final.register_forward_pre_hook(keep_final))
+    handles.append(model.hooked.unembed.register_forward_pre_hook(one_position))
+    try:
+        model.hooked(ids.to(model.device), **model.pass_options)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return final[0]
 
 
 @torch.no_grad()

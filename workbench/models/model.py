@@ -6,6 +6,7 @@ residual, inputs = capture(model, ids)
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +23,7 @@ class Model:
     `hooked` has TransformerLens' shape (`cfg`, `blocks`, `ln_final`, `unembed`, `hooks`);
     `windows[layer]` is the sliding window of a layer or None; `logit_cap` the soft-cap of the final
     logits or None; `facts` (tokenizer and template hash, dtype, device, self-check) goes into every
-    manifest.
+    manifest. `tokenizer` is None for a network of one's own that knows token ids only.
     """
 
     hooked: Any
@@ -43,12 +44,21 @@ class Model:
 
     @property
     def device(self) -> torch.device:
-        return next(self.hooked.parameters()).device
+        """Where token ids go; weights that wait on disk or in main memory have no device."""
+        places = (p.device for p in self.hooked.parameters())
+        return next((place for place in places if place.type != "meta"), torch.device("cpu"))
+
+    @property
+    def pass_options(self) -> dict[str, Any]:
+        """What a plain pass is called with beside its tokens: logits, and no cache of keys."""
+        known = inspect.signature(self.hooked.forward).parameters.values()
+        takes_any = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in known)
+        return {"return_type": "logits", **({"use_cache": False} if takes_any else {})}
 
     @property
     def pad_id(self) -> int:
         """Any id will do: padding is on the right, where causal attention never looks."""
-        pad = self.tokenizer.pad_token_id
+        pad = getattr(self.tokenizer, "pad_token_id", None)
         return 0 if pad is None else int(pad)
 
 

@@ -11,16 +11,25 @@ tokenising the parts (METHODS, section 0).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Int8
+from jaxtyping import Bool, Int8, Int64
 
 from workbench.types import Sample
 
 TEMPLATE, PROMPT, COMPLETION = 0, 1, 2
 PARTS = ("prompt", "completion", "all")
 MARK = "\ue000"
+
+
+class Span(NamedTuple):
+    """Where a message stands in the text, and how much of its beginning the template has cut."""
+
+    start: int
+    end: int
+    part: int
+    stripped: int = 0
 
 
 class UnrenderableError(Exception):
@@ -32,11 +41,14 @@ class Rendered:
     """Token ids and the part of each: template 0, prompt 1, completion 2.
 
     Plain text counts as both: its tokens are marked prompt, and `counted("completion")` means all.
+    `chars[i]` is where token i starts and ends in the message it belongs to, as the row has it
+    (0, 0 for template tokens); None if the tokens were not rendered from a sample.
     """
 
     ids: tuple[int, ...]
     parts: Int8[np.ndarray, " pos"]
     is_text: bool
+    chars: Int64[np.ndarray, "pos 2"] | None = None
 
     @property
     def prompt_length(self) -> int:
@@ -53,6 +65,12 @@ class Rendered:
         if part == "all" or self.is_text:
             return self.parts != TEMPLATE
         return self.parts == (PROMPT if part == "prompt" else COMPLETION)
+
+    def char_spans(self) -> Int64[np.ndarray, "pos 2"]:
+        """`chars`, which only tokens rendered from a sample have."""
+        if self.chars is None:
+            raise ValueError("these tokens were not rendered from a sample")
+        return self.chars
 
     def window(self, part: str) -> tuple[int, int]:
         """Start and end (exclusive) of the tokens that a score over `part` is taken on."""
@@ -71,29 +89,27 @@ def render(sample: Sample, tokenizer: Any, *, prompt_only: bool = False) -> Rend
     Raises UnrenderableError with the reason when the template refuses or rewrites the text.
     """
     if sample.text is not None:
-        text, spans = sample.text, [(0, len(sample.text), PROMPT)]
+        text, spans = sample.text, [Span(0, len(sample.text), PROMPT)]
     elif tokenizer.chat_template:
         text, spans = _through_template(sample, tokenizer, prompt_only)
     else:
         text, spans = _plainly(sample, prompt_only)
     ids, offsets = _tokenise(text, tokenizer)
-    parts = _parts_of(text, spans, offsets)
+    parts, chars = _places_of(text, spans, offsets)
     if not (parts == PROMPT).any():
         raise UnrenderableError("the prompt has no tokens")
-    return Rendered(ids=tuple(ids), parts=parts, is_text=sample.text is not None)
+    return Rendered(ids=tuple(ids), parts=parts, is_text=sample.text is not None, chars=chars)
 
 
-def _plainly(sample: Sample, prompt_only: bool) -> tuple[str, list[tuple[int, int, int]]]:
+def _plainly(sample: Sample, prompt_only: bool) -> tuple[str, list[Span]]:
     prompt = sample.prompt
     if prompt_only or not sample.has_completion:
-        return prompt, [(0, len(prompt), PROMPT)]
+        return prompt, [Span(0, len(prompt), PROMPT)]
     text = f"{prompt}\n{sample.completion}"
-    return text, [(0, len(prompt), PROMPT), (len(prompt) + 1, len(text), COMPLETION)]
+    return text, [Span(0, len(prompt), PROMPT), Span(len(prompt) + 1, len(text), COMPLETION)]
 
 
-def _through_template(
-    sample: Sample, tokenizer: Any, prompt_only: bool
-) -> tuple[str, list[tuple[int, int, int]]]:
+def _through_template(sample: Sample, tokenizer: Any, prompt_only: bool) -> tuple[str, list[Span]]:
     messages = sample.prompt_messages if prompt_only else sample.messages
     with_completion = sample.has_completion and not prompt_only
     contents = [message.content for message in messages]
@@ -114,7 +130,8 @@ def _through_template(
     parts = [PROMPT] * len(contents)
     if with_completion:
         parts[-1] = COMPLETION
-    return text, [(*place, part) for place, part in zip(places, parts, strict=True)]
+    stripped = [c.find(text[slice(*place)]) for c, place in zip(contents, places, strict=True)]
+    return text, list(map(Span, *zip(*places, strict=True), parts, stripped))
 
 
 def _between(markup: list[str], contents: list[str], text: str) -> list[tuple[int, int]] | None:
@@ -160,16 +177,20 @@ def _tokenise(text: str, tokenizer: Any) -> tuple[list[int], list[tuple[int, int
     return encoded["input_ids"], encoded["offset_mapping"]
 
 
-def _parts_of(
-    text: str, spans: list[tuple[int, int, int]], offsets: list[tuple[int, int]]
-) -> Int8[np.ndarray, " pos"]:
-    """The part of the first character of each token that lies in any part."""
-    part_of_char = np.zeros(len(text) + 1, dtype=np.int8)
-    for start, end, part in spans:
-        part_of_char[start:end] = part
+def _places_of(
+    text: str, spans: list[Span], offsets: list[tuple[int, int]]
+) -> tuple[Int8[np.ndarray, " pos"], Int64[np.ndarray, "pos 2"]]:
+    """The span of the first character of each token that lies in any: its part, and where in it."""
+    span_of_char = np.full(len(text) + 1, -1)
+    for number, span in enumerate(spans):
+        span_of_char[span.start : span.end] = number
     parts = np.zeros(len(offsets), dtype=np.int8)
+    chars = np.zeros((len(offsets), 2), dtype=np.int64)
     for i, (start, end) in enumerate(offsets):
-        inside = part_of_char[start:end]
-        inside = inside[inside != TEMPLATE]
-        parts[i] = inside[0] if len(inside) else TEMPLATE
-    return parts
+        inside = span_of_char[start:end]
+        inside = inside[inside >= 0]
+        if len(inside):
+            span = spans[inside[0]]
+            parts[i] = span.part
+            chars[i] = np.clip([start, end], span.start, span.end) - span.start + span.stripped
+    return parts, chars

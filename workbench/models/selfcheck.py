@@ -8,10 +8,12 @@ throws an edited pattern away with only a warning; every ablation on them would 
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from workbench.errors import ModelRefusedError
@@ -26,70 +28,103 @@ TOLERANCE = {torch.float32: 2e-4, torch.float16: 2e-2, torch.bfloat16: 1e-1}
 def self_check(model: Model) -> dict[str, float]:
     """Check pattern edits and replay on a few random tokens; each figure is a largest difference.
 
-    Rows sum to 1; a uniform head changes the logits; it equals the run with that head's queries at
-    zero; replaying captured blocks equals the full run; the next clean run is bit-identical.
+    In every layer rows sum to 1. In one layer of each kind (with and without a sliding window) a
+    uniform head changes the logits and equals the run with that head's queries at zero. Replaying
+    captured blocks equals the full run, and the next clean run is bit-identical.
     """
-    dtype = next(model.hooked.parameters()).dtype
-    tolerance = TOLERANCE.get(dtype, 1e-4)
-    generator = torch.Generator().manual_seed(0)
-    n_pos = min(N_POS, model.n_ctx)
-    ids = torch.randint(0, model.hooked.cfg.d_vocab, (2, n_pos), generator=generator)
-    ids = ids.to(model.device)
-    layer, head = model.n_layers // 2, model.n_heads - 1
-
-    clean, pattern = _run(model, ids, layer, None)
-    if pattern is None:
-        _refuse(model, f"`{pattern_hook(layer)}` never fires, so heads cannot be read or edited")
-    row_sum = float((pattern.float().sum(-1) - 1).abs().max())
-    if row_sum > max(tolerance, 1e-3):
-        _refuse(model, f"rows of the attention pattern do not sum to 1 (off by {row_sum:.1e})")
-    edited, _ = _run(model, ids, layer, head)
-    effect = float((edited - clean).abs().max())
-    if effect == 0.0:
-        _refuse(
-            model,
-            "an edited attention pattern changes nothing: this architecture hands attention to "
-            "the Hugging Face module",
-        )
-    report = {"row_sum": row_sum, "effect": effect}
-    zeroed = _zero_query_run(model, ids, layer, head)
-    if zeroed is not None:
-        report["query_zeroed"] = float((zeroed - edited).abs().max())
-        if report["query_zeroed"] > tolerance * max(1.0, float(clean.abs().max())):
+    tolerance = TOLERANCE.get(model.hooked.cfg.dtype, 1e-4)
+    ids = _random_ids(model)
+    with warnings.catch_warnings():
+        # TransformerLens warns of a discarded edit; the refusal below says more.
+        warnings.filterwarnings("ignore", message="A hook on .* returned a modified tensor")
+        clean, row_sum = _clean_run(model, ids)
+        if row_sum > max(tolerance, 1e-3):
+            _refuse(model, f"rows of the attention pattern do not sum to 1 (off by {row_sum:.1e})")
+        largest = tolerance * max(1.0, float(clean.abs().max()))
+        report = {"row_sum": row_sum, **_check_edits(model, ids, clean, largest)}
+        inputs = capture(model, ids)
+        replayed = position_logits(model, replay(model, inputs, from_layer=0)[:, -1])
+        report["replay"] = _difference(replayed, clean[:, -1].float())
+        if report["replay"] > largest:
             _refuse(
-                model,
-                f"a uniform head differs from the head with zero queries by "
-                f"{report['query_zeroed']:.1e}, so its attention is not plain causal softmax",
+                model, f"replaying its blocks differs from a full run by {report['replay']:.1e}"
             )
-    inputs = capture(model, ids)
-    replayed = position_logits(model, replay(model, inputs, from_layer=0)[:, -1])
-    report["replay"] = float((replayed - clean[:, -1].float()).abs().max())
-    if report["replay"] > tolerance * max(1.0, float(clean.abs().max())):
-        _refuse(model, f"replaying its blocks differs from a full run by {report['replay']:.1e}")
-    again, _ = _run(model, ids, layer, None)
-    if not torch.equal(again, clean):
-        _refuse(model, "a clean run after an edited one differs, so the edit left a trace")
+        if not torch.equal(_logits(model, ids), clean):
+            _refuse(model, "a clean run after an edited one differs, so the edit left a trace")
     return report
 
 
-def _run(
-    model: Model, ids: Tensor, layer: int, uniform_head: int | None
-) -> tuple[Float[Tensor, "batch pos vocab"], Tensor | None]:
-    seen: list[Tensor] = []
+def _random_ids(model: Model) -> Int[Tensor, "batch pos"]:
+    # Not as many positions as heads: the axes of a query must be told apart by their lengths.
+    n_pos = min(N_POS - (model.n_heads == N_POS), model.n_ctx)
+    generator = torch.Generator().manual_seed(0)
+    ids = torch.randint(0, model.hooked.cfg.d_vocab, (2, n_pos), generator=generator)
+    return ids.to(model.device)
 
-    def look(pattern: Tensor, hook: Any) -> Tensor:
-        if uniform_head is not None:
-            uniform = uniform_pattern(
-                pattern.shape[-1], window=model.windows[layer], device=pattern.device
+
+def _logits(model: Model, ids: Tensor, added: Sequence[Any] = ()) -> Tensor:
+    with hooks(model, list(added)):
+        return model.hooked(ids, **model.pass_options)
+
+
+def _difference(one: Tensor, other: Tensor) -> float:
+    return float((one - other.to(one.device)).abs().max())
+
+
+def _clean_run(model: Model, ids: Tensor) -> tuple[Float[Tensor, "batch pos vocab"], float]:
+    """Logits, and how far any row of any layer's pattern is from summing to 1."""
+    off: dict[int, float] = {}
+
+    def look_at(layer: int) -> Any:
+        def look(pattern: Tensor, hook: Any) -> None:
+            off[layer] = float((pattern.float().sum(-1) - 1).abs().max())
+
+        return pattern_hook(layer), look
+
+    named = [look_at(layer) for layer in range(model.n_layers)]
+    there = [(name, look) for name, look in named if name in model.hooked.hook_dict]
+    logits = _logits(model, ids, there)
+    for layer, (name, _) in enumerate(named):
+        if layer not in off:
+            _refuse(model, f"`{name}` never fires, so heads cannot be read or edited")
+    return logits, max(off.values())
+
+
+def _check_edits(model: Model, ids: Tensor, clean: Tensor, largest: float) -> dict[str, float]:
+    """One uniform head in a middle layer of every kind; the smallest effect, the largest error."""
+    by_kind: dict[int | None, list[int]] = {}
+    for layer, window in enumerate(model.windows):
+        by_kind.setdefault(window, []).append(layer)
+    effects, errors, head = [], [], model.n_heads - 1
+    for layers in by_kind.values():
+        layer = layers[len(layers) // 2]
+        edited = _logits(model, ids, [(pattern_hook(layer), _uniform_hook(model, layer, head))])
+        effects.append(_difference(edited, clean))
+        if effects[-1] == 0.0:
+            _refuse(
+                model,
+                "an edited attention pattern changes nothing: this architecture hands attention "
+                "to the Hugging Face module",
             )
-            pattern = pattern.clone()
-            pattern[:, uniform_head] = uniform.to(pattern.dtype)
-        seen.append(pattern)
+        zeroed = _zero_query_run(model, ids, layer, head)
+        errors += [] if zeroed is None else [_difference(zeroed, edited)]
+        if errors and errors[-1] > largest:
+            _refuse(
+                model,
+                f"a uniform head differs from the head with zero queries by "
+                f"{errors[-1]:.1e}, so its attention is not plain causal softmax",
+            )
+    return {"effect": min(effects), **({"query_zeroed": max(errors)} if errors else {})}
+
+
+def _uniform_hook(model: Model, layer: int, head: int) -> Any:
+    def make_uniform(pattern: Tensor, hook: Any) -> Tensor:
+        n_pos, window = pattern.shape[-1], model.windows[layer]
+        pattern = pattern.clone()
+        pattern[:, head] = uniform_pattern(n_pos, window=window, device=pattern.device).to(pattern)
         return pattern
 
-    with hooks(model, [(pattern_hook(layer), look)]):
-        logits = model.hooked(ids, return_type="logits", use_cache=False)
-    return logits, seen[0] if seen else None
+    return make_uniform
 
 
 def _zero_query_run(model: Model, ids: Tensor, layer: int, head: int) -> Tensor | None:
@@ -98,9 +133,9 @@ def _zero_query_run(model: Model, ids: Tensor, layer: int, head: int) -> Tensor 
     fired: list[bool] = []
 
     def zero(query: Tensor, hook: Any) -> Tensor:
-        axes = [i for i, n in enumerate(query.shape) if i > 0 and n == model.n_heads]
+        axes = [i for i in (1, 2) if query.shape[i] == model.n_heads and query.ndim == 4]
         query = query.clone()
-        if query.ndim == 4 and len(axes) == 1:
+        if len(axes) == 1:
             query.select(axes[0], head).zero_()
             fired.append(True)
         elif query.ndim == 3 and query.shape[-1] % model.n_heads == 0:
@@ -111,8 +146,7 @@ def _zero_query_run(model: Model, ids: Tensor, layer: int, head: int) -> Tensor 
 
     for name in names:
         if name in model.hooked.hook_dict:
-            with hooks(model, [(name, zero)]):
-                logits = model.hooked(ids, return_type="logits", use_cache=False)
+            logits = _logits(model, ids, [(name, zero)])
             if fired:
                 return logits
     return None

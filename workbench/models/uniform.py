@@ -6,24 +6,42 @@ pattern[:, head] = uniform_pattern(n_pos, window=None)
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 
 def uniform_pattern(
-    n_pos: int, *, window: int | None = None, device: torch.device | str = "cpu"
+    n_pos: int,
+    *,
+    n_query: int | None = None,
+    window: int | None = None,
+    device: torch.device | str = "cpu",
 ) -> Float[Tensor, "query key"]:
     """Causal uniform attention: `U[i,j] = 1/i` for `j <= i` (1-based), else 0.
 
     With a sliding `window` a query sees its own key and the `window - 1` before it, and is uniform
-    over those. Rows sum to 1 (METHODS, section 0: undifferentiated attention).
+    over those. Rows sum to 1 (METHODS, section 0: undifferentiated attention). `n_query` keeps the
+    last rows only: what the newest queries of a cached pass see.
     """
-    position = torch.arange(n_pos, device=device)
-    distance = position[:, None] - position[None, :]
+    key = torch.arange(n_pos, device=device)
+    query = key if n_query is None else key[n_pos - n_query :]
+    distance = query[:, None] - key[None, :]
     visible = distance >= 0
     if window is not None:
         visible &= distance < window
     return visible / visible.sum(dim=-1, keepdim=True)
+
+
+def padded_uniform_pattern(
+    real: Bool[Tensor, "batch key"], *, window: int | None = None
+) -> Float[Tensor, "batch query key"]:
+    """Causal uniform attention over the visible keys that are `real`, wherever the padding lies.
+
+    Padding never counts (METHODS, section 0); a query that sees no real key has a row of zeros.
+    """
+    seen = uniform_pattern(real.shape[1], window=window, device=real.device) > 0
+    visible = seen & real[:, None, :]
+    return visible / visible.sum(dim=-1, keepdim=True).clamp(min=1)
 
 
 def uniform_column_mean(n_pos: int, *, window: int | None = None) -> Float[Tensor, " key"]:
@@ -45,13 +63,28 @@ def uniform_column_mean(n_pos: int, *, window: int | None = None) -> Float[Tenso
 
 
 def running_mean(
-    values: Float[Tensor, "batch pos head d_head"], *, window: int | None = None
+    values: Float[Tensor, "batch pos head d_head"],
+    *,
+    window: int | None = None,
+    real: Bool[Tensor, "batch pos"] | None = None,
 ) -> Float[Tensor, "batch pos head d_head"]:
-    """Output of a uniform head without any pattern: `z_i = (1/i) sum_{j<=i} v_j`."""
-    totals = values.cumsum(dim=1)
-    seen = torch.arange(1, values.shape[1] + 1, device=values.device, dtype=values.dtype)
-    if window is not None and window < values.shape[1]:
-        totals = totals.clone()
-        totals[:, window:] -= values.cumsum(dim=1)[:, :-window]
-        seen = seen.clamp(max=window)
-    return totals / seen[None, :, None, None]
+    """Output of a uniform head without any pattern: `z_i = (1/i) sum_{j<=i} v_j`.
+
+    With a `window` the sum runs over its keys, with `real` over those that are no padding.
+    Summed in float32 at least: a half-precision count stands still at 256.
+    """
+    wide = values.to(torch.promote_types(values.dtype, torch.float32))
+    counted = wide.new_ones(values.shape[:2]) if real is None else real.to(wide.dtype)
+    counted = counted[:, :, None, None]
+    mean = _sum_so_far(wide * counted, window) / _sum_so_far(counted, window).clamp(min=1)
+    return mean.to(values.dtype)
+
+
+def _sum_so_far(
+    summands: Float[Tensor, "batch pos head d_head"], window: int | None
+) -> Float[Tensor, "batch pos head d_head"]:
+    totals = summands.cumsum(dim=1)
+    if window is None or window >= summands.shape[1]:
+        return totals
+    before = torch.cat([torch.zeros_like(totals[:, :window]), totals[:, :-window]], dim=1)
+    return totals - before

@@ -12,17 +12,20 @@ from workbench.scoring.correlation import (
     partial_spearman,
     spearman,
 )
+from workbench.scoring.influence import WINDOW_RULE
+from workbench.scoring.methods import SCORERS
+from workbench.scoring.options import NEEDS_HEADS, ScoreOptions
 from workbench.scoring.score import (
-    NEEDS_HEADS,
-    SCORERS,
     SHARD_ROWS,
-    ScoreOptions,
+    ShardScores,
     add_within_length,
     check_request,
     score_samples,
     score_shard,
 )
+from workbench.scoring.steps import split_steps
 from workbench.scoring.variance import VARIANTS, attention_received
+from workbench.scoring.weights import WEIGHTS, step_weights
 from workbench.scoring.within_length import score_within_length
 
 __all__ = [
@@ -30,7 +33,10 @@ __all__ = [
     "SCORERS",
     "SHARD_ROWS",
     "VARIANTS",
+    "WEIGHTS",
+    "WINDOW_RULE",
     "ScoreOptions",
+    "ShardScores",
     "add_within_length",
     "attention_received",
     "check_request",
@@ -43,6 +49,8 @@ __all__ = [
     "score_shard",
     "score_within_length",
     "spearman",
+    "split_steps",
+    "step_weights",
     "variant_columns",
     "without_sink",
 ]

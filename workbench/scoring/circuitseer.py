@@ -114,8 +114,7 @@ def column_means(
     with hooks(model, reads):
         model.hooked(
             ids.to(model.device),
-            return_type="logits",
-            use_cache=False,
             stop_at_layer=stop if stop < model.n_layers else None,
+            **model.pass_options,
         )
     return received

@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Sequence
 
 from workbench.data import batches_by_length
-from workbench.models import Model, Rendered, sample_losses
+from workbench.models import TEMPLATE, Model, Rendered, sample_losses
 
 
 def loss_scores(
@@ -25,6 +25,41 @@ def loss_scores(
     ):
         losses[i] = float(loss)
     return losses
+
+
+def ifd_scores(
+    model: Model, rendered: Sequence[Rendered], *, batch_tokens: int
+) -> list[dict[str, float]]:
+    """Loss of the completion given the prompt over its loss alone (IFD, arXiv 2308.12032).
+
+    Ours: alone means the completion's own tokens and nothing before them, and both means run over
+    the same tokens, all but the first, which nothing predicts there. NaN where the loss alone is 0.
+    """
+    alone = [_alone(r) for r in rendered]
+    later = [_without_first(r) for r in rendered]
+    given = loss_scores(model, later, part="completion", batch_tokens=batch_tokens)
+    by_itself = loss_scores(model, alone, part="completion", batch_tokens=batch_tokens)
+    return [
+        {
+            "score": with_prompt / without if without > 0 else float("nan"),
+            "loss_given_prompt": with_prompt,
+            "loss_alone": without,
+        }
+        for with_prompt, without in zip(given, by_itself, strict=True)
+    ]
+
+
+def _alone(rendered: Rendered) -> Rendered:
+    """The tokens of the completion only."""
+    start, end = rendered.window("completion")
+    return Rendered(rendered.ids[start:end], rendered.parts[start:end], is_text=False)
+
+
+def _without_first(rendered: Rendered) -> Rendered:
+    """The same tokens, of which the first of the completion is not counted."""
+    parts = rendered.parts.copy()
+    parts[rendered.window("completion")[0]] = TEMPLATE
+    return Rendered(rendered.ids, parts, is_text=False)
 
 
 def length_scores(rendered: Sequence[Rendered], *, part: str) -> list[float]:

@@ -3,9 +3,22 @@
 from workbench.selection import export_selection, select
 """
 
-from workbench.selection.export import export_selection
+from workbench.selection.export import FORMS, export_selection
+from workbench.selection.marks import DROP, KEEP, marked, read_marks
 from workbench.selection.policies import POLICIES
 from workbench.selection.pool import ADJUSTED, LENGTH_BIN
 from workbench.selection.select import Selection, select
 
-__all__ = ["ADJUSTED", "LENGTH_BIN", "POLICIES", "Selection", "export_selection", "select"]
+__all__ = [
+    "ADJUSTED",
+    "DROP",
+    "FORMS",
+    "KEEP",
+    "LENGTH_BIN",
+    "POLICIES",
+    "Selection",
+    "export_selection",
+    "marked",
+    "read_marks",
+    "select",
+]

@@ -33,6 +33,8 @@ SHOWN = (
     "variant",
     "drop_sink",
     "part",
+    "absolute",
+    "floor",
     "policy",
     "adjust",
     "temperature",
@@ -65,6 +67,17 @@ MIXED = (
     "The rows have no single layout that a trainer can be told, so there is no `trainers/` folder: "
     "export with `--format messages` to get one."
 )
+SUBSET_COLUMNS = (
+    "Every original column is kept. Added: `_score` (null if none), `_p` (normalised weight in "
+    "the draw), `_rank` (1 = first in the policy's order), `_row_id`. Rows stand in their "
+    "original order."
+)
+REPEAT_COLUMNS = (
+    f"{SUBSET_COLUMNS} This is the whole pool, exported as `repeat-weight`: `_repeat` is 2 for "
+    "selected rows and 1 for all others, so that training reads the selected part on top of the "
+    "corpus. `_p` and `_rank` are 0 for rows that were not selected. Of the files in `trainers/`, "
+    "`sft.py` reads rows as often as `_repeat` says; other trainers read each row once unless told."
+)
 TRAINERS = (
     "`trainers/` holds a LLaMA-Factory `dataset_info.json` (`--dataset_dir trainers`), an axolotl "
     "`datasets:` block and a TRL script `sft.py`."
@@ -82,6 +95,12 @@ class Contents:
     n_selected: int
     sources: Mapping[str, tuple[int, int]]
     has_trainers: bool
+    repeats: bool = False
+
+    @property
+    def n_rows(self) -> int:
+        """Rows in the data file, unreadable ones of the input aside."""
+        return self.n_input if self.repeats else self.n_selected
 
 
 def dataset_card(contents: Contents, provenance: Mapping[str, Any]) -> str:
@@ -100,9 +119,7 @@ def dataset_card(contents: Contents, provenance: Mapping[str, Any]) -> str:
         "## Known bias of the score\n",
         f"{BIASES.get(str(provenance.get('method')), NO_KNOWN_BIAS)}\n",
         "## Columns\n",
-        "Every original column is kept. Added: `_score` (null if none), `_p` (normalised weight in "
-        "the draw), `_rank` (1 = first in the policy's order), `_row_id`. Rows stand in their "
-        "original order.\n",
+        f"{REPEAT_COLUMNS if contents.repeats else SUBSET_COLUMNS}\n",
         "## Use\n",
         f"`datasets.load_dataset` reads this folder. "
         f"{TRAINERS if contents.has_trainers else MIXED}\n",
@@ -122,7 +139,7 @@ def front_matter(contents: Contents, provenance: Mapping[str, Any]) -> str:
         "tags:",
         *(f"  - {json.dumps(tag)}" for tag in tags),
         "size_categories:",
-        f"  - {json.dumps(size_category(contents.n_selected))}",
+        f"  - {json.dumps(size_category(contents.n_rows))}",
         "configs:",
         "  - config_name: default",
         "    data_files:",
@@ -148,7 +165,8 @@ def inline(value: Any) -> str:
 
 def _settings(contents: Contents, provenance: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     given = [(name, provenance[name]) for name in SHOWN if provenance.get(name) is not None]
-    return [*given, ("format", contents.format)]
+    form = "repeat-weight" if contents.repeats else "subset"
+    return [*given, ("format", contents.format), ("as", form)]
 
 
 def _counts(contents: Contents) -> tuple[Any, ...]:

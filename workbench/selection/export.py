@@ -23,7 +23,10 @@ from workbench.selection.trainers import trainer_files
 from workbench.types import BadRow, Sample
 
 RECORD = "provenance.json"
-MARKS = ("_score", "_p", "_rank", "_row_id")
+MARKS = ("_score", "_p", "_rank", "_row_id", "_repeat")
+FORMS = ("subset", "repeat-weight")
+# The paper adds the selected part on top of the corpus.
+REPEATS = 2
 
 
 class Mark(NamedTuple):
@@ -51,23 +54,31 @@ def export_selection(
     out: Path,
     *,
     format: str = "jsonl",
+    form: str = "subset",
     provenance: Mapping[str, Any],
     name: str,
+    scores: Mapping[str, float] | None = None,
 ) -> dict[str, Any]:
     """Write the selected of `samples`, in their order, as a dataset folder `out`.
 
+    With the form `repeat-weight` every readable row is written, with a column `_repeat`: 2 for the
+    selected, 1 for all others, whose `_score` is looked up in `scores` (AttentionInfluence, arXiv
+    2505.07293, trains on the corpus with the selected part on top).
+
     `selection` has the columns of `selection.parquet`; `provenance` must be JSON-able, and with
-    equal arguments every byte is equal. Returns `out`, `format`, `data_file`, `counts`, `files`
-    (path -> sha256) and `json_columns` (Parquet columns that had to become JSON text). Raises
-    `InputError` if a selected row is not among the samples or `out` holds foreign files.
+    equal arguments every byte is equal. Returns `out`, `format`, `as`, `data_file`, `counts`,
+    `files` (path -> sha256) and `json_columns` (Parquet columns that had to become JSON text).
+    Raises `InputError` if a selected row is not among the samples or `out` holds foreign files.
     """
     if format not in FORMATS:
         raise InputError(f"format is '{format}'", expected=f"one of {', '.join(FORMATS)}")
-    marks = _marks(selection)
+    if form not in FORMS:
+        raise InputError(f"the form is '{form}'", expected=f"one of {', '.join(FORMS)}")
+    marks, repeats = _marks(selection), form == "repeat-weight"
     data_file = "data.parquet" if format == "parquet" else "data.jsonl"
     tally = Tally()
     with new_folder(out, record=RECORD) as folder:
-        rows = _rows(samples, marks, format, tally)
+        rows = _rows(samples, marks, format, tally, others=(scores or {}) if repeats else None)
         written = _write_data(folder / data_file, rows)
         layout = _single_layout(tally.layouts, written)
         contents = Contents(
@@ -75,18 +86,23 @@ def export_selection(
             data_file=data_file,
             format=format,
             n_input=tally.n_input,
-            n_selected=written.n_rows,
+            n_selected=len(marks),
             sources={s: (n, tally.after.get(s, 0)) for s, n in tally.before.items()},
             has_trainers=layout is not None,
+            repeats=repeats,
         )
         _write_texts(folder, contents, provenance, layout)
-        counts = {"input": tally.n_input, "bad": tally.n_bad, "selected": written.n_rows}
+        counts = {"input": tally.n_input, "bad": tally.n_bad, "selected": len(marks)}
+        if repeats:
+            counts["written"] = written.n_rows
         files = _digests(folder)
-        record = {**provenance, "name": name, "format": format, "counts": counts, "files": files}
+        record = {**provenance, "name": name, "format": format, "as": form}
+        record |= {"counts": counts, "files": files}
         (folder / RECORD).write_text(_pretty(record), encoding="utf-8")
     return {
         "out": str(out),
         "format": format,
+        "as": form,
         "data_file": data_file,
         "counts": counts,
         "files": files,
@@ -107,9 +123,17 @@ def _marks(selection: pd.DataFrame) -> dict[str, Mark]:
 
 
 def _rows(
-    samples: Iterable[Sample | BadRow], marks: dict[str, Mark], fmt: str, tally: Tally
+    samples: Iterable[Sample | BadRow],
+    marks: dict[str, Mark],
+    fmt: str,
+    tally: Tally,
+    *,
+    others: Mapping[str, float] | None,
 ) -> Iterator[dict[str, Any]]:
-    """The selected rows in the chosen format; `InputError` at the end if any did not turn up."""
+    """The selected rows in the chosen format; `InputError` at the end if any did not turn up.
+
+    With the scores of the `others` these are written too, and each row with its `_repeat`.
+    """
     missing = dict(marks)
     for sample in samples:
         tally.n_input += 1
@@ -118,12 +142,15 @@ def _rows(
             tally.n_bad += 1
             continue
         mark = missing.pop(sample.row_id, None)
-        if mark is None:
+        if mark is not None:
+            tally.after[sample.source] = tally.after.get(sample.source, 0) + 1
+        elif others is None:
             continue
-        tally.after[sample.source] = tally.after.get(sample.source, 0) + 1
         row = to_format(sample, fmt)
         tally.layouts.add(row_layout(row, shape_of_export(sample, fmt)))
-        yield _marked(row, sample.row_id, mark)
+        repeat = {} if others is None else {"_repeat": 1 if mark is None else REPEATS}
+        mark = mark or Mark((others or {}).get(sample.row_id), 0.0, 0)
+        yield _marked(row, sample.row_id, mark) | repeat
     if missing:
         raise InputError(
             f"{len(missing)} of {len(marks)} selected rows are not in the data "
@@ -159,7 +186,9 @@ def _write_texts(
     if layout is None:
         return
     (folder / "trainers").mkdir()
-    texts = trainer_files(layout, data_file=contents.data_file, name=contents.name)
+    texts = trainer_files(
+        layout, data_file=contents.data_file, name=contents.name, repeats=contents.repeats
+    )
     for file_name, text in texts.items():
         (folder / "trainers" / file_name).write_text(text, encoding="utf-8")
 

@@ -7,6 +7,7 @@ chosen.rows, chosen.diagnostics
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,14 +47,20 @@ def select(
     group_by: str | None = None,
     seed: int = 0,
     groups: pd.Series | None = None,
+    keep: Collection[str] = (),
+    drop: Collection[str] = (),
 ) -> Selection:
     """Select from the `ok` rows of a scores table (CircuitSeer, arXiv 2510.18470, and controls).
 
     The budget is exactly one of `fraction`, `n` and `tokens`; a token budget is never exceeded.
     With groups it is spread over them in proportion to their size (rows, or tokens for a token
     budget) and the policy works within each. Raises `InputError` for what cannot be done.
+
+    By hand: row ids of `drop` leave the pool before the draw; those of `keep` that were not drawn
+    come last, on top of the budget.
     """
     _check(policy, temperature)
+    scores = _without(scores, drop)
     table = read_pool(scores, adjust=adjust, group_by=group_by, groups=groups)
     pool = _pool(table, temperature, seed)
     if policy == "soft":
@@ -68,6 +75,7 @@ def select(
             do="pass a larger --tokens",
         )
     p = _probabilities(pool, POLICIES[policy], rows, codes)
+    rows = _with_kept(table, rows, keep)
     settings = {
         "policy": policy,
         "adjust": adjust,
@@ -91,6 +99,24 @@ def _check(policy: str, temperature: float) -> None:
             expected="a finite number above 0",
             do="use --policy top for the limit 0 and --policy random for infinity",
         )
+
+
+def _without(scores: pd.DataFrame, drop: Collection[str]) -> pd.DataFrame:
+    """The scores with the status `dropped` at the rows that were dropped by hand."""
+    if not drop or not {"row_id", "status"} <= set(scores):
+        return scores
+    is_dropped = scores["row_id"].isin(set(drop)) & (scores["status"] == "ok")
+    return scores.assign(status=scores["status"].mask(is_dropped, "dropped"))
+
+
+def _with_kept(
+    table: pd.DataFrame, rows: Int64[np.ndarray, " chosen"], keep: Collection[str]
+) -> Int64[np.ndarray, " chosen_and_kept"]:
+    """`rows`, then the rows kept by hand that are not among them."""
+    if not keep:
+        return rows
+    kept = np.flatnonzero(table["row_id"].isin(set(keep)).to_numpy())
+    return np.concatenate([rows, np.setdiff1d(kept, rows)])
 
 
 def _check_not_negative(values: Float64[np.ndarray, " sample"]) -> None:

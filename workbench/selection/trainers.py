@@ -37,7 +37,7 @@ def training_rows(chat):
     from datasets import load_dataset
 
     dataset = load_dataset(str(FOLDER), split="train")
-    return dataset.map(
+{repeat}    return dataset.map(
         training_row, fn_kwargs={{"chat": chat}}, remove_columns=dataset.column_names
     )
 
@@ -64,6 +64,11 @@ def main():
 if __name__ == "__main__":
     main()
 '''
+
+REPEAT_LINES = """\
+    places = (i for i, n in enumerate(dataset["_repeat"]) for _ in range(n))
+    dataset = dataset.select(list(places))
+"""
 
 PAIR_BODY = """\
     prompt, completion = row[{prompt}], row[{completion}] or ""
@@ -94,12 +99,17 @@ TEXT_BODY = """\
     return {{"text": row[{column}]}}"""
 
 
-def trainer_files(layout: Layout, *, data_file: str, name: str) -> dict[str, str]:
-    """File name -> content, for the folder `trainers/` beside the data file."""
+def trainer_files(
+    layout: Layout, *, data_file: str, name: str, repeats: bool = False
+) -> dict[str, str]:
+    """File name -> content, for the folder `trainers/` beside the data file.
+
+    With `repeats` the TRL script reads a row as often as its `_repeat` says.
+    """
     return {
         "dataset_info.json": llama_factory_json(layout, data_file=data_file, name=name),
         "axolotl.yaml": axolotl_yaml(layout, data_file=data_file),
-        "sft.py": trl_script(layout),
+        "sft.py": trl_script(layout, repeats=repeats),
     }
 
 
@@ -166,9 +176,9 @@ def _axolotl_type(layout: Layout) -> list[str]:
     ]
 
 
-def trl_script(layout: Layout) -> str:
+def trl_script(layout: Layout, *, repeats: bool = False) -> str:
     """A script that trains on the folder it lies in with TRL's SFTTrainer."""
-    return SFT_SCRIPT.format(body=_trl_body(layout))
+    return SFT_SCRIPT.format(body=_trl_body(layout), repeat=REPEAT_LINES if repeats else "")
 
 
 def _trl_body(layout: Layout) -> str:

@@ -1,0 +1,104 @@
+"""Playground: what does one problem lose when some heads stop looking where they look?"""
+
+from __future__ import annotations
+
+import streamlit as st
+from passes import loaded
+from play import greedy, likeliest, passed, prompt_ids
+from play_choices import choose_heads, choose_problem
+from sample_card import show_text
+from words import WORDS
+from workspace import FoundRun, finished_runs, load
+
+from workbench import models
+from workbench.bundled import MODELS
+from workbench.circuits import read_heads
+from workbench.figures import head_name, next_token_bars, token_strip
+from workbench.models import Model, UnrenderableError
+from workbench.types import Head, HeadScores, Sample
+
+N_LIKELY = 8
+
+
+def choose_model() -> tuple[Model, HeadScores | None, FoundRun | None]:
+    """A bundled model, or that of a circuit with the circuit."""
+    circuits = {run.title: run for run in finished_runs("heads")}
+    with st.sidebar:
+        choice = st.selectbox(
+            "Circuit or model", [*circuits, *MODELS], key="circuit", bind="query-params"
+        )
+    run = circuits.get(choice or "")
+    heads = load(read_heads, run.result) if run else None
+    name = run.model if run else str(choice)
+    model = loaded(name, info=heads.model if heads else None)
+    if model is None:
+        st.stop()
+    return model, heads, run
+
+
+def show_answers(model: Model, sample: Sample, heads: tuple[Head, ...], n_new: int) -> None:
+    """The greedy answers, as it is and with the heads uniform."""
+    ids = prompt_ids(model, sample)
+    for column, (name, chosen) in zip(
+        st.columns(2), (("As it is", ()), ("With these heads uniform", heads)), strict=True
+    ):
+        with column:
+            st.markdown(f"**{name}**")
+            text = models.decoded_text(model, greedy(model, ids, chosen, n_new=n_new))
+            st.code(text or "(nothing)", language=None, wrap_lines=True)
+
+
+def show_losses(model: Model, sample: Sample, heads: tuple[Head, ...], n_new: int) -> None:
+    """Which tokens of the solution needed the heads, and the first token of the answer."""
+    prompt = prompt_ids(model, sample)
+    if sample.has_completion:
+        ids, whose = models.render(sample, model.tokenizer).ids[: model.n_ctx], "given solution"
+    else:
+        ids = (prompt + greedy(model, prompt, (), n_new=n_new))[: model.n_ctx]
+        whose = "model's own answer"
+    at = len(prompt) - 1
+    before, after = (passed(model, ids, chosen, at=at) for chosen in ((), heads))
+    rise = after.losses[len(prompt) :] - before.losses[len(prompt) :]
+    columns = st.columns(3)
+    columns[0].metric(
+        "Loss as it is", f"{before.losses[len(prompt) :].mean():.3f}", help=WORDS["play_loss"]
+    )
+    columns[1].metric("Rise", f"{rise.mean():+.3f}", help=WORDS["play_rise"])
+    share = f"{(rise > 0.1).mean():.0%}"
+    columns[2].metric("Tokens that suffer", share, help=WORDS["play_share"])
+    st.markdown(f"**Rise of the loss on each token of the {whose}**")
+    tokens = [model.tokenizer.decode([i]) for i in ids[len(prompt) :]]
+    st.html(token_strip(tokens, rise, meaning="loss rises by"))
+    st.caption(WORDS["play_strip"])
+    best = likeliest(before, after, N_LIKELY)
+    st.plotly_chart(
+        next_token_bars(
+            [model.tokenizer.decode([i]) for i in best], before.chances[best], after.chances[best]
+        ),
+        key="next",
+        alt="Chances of the first token of the answer, as it is and with the heads uniform",
+    )
+
+
+st.title("Playground")
+st.caption("A uniform head looks at everything before it alike: it no longer chooses.")
+model, found, run = choose_model()
+left, right = st.columns([3, 4], gap="large")
+with left:
+    sample, n_new = choose_problem(run)
+    heads = choose_heads(model, found)
+with right:
+    try:
+        if len(prompt_ids(model, sample)) >= model.n_ctx:
+            st.warning(f"The problem does not fit the model's context of {model.n_ctx} tokens.")
+            st.stop()
+        show_text(sample.prompt)
+        if sample.has_completion:
+            with st.expander("Given solution"):
+                show_text(sample.completion)
+        names = ", ".join(head_name(*head) for head in heads)
+        st.markdown(f"**Uniform:** {names or 'no head; choose some on the left'}")
+        show_answers(model, sample, heads, n_new)
+        show_losses(model, sample, heads, n_new)
+    except UnrenderableError as err:
+        st.warning(f"This problem cannot be shown to the model: {err}")

@@ -1,0 +1,79 @@
+"""One problem with some heads uniform: the passes behind the Playground, each made once and kept.
+
+after = passed(model, ids, heads, at=len(prompt) - 1)
+rise = after.losses - passed(model, ids, (), at=len(prompt) - 1).losses
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+import torch
+from jaxtyping import Float
+from passes import key_of, turn
+
+from workbench import models
+from workbench.ablation import uniform_heads
+from workbench.models import Model
+from workbench.types import Head, Message, Sample
+
+Heads = tuple[Head, ...]
+
+
+@dataclass(frozen=True)
+class Pass:
+    """Loss of every token given those before it (0 for the first), and the chances after `at`."""
+
+    losses: Float[np.ndarray, " pos"]
+    chances: Float[np.ndarray, " vocab"]
+
+
+def problem(prompt: str, solution: str = "") -> Sample:
+    """A typed problem as a sample."""
+    messages = (Message("user", prompt),)
+    if solution:
+        messages += (Message("assistant", solution),)
+    return Sample("typed", 0, "typed", "messages", messages)
+
+
+def prompt_ids(model: Model, sample: Sample) -> tuple[int, ...]:
+    return models.render(sample, model.tokenizer, prompt_only=True).ids
+
+
+def greedy(model: Model, ids: tuple[int, ...], heads: Heads, *, n_new: int) -> tuple[int, ...]:
+    """The model's own answer, at most `n_new` tokens."""
+    return _greedy(key_of(model), ids, heads, n_new, model)
+
+
+@st.cache_data(max_entries=64, show_spinner="The model answers")
+def _greedy(
+    key: str, ids: tuple[int, ...], heads: Heads, n_new: int, _model: Model
+) -> tuple[int, ...]:
+    with turn(), uniform_heads(_model, heads):
+        (new,) = models.decode(_model, [ids], max_new_tokens=n_new)
+    return tuple(new)
+
+
+def passed(model: Model, ids: tuple[int, ...], heads: Heads, *, at: int) -> Pass:
+    """One pass over `ids` with `heads` uniform."""
+    return _passed(key_of(model), ids, heads, at, model)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _passed(key: str, ids: tuple[int, ...], heads: Heads, at: int, _model: Model) -> Pass:
+    batch = torch.tensor([ids])
+    counted = torch.ones(batch.shape, dtype=torch.bool)
+    with turn():
+        with uniform_heads(_model, heads):
+            final = models.capture(_model, batch).final
+        losses = models.token_losses(_model, final, batch, counted)
+        logits = models.position_logits(_model, final[0, at : at + 1])
+    return Pass(losses[0].cpu().numpy(), logits[0].softmax(dim=-1).cpu().numpy())
+
+
+def likeliest(before: Pass, after: Pass, n: int) -> list[int]:
+    """The ids of the `n` tokens that are likeliest in either pass, the likeliest first."""
+    best = np.maximum(before.chances, after.chances)
+    return np.argsort(-best, kind="stable")[:n].tolist()

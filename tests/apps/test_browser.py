@@ -1,0 +1,250 @@
+"""What only a browser can show: clicks on charts, drags, downloads, reloads, and that nothing runs.
+
+Needs a Chromium: that of Debian, or any that is found. WORKBENCH_REQUIRE_BROWSER=1 turns a missing
+one into a failure; without the variable the tests are skipped, and say so.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+REQUIRED = "WORKBENCH_REQUIRE_BROWSER"
+PATIENCE = 120_000
+
+
+def missing(what: str):
+    if os.environ.get(REQUIRED):
+        pytest.fail(f"{what}, and {REQUIRED} is set")
+    warnings.warn(pytest.PytestWarning(f"LEFT OUT: the browser tests ({what})"), stacklevel=1)
+    pytest.skip(what)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if path is None:
+        missing("no Chromium is installed")
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        missing("playwright is not installed")
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield found
+        found.close()
+
+
+@pytest.fixture(scope="module")
+def root(chain, tmp_path_factory) -> Path:
+    """Runs that these tests may add to."""
+    copy = tmp_path_factory.mktemp("browser") / "runs"
+    shutil.copytree(chain, copy)
+    return copy
+
+
+@pytest.fixture(scope="module")
+def address(root, chain) -> Iterator[str]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    code = "from workbench.cli.main import main; main()"
+    command = [sys.executable, "-c", code, "app", "--headless", "--port", str(port)]
+    command += ["--runs", str(root), "--root", str(chain.parent)]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    app = subprocess.Popen(command, start_new_session=True, **quiet)
+    try:
+        yield wait_for(f"http://127.0.0.1:{port}")
+    finally:
+        os.killpg(app.pid, signal.SIGTERM)
+        app.wait(timeout=30)
+
+
+def wait_for(url: str) -> str:
+    for _ in range(600):
+        with contextlib.suppress(OSError), urllib.request.urlopen(f"{url}/_stcore/health"):
+            return url
+        time.sleep(0.2)
+    raise AssertionError(f"{url} did not come up")
+
+
+@pytest.fixture
+def page(browser):
+    context = browser.new_context(viewport={"width": 1400, "height": 1000})
+    context.set_default_timeout(PATIENCE)
+    page = context.new_page()
+    yield page
+    context.close()
+
+
+def visit(page, url: str) -> None:
+    page.goto(url)
+    page.wait_for_selector("h1")
+    settle(page)
+
+
+def settle(page) -> None:
+    """Wait until nothing runs any more."""
+    page.wait_for_timeout(300)
+    page.wait_for_function(
+        "() => document.querySelector('[data-testid=stApp]')?.dataset.testScriptState"
+        " === 'notRunning'"
+    )
+    page.wait_for_timeout(200)
+
+
+def box_of(page, key: str) -> dict:
+    """Where the plot area of a chart lies on the screen."""
+    area = page.locator(f".st-key-{key} .nsewdrag").first
+    area.wait_for(state="attached")
+    area.evaluate("e => e.scrollIntoView({block: 'center'})")
+    page.wait_for_timeout(500)
+    return area.evaluate(
+        "e => { const b = e.getBoundingClientRect();"
+        " return {x: b.x, y: b.y, width: b.width, height: b.height} }"
+    )
+
+
+def test_a_click_on_the_map_opens_that_head(page, address, root):
+    visit(page, f"{address}/heads")
+    area = box_of(page, "map")
+    heads = json.loads(next(root.glob("heads-*/heads.json")).read_text())
+    n_layers, n_heads = heads["model"]["n_layers"], heads["model"]["n_heads"]
+    layer, head = n_layers - 1, n_heads - 1
+    x = area["x"] + area["width"] * (head + 0.5) / n_heads
+    y = area["y"] + area["height"] * (layer + 0.5) / n_layers
+    page.mouse.move(x - 5, y - 5)
+    page.mouse.click(x, y)
+    page.get_by_text(f"L{layer} H{head} by sample").wait_for()
+    rank = next(h["rank"] for h in heads["heads"] if (h["layer"], h["head"]) == (layer, head))
+    page.get_by_text(f"{rank} / {len(heads['heads'])}").wait_for()
+    assert f"head=L{layer}+H{head}" in page.url
+
+
+def wait_for_value(field, value: str) -> None:
+    from playwright.sync_api import expect
+
+    expect(field).to_have_value(value, timeout=PATIENCE)
+
+
+def n_shown(page) -> str:
+    return page.get_by_role("heading", name=re.compile(r"of 12 rows")).inner_text()
+
+
+def test_a_range_dragged_in_the_histogram_changes_the_table(page, address):
+    visit(page, f"{address}/samples")
+    assert n_shown(page).startswith("12 of 12")
+    area = box_of(page, "histogram")
+    y = area["y"] + area["height"] / 2
+    page.mouse.move(area["x"] + area["width"] * 0.5, y)
+    page.mouse.down()
+    page.mouse.move(area["x"] + area["width"] * 0.8, y, steps=5)
+    page.mouse.move(area["x"] + area["width"] * 0.99, y, steps=5)
+    page.mouse.up()
+    page.get_by_role("heading", name=re.compile(r"^([0-9]|1[01]) of 12 rows")).wait_for()
+    settle(page)
+    assert "range=" in page.url
+    assert not n_shown(page).startswith("12 of 12")
+
+
+def test_a_link_shows_the_same_view_in_a_new_browser(page, browser, address):
+    visit(page, f"{address}/samples?search=more&rising=true&open=2")
+    before = n_shown(page)
+    assert not before.startswith("12 of 12")
+    url = page.url
+    assert "search=more" in url
+    with contextlib.closing(browser.new_context()) as context:
+        context.set_default_timeout(PATIENCE)
+        other = context.new_page()
+        visit(other, url)
+        assert n_shown(other) == before
+        assert "open=2" in url
+        wait_for_value(other.get_by_role("spinbutton", name="Open"), "2")
+
+
+def test_choices_survive_a_change_of_page(page, address):
+    visit(page, f"{address}/samples?search=more")
+    page.get_by_role("link", name="Heads").click()
+    page.get_by_role("heading", name="Heads", exact=True).wait_for()
+    page.get_by_role("link", name="Samples").click()
+    page.get_by_role("heading", name="Samples", exact=True).wait_for()
+    wait_for_value(page.get_by_role("searchbox", name="Search"), "more")
+
+
+def test_hostile_rows_show_as_text_and_run_nothing(page, address):
+    dialogs = []
+    page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+    for search, shown in (
+        ("alert", "<script>alert('x')</script>"),
+        ("onerror", "<img src=x onerror=alert(1)>"),
+        ("javascript", "[x](javascript:alert(1))"),
+    ):
+        visit(page, f"{address}/samples?search={search}")
+        n_rows = 3 if search == "alert" else 1
+        page.get_by_role("heading", name=f"{n_rows} of 12 rows").wait_for()
+        text = page.locator("[data-testid=stMain]").inner_text()
+        assert shown in text.replace("\u2060", "")
+    for path in ("tokens?place=1", "select", "playground?from=type+one"):
+        visit(page, f"{address}/{path}")
+    assert dialogs == []
+    assert page.locator("a[href^='javascript']").count() == 0
+    assert page.locator("img[src='x'], [onerror]").count() == 0
+
+
+def test_an_exported_subset_can_be_downloaded_and_read_back(page, address, tmp_path):
+    visit(page, f"{address}/select?percent=50&policy=top&format=messages")
+    page.get_by_role("button", name="Save this selection").click()
+    button = page.get_by_role("button", name="Download data.jsonl")
+    button.wait_for()
+    settle(page)
+    with page.expect_download() as download:
+        button.click()
+    path = tmp_path / "data.jsonl"
+    download.value.save_as(path)
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    assert len(rows) == 6
+    assert all(row["messages"][0]["role"] == "user" for row in rows)
+    scores = [row["_score"] for row in sorted(rows, key=lambda row: row["_rank"])]
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_a_job_goes_on_after_a_reload_is_seen_elsewhere_and_ends_when_cancelled(
+    page, browser, address
+):
+    visit(page, f"{address}/run?stage=demo")
+    page.locator(".st-key-start button").click()
+    page.get_by_role("button", name="Cancel").wait_for()
+    page.reload()
+    page.get_by_role("button", name="Cancel").wait_for()
+    with contextlib.closing(browser.new_context()) as context:
+        context.set_default_timeout(PATIENCE)
+        other = context.new_page()
+        visit_running(other, f"{address}/run")
+        other.get_by_role("button", name="Cancel").click()
+    page.get_by_text("cancelled").first.wait_for()
+    page.get_by_role("button", name="Start again").wait_for()
+    assert page.get_by_role("button", name="Cancel").count() == 0
+
+
+def visit_running(page, url: str) -> None:
+    page.goto(url)
+    page.wait_for_selector("h1")
+    page.get_by_role("button", name="Cancel").wait_for()

@@ -1,0 +1,116 @@
+import pytest
+
+from workbench.circuits.verdict import trusted_measure, verdict
+
+
+def report(
+    *,
+    accuracy=0.9,
+    of_circuit=0.2,
+    of_random=0.85,
+    of_all=0.0,
+    n=40,
+    p=0.02,
+    p_loss=0.02,
+    n_random=50,
+    **more,
+):
+    decoded = accuracy is not None
+    return {
+        "base": {"accuracy": accuracy, "loss": 1.0},
+        "circuit": {"accuracy": of_circuit if decoded else None, "loss": 3.0},
+        "all": {"accuracy": of_all if decoded else None, "loss": 5.0},
+        "only": {"recovered": 0.25},
+        "random": {"mean_accuracy": of_random if decoded else None, "mean_loss": 1.1},
+        "n_random": n_random,
+        "n_decoded": n if decoded else 0,
+        "held_out": True,
+        "effect": {
+            "loss": {"cost": 2.0, "random_cost": 0.1, "p": p_loss},
+            "accuracy": {"cost": 0.7, "random_cost": 0.05, "p": p} if decoded else None,
+        },
+        "controls": [],
+        "stability": None,
+        **more,
+    }
+
+
+def test_the_verdict_of_a_clear_case_claims_no_more_than_was_shown():
+    words = verdict(report())
+    assert "answers 20% of 40 problems instead of 90%" in words
+    assert "with 50 random sets of the same layers 85% on average (p = 0.020 by accuracy)" in words
+    assert "These heads matter more than others of their layers on this data" in words
+    assert "does not show that these heads do nothing else" in words
+    assert "nor what holds on other data" in words
+
+
+def test_the_verdict_of_an_unclear_case_claims_nothing():
+    words = verdict(report(of_circuit=0.84, p=0.4))
+    assert "No sign that these heads matter more" in words
+    assert "These heads matter" not in words
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"accuracy": None}, "no answers were decoded"),
+        ({"n": 12}, "12 decoded answers are too few"),
+        ({"accuracy": 0.2, "n": 40}, "answers only 8 of 40 problems"),
+        ({"accuracy": 0.3, "of_all": 0.25}, "hardly answers more than one without attention"),
+    ],
+)
+def test_the_loss_is_the_judge_where_accuracy_says_little_and_the_reason_is_told(change, why):
+    weak = report(**change)
+    measure, reason = trusted_measure(weak)
+    assert measure == "loss"
+    assert why in reason
+    words = verdict(weak)
+    assert "raises the loss by 2.000 nats a token" in words
+    assert "p = 0.020 by loss" in words
+    assert why in words
+
+
+def test_accuracy_is_the_judge_of_a_model_that_answers():
+    assert trusted_measure(report()) == ("accuracy", "")
+
+
+def test_too_few_draws_can_show_nothing_and_say_so():
+    words = verdict(report(n_random=10, p=1 / 11))
+    assert "With 10 draws nothing can be shown: p is at least 0.09" in words
+    assert "No sign" not in words
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "words"),
+    [
+        (0.1, 0.5, "rises more for these problems than for other text (+40% on text, +200% here)"),
+        (-0.5, -0.1, "rises even more for other text (+40% on text, +200% here): not special"),
+        (-0.1, 0.1, "No clear difference to other text"),
+    ],
+)
+def test_each_control_is_told_on_its_own(low, high, words):
+    control = {
+        "data": "text",
+        "relative_rise": 0.4,
+        "problem_rise": 2.0,
+        "specificity": {"difference": 1.6, "low": low, "high": high},
+    }
+    assert words in verdict(report(controls=[control]))
+
+
+def test_what_the_circuit_does_alone_is_told():
+    assert "these heads keep 25% of what all do" in verdict(report())
+    assert "Alone" not in verdict(report(only={"recovered": None}))
+
+
+def test_a_circuit_that_half_a_probe_does_not_find_again_is_told():
+    shaky = {"halves": {"overlap": {"mean": 0.2}}}
+    assert "Two halves of the probe choose largely different heads (overlap 0.20)" in verdict(
+        report(stability=shaky)
+    )
+    assert "Two halves" not in verdict(report(stability={"halves": {"overlap": {"mean": 0.9}}}))
+
+
+def test_rows_that_the_heads_were_found_on_are_told():
+    assert "rows that the heads were found on" in verdict(report(held_out=False))
+    assert "rows that the heads were found on" not in verdict(report())

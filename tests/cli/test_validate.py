@@ -1,0 +1,68 @@
+"""`heads find --rank contrast` and `heads validate` as a person and a script call them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.planted_pair import pair_rows, write_pair
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory):
+    """A model, its problems and other text, and options that every command shares."""
+    home = tmp_path_factory.mktemp("cli-pair")
+    rows = {
+        "pairs": pair_rows(20),
+        "text": [{"id": f"t{i}", "text": row["problem"]} for i, row in enumerate(pair_rows(6))],
+    }
+    for name, content in rows.items():
+        lines = "".join(json.dumps(row) + "\n" for row in content)
+        (home / f"{name}.jsonl").write_text(lines)
+    model = ("--model", write_pair(home / "model"), "--device", "cpu")
+    return {
+        "home": home,
+        "model": (*model, "--runs", home / "runs"),
+        "data": ("--data", home / "pairs.jsonl"),
+        "control": ("--control", home / "text.jsonl", "--control-n", 4),
+    }
+
+
+def test_contrast_and_validation_from_the_command_line(workbench, pair):
+    request = ("heads", "find", *pair["model"], *pair["data"], *pair["control"], "--n", 8)
+    done = workbench(*request, "--rank", "contrast", "--min-heads", 2)
+    assert done.code == 0, done.err
+    assert "control: 4 samples of " in done.out
+    assert "heads ranked by contrast" in done.out
+    assert done.out.count("map (9 = largest ") == 3
+    heads = done.out.strip().splitlines()[-1]
+
+    validate = ("heads", "validate", *pair["model"], *pair["data"], *pair["control"])
+    validate += ("--heads", heads, "--n", 6, "--random", 3, "--decode-n", 4, "--curve-n", 2)
+    plan = json.loads(workbench(*validate, "--explain").out)
+    assert plan["samples"] == 6
+    assert plan["decoded_tokens"] == 8 * 4 * 2
+    done = workbench(*validate)
+    assert done.code == 0, done.err
+    lines = done.out.splitlines()
+    header = next(line for line in lines if line.startswith("made uniform"))
+    assert header.split() == ["made", "uniform", "loss", "right", "answers", "exact", "solutions"]
+    assert [line for line in lines if line.startswith("all but the circuit")]
+    assert any(line.startswith("answers lost: ") and "p = " in line for line in lines)
+    assert Path(lines[-2]).name == "validation.html"
+    assert Path(lines[-2]).is_file()
+
+    done = workbench(*validate, "--no-decode", "--no-control", "--json")
+    report = json.loads(done.out)["validation"]
+    assert report["base"]["accuracy"] is None
+    assert report["controls"] == []
+    assert report["judged_by"] == "loss"
+
+
+def test_retrieval_heads_have_no_contrast(workbench, pair):
+    request = ("heads", "find", *pair["model"], "--method", "retrieval", "--rank", "contrast")
+    done = workbench(*request)
+    assert done.code == 2
+    assert "retrieval scores are no loss increases" in done.err

@@ -1,0 +1,306 @@
+"""HookedTransformer as a model: TransformerLens 3.x in `make test-tl3`, what it shares always."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+import transformer_lens
+from transformers import AutoConfig, AutoModelForCausalLM
+
+from tests.checkpoints import byte_tokenizer, write_checkpoint
+from tests.hub import COMMIT, Repository, point_at, serving
+from tests.matrix import FORMS, TOLERANCE, Reference, score_difference, uniform_difference
+from tests.two_libraries import FIXTURE, IMPORTANCE, importance
+from workbench.errors import InputError, ModelRefusedError
+from workbench.models import (
+    check_same_model,
+    load_hooked,
+    load_model,
+    render,
+    weights_digest,
+    wrap_model,
+)
+from workbench.models.configuration import differences, hooked_windows
+from workbench.models.hooked import state_digest
+
+try:
+    from transformer_lens import HookedTransformer
+except ImportError:
+    HookedTransformer = None
+
+needs_hooked_transformer = pytest.mark.skipif(
+    HookedTransformer is None,
+    reason="TransformerLens 4 has no HookedTransformer; make test-tl3 runs this with 3.9",
+)
+
+
+def hooked_transformer(**settings):
+    """An own HookedTransformer; that its class is going away is known."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="HookedTransformer is deprecated")
+        cfg = transformer_lens.HookedTransformerConfig(**settings)
+        return HookedTransformer(cfg)
+
+
+OWN = {
+    "n_layers": 2,
+    "d_model": 32,
+    "d_head": 8,
+    "n_heads": 4,
+    "n_ctx": 40,
+    "d_vocab": 100,
+    "act_fn": "gelu",
+    "seed": 0,
+    "normalization_type": "LN",
+}
+LLAMA = {
+    "n_layers": 3,
+    "d_model": 32,
+    "d_head": 8,
+    "n_heads": 4,
+    "n_key_value_heads": 2,
+    "d_mlp": 48,
+    "n_ctx": 96,
+    "d_vocab": 260,
+    "act_fn": "silu",
+    "eps": 1e-6,
+    "normalization_type": "RMS",
+    "final_rms": True,
+    "gated_mlp": True,
+    "positional_embedding_type": "rotary",
+    "rotary_dim": 8,
+    "rotary_adjacent_pairs": False,
+    "init_weights": False,
+}
+
+
+def from_fixture(**changed):
+    """The fixture's weights in a HookedTransformer, under a configuration changed on request."""
+    from transformer_lens.pretrained.weight_conversions import convert_llama_weights
+
+    hooked = hooked_transformer(**(LLAMA | changed))
+    weights = AutoModelForCausalLM.from_pretrained(FIXTURE)
+    state = convert_llama_weights(weights, hooked.cfg)
+    hooked.load_and_process_state_dict(
+        state,
+        fold_ln=False,
+        center_writing_weights=False,
+        center_unembed=False,
+        fold_value_biases=False,
+    )
+    return hooked.requires_grad_(False)
+
+
+def test_this_transformer_lens_measures_the_stored_importance():
+    stored = json.loads(IMPORTANCE.read_text(encoding="utf-8"))
+    base_loss, deltas = importance(load_model(str(FIXTURE), device="cpu"))
+    np.testing.assert_allclose(base_loss, stored["base_loss"], atol=1e-4, rtol=0)
+    np.testing.assert_allclose(deltas, stored["deltas"], atol=1e-4, rtol=0)
+    assert stored["transformer_lens"].startswith("4.")
+    assert np.abs(deltas).max() > 500 * 1e-4
+
+
+@needs_hooked_transformer
+def test_hooked_transformer_measures_the_importance_that_the_bridge_has_stored():
+    model = wrap_model(from_fixture(), checkpoint=str(FIXTURE))
+    stored = json.loads(IMPORTANCE.read_text(encoding="utf-8"))
+    base_loss, deltas = importance(model)
+    np.testing.assert_allclose(base_loss, stored["base_loss"], atol=1e-4, rtol=0)
+    np.testing.assert_allclose(deltas, stored["deltas"], atol=1e-4, rtol=0)
+    assert model.info.weights_sha256 == weights_digest(FIXTURE)
+    check_same_model(load_model(str(FIXTURE), device="cpu", check=False).info, model.info)
+
+
+@needs_hooked_transformer
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("padding", ["none", "left"])
+def test_hooked_transformer_agrees_with_eager_attention(form, padding):
+    model = wrap_model(from_fixture(), tokenizer=byte_tokenizer())
+    assert uniform_difference(model, Reference(FIXTURE), form, padding) < TOLERANCE
+
+
+@needs_hooked_transformer
+def test_hooked_transformer_scores_as_eager_attention_does():
+    model = wrap_model(from_fixture(), checkpoint=str(FIXTURE))
+    assert score_difference(model, Reference(FIXTURE)) < TOLERANCE
+
+
+@needs_hooked_transformer
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"rotary_base": 1_000_000}, "rotary_base 1000000.0 and .* made with 10000.0"),
+        ({"n_ctx": 2048}, "n_ctx 2048 and its checkpoint was made with 96"),
+        ({"eps": 1e-5}, "eps 1e-05 and its checkpoint was made with 1e-06"),
+        ({"act_fn": "gelu"}, "act_fn gelu and its checkpoint was made with silu"),
+        (
+            {"use_local_attn": True, "window_size": 7, "attn_types": ["local"] * 3},
+            r"sliding windows \(7, 7, 7\)",
+        ),
+    ],
+)
+def test_weights_under_a_relatives_configuration_are_refused(changed, words):
+    with pytest.raises(ModelRefusedError, match=words) as refused:
+        wrap_model(from_fixture(**changed), checkpoint=str(FIXTURE))
+    assert "expected the configuration that the weights were trained with" in str(refused.value)
+
+
+@needs_hooked_transformer
+def test_a_shorter_context_is_let_pass_and_kept_to():
+    model = wrap_model(from_fixture(n_ctx=64), checkpoint=str(FIXTURE))
+    assert model.n_ctx == 64
+
+
+@needs_hooked_transformer
+def test_a_network_of_ones_own_works_on_token_ids():
+    model = wrap_model(hooked_transformer(**OWN))
+    assert (model.n_layers, model.n_heads, model.n_ctx) == (2, 4, 40)
+    assert model.tokenizer is None
+    assert model.pad_id == 0
+    assert model.info.id == "custom"
+    assert model.facts["self_check"]["effect"] > 0
+
+
+@needs_hooked_transformer
+def test_windows_and_the_cap_of_a_network_of_ones_own_are_read():
+    windowed = {"use_local_attn": True, "window_size": 5, "attn_types": ["local", "global"]}
+    model = wrap_model(hooked_transformer(**OWN, **windowed, output_logits_soft_cap=3.0))
+    assert model.windows == (5, None)
+    assert model.logit_cap == 3.0
+    assert model.facts["self_check"]["query_zeroed"] < 1e-5
+
+
+@needs_hooked_transformer
+def test_other_weights_have_another_hash():
+    first, second = (hooked_transformer(**(OWN | {"seed": seed})) for seed in (0, 1))
+    again = hooked_transformer(**OWN)
+    assert state_digest(first.state_dict()) == state_digest(again.state_dict())
+    assert state_digest(first.state_dict()) != state_digest(second.state_dict())
+
+
+@needs_hooked_transformer
+@pytest.mark.parametrize("name", ["gptj", "opt"])
+def test_hooked_transformer_computes_attention_that_the_bridge_leaves_to_others(name, checkpoint):
+    from transformer_lens import loading_from_pretrained as loading
+
+    folder = str(checkpoint(name))
+    weights = AutoModelForCausalLM.from_pretrained(folder)
+    cfg = loading.get_pretrained_model_config(folder, hf_cfg=weights.config.to_dict(), device="cpu")
+    cfg.tokenizer_name = None
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="HookedTransformer is deprecated")
+        hooked = HookedTransformer(cfg)
+    state = loading.get_pretrained_state_dict(folder, cfg, weights)
+    hooked.load_and_process_state_dict(state, fold_ln=False, center_unembed=False)
+    assert wrap_model(hooked, checkpoint=folder).facts["self_check"]["query_zeroed"] < 1e-5
+
+
+@needs_hooked_transformer
+@pytest.mark.parametrize("name", ["gpt2", "gpt2-small"])
+def test_an_official_name_is_loaded_and_compared(name, tmp_path, monkeypatch):
+    folder = write_checkpoint("gpt2", tmp_path / "weights", chat=False)
+    config = json.loads((folder / "config.json").read_text())
+    # TransformerLens asks for it, and the published checkpoint has it.
+    (folder / "config.json").write_text(json.dumps({**config, "n_ctx": 96}))
+    with serving({"gpt2": Repository(folder)}) as hub:
+        point_at(hub.url, tmp_path / "cache", monkeypatch)
+        model = load_hooked(name, device="cpu")
+        assert type(model.hooked) is HookedTransformer
+        assert model.info.revision == COMMIT
+        assert model.info.weights_sha256 == weights_digest(folder)
+        # No BOS is added, though TransformerLens' own tokenizer would.
+        assert model.facts["added_tokens"] == []
+        assert hub.asked
+    plain = AutoModelForCausalLM.from_pretrained(folder)
+    ids = torch.randint(4, 260, (2, 20))
+    with torch.no_grad():
+        logits = model.hooked(ids, **model.pass_options)
+        torch.testing.assert_close(logits, plain(ids).logits, atol=1e-4, rtol=0)
+
+
+@needs_hooked_transformer
+def test_a_name_that_hooked_transformer_does_not_know_is_refused():
+    with pytest.raises(InputError, match="HookedTransformer knows no model 'org/own', expected an"):
+        load_hooked("org/own")
+
+
+@pytest.mark.skipif(HookedTransformer is not None, reason="this release has HookedTransformer")
+def test_without_hooked_transformer_the_release_is_named():
+    with pytest.raises(InputError, match=r"has no HookedTransformer, expected transformer_lens 3"):
+        load_hooked("gpt2")
+
+
+def test_a_bridge_passed_in_is_the_model_that_its_folder_gives(checkpoint, samples):
+    loaded = load_model(str(checkpoint("gemma2")), device="cpu")
+    model = wrap_model(loaded.hooked)
+    assert (model.windows, model.logit_cap) == (loaded.windows, loaded.logit_cap)
+    assert model.facts["self_check"] == loaded.facts["self_check"]
+    for sample in samples:
+        assert render(sample, model.tokenizer).ids == render(sample, loaded.tokenizer).ids
+
+
+def test_a_bridge_is_held_against_its_checkpoint_as_well(checkpoint, tiny):
+    hooked = tiny("llama").hooked
+    assert wrap_model(hooked, checkpoint=str(checkpoint("llama"))).info == tiny("llama").info
+    with pytest.raises(ModelRefusedError, match="runs with another configuration than its check"):
+        wrap_model(hooked, checkpoint=str(checkpoint("mistral")))
+
+
+def test_an_object_of_another_shape_is_refused():
+    with pytest.raises(InputError, match="class Linear has no cfg, expected a HookedTransformer"):
+        wrap_model(torch.nn.Linear(2, 2))
+
+
+def cfg_of(config, **changed):
+    """What TransformerLens' configuration of a tiny llama says, as far as it is compared."""
+    rotary = config.rope_parameters["rope_theta"]
+    values = {**LLAMA, "rotary_base": rotary, "use_local_attn": False, "attn_types": None}
+    return SimpleNamespace(**(values | changed))
+
+
+@pytest.mark.parametrize(
+    ("changed", "what"),
+    [
+        ({}, []),
+        ({"rotary_base": 1_000_000}, ["rotary_base"]),
+        ({"n_ctx": 97}, ["n_ctx"]),
+        ({"n_ctx": 95}, []),
+        ({"n_layers": 4}, ["n_layers"]),
+        ({"n_key_value_heads": None}, ["n_key_value_heads"]),
+        ({"d_vocab": 512}, ["d_vocab"]),
+        ({"output_logits_soft_cap": 30.0}, ["output_logits_soft_cap"]),
+        ({"output_logits_soft_cap": -1.0}, []),
+        ({"use_NTK_by_parts_rope": True}, ["rotary scaling"]),
+        ({"eps": 1e-5, "act_fn": "relu"}, ["eps", "act_fn"]),
+    ],
+)
+def test_every_setting_that_changes_numbers_is_compared(changed, what):
+    config = AutoConfig.from_pretrained(FIXTURE)
+    found = [name for name, _, _ in differences(cfg_of(config, **changed), config)]
+    assert [name for name in found if name != "sliding windows"] == what
+
+
+def test_the_second_rotary_base_of_windowed_layers_is_compared(checkpoint):
+    config = AutoConfig.from_pretrained(checkpoint("gemma3"))
+    cfg = SimpleNamespace(
+        **(LLAMA | {"act_fn": "gelu_new", "attn_types": ["local", "global", "local"]}),
+        use_local_attn=True,
+        window_size=7,
+        rotary_base=config.rope_parameters["full_attention"]["rope_theta"],
+        rotary_base_local=config.rope_parameters["sliding_attention"]["rope_theta"],
+    )
+    assert hooked_windows(cfg) == (7, None, 7)
+    assert list(differences(cfg, config)) == []
+    cfg.rotary_base_local += 1
+    assert [name for name, _, _ in differences(cfg, config)] == ["rotary_base_local"]
+
+
+def test_the_fixture_is_small_and_holds_no_code():
+    sizes = {path.name: path.stat().st_size for path in FIXTURE.iterdir()}
+    assert sum(sizes.values()) < 300_000
+    assert {name.rpartition(".")[2] for name in sizes} == {"json", "safetensors"}

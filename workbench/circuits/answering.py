@@ -1,0 +1,86 @@
+"""Right answers by greedy decoding while sets of heads are uniform.
+
+problems = answerable(rendered, samples, n=20)
+decoded = answers_right(model, problems, sets)
+decoded.right.mean(axis=1)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool
+
+from workbench.ablation import decode_sets
+from workbench.data import Reference, is_right, reference_answer
+from workbench.models import Model, Rendered, decoded_text
+from workbench.types import Head, Progress, Sample, no_progress
+
+# Room beyond the longest given solution: a model may word a right one at greater length.
+ROOM, ROOM_SHARE = 8, 0.25
+
+
+@dataclass(frozen=True)
+class Answerable:
+    """A problem whose answer can be checked: its prompt's tokens, and its solution's length."""
+
+    prompt: tuple[int, ...]
+    n_solution: int
+    reference: Reference
+
+
+@dataclass(frozen=True)
+class Answered:
+    """Whether the decoded answer is right, of at most `max_new_tokens` tokens."""
+
+    right: Bool[np.ndarray, "set problem"]
+    max_new_tokens: int
+
+
+def answerable(
+    rendered: Mapping[int, Rendered], samples: Sequence[Sample], *, n: int
+) -> list[Answerable]:
+    """The first `n` samples with a solution and an answer to hold a decoded one against."""
+    found = []
+    for index, tokens in rendered.items():
+        if len(found) == n:
+            break
+        reference = reference_answer(samples[index])
+        start, end = tokens.window("completion")
+        if reference is not None and not tokens.is_text and 0 < start < end:
+            # The prompt as it was tokenised with the solution: nothing is tokenised twice.
+            found.append(Answerable(tokens.ids[:start], end - start, reference))
+    return found
+
+
+def answers_right(
+    model: Model,
+    problems: Sequence[Answerable],
+    sets: Sequence[Sequence[Head]],
+    *,
+    max_new_tokens: int | None = None,
+    on_progress: Progress = no_progress,
+) -> Answered:
+    """Decode every problem under every set; an answer that breaks off is wrong.
+
+    `max_new_tokens` is by default a quarter more than the longest given solution.
+    """
+    longest = max(problem.n_solution for problem in problems)
+    allowed = max_new_tokens or round(longest * (1 + ROOM_SHARE)) + ROOM
+    decoded = decode_sets(
+        model,
+        [problem.prompt for problem in problems],
+        sets,
+        max_new_tokens=allowed,
+        on_progress=on_progress,
+    )
+    right = [
+        [
+            is_right(decoded_text(model, ids), problem.reference)
+            for ids, problem in zip(row, problems, strict=True)
+        ]
+        for row in decoded
+    ]
+    return Answered(np.array(right), allowed)

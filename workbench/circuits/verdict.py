@@ -1,0 +1,110 @@
+"""What the figures of a validation say in words, by the measure that can be trusted, and what not.
+
+measure, reason = trusted_measure(report)
+report["verdict"] = verdict(report)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from workbench.circuits.effects import share_interval
+
+LEVEL = 0.05
+# Below these a share of right answers moves in steps too coarse to judge by.
+FEWEST_DECODED, FEWEST_RIGHT = 20, 10
+Report = Mapping[str, Any]
+
+
+def trusted_measure(report: Report) -> tuple[str, str]:
+    """`accuracy`, or `loss` with the reason why not accuracy.
+
+    Accuracy of decoded answers is what one wants to know, but it says something only of a model
+    that answers: at least 20 problems, 10 of them right, and with its 95 % interval above that of
+    the model with every head uniform, which can only guess.
+    """
+    n, accuracy = report["n_decoded"], report["base"]["accuracy"]
+    if accuracy is None:
+        return "loss", "no answers were decoded"
+    n_right, n_floor = round(accuracy * n), round(report["all"]["accuracy"] * n)
+    if n < FEWEST_DECODED:
+        return "loss", f"{n} decoded answers are too few to judge by"
+    if n_right < FEWEST_RIGHT:
+        return "loss", f"the unchanged model answers only {n_right} of {n} problems"
+    if share_interval(n_right, n)[0] <= share_interval(n_floor, n)[1]:
+        return "loss", "the unchanged model hardly answers more than one without attention"
+    return "accuracy", ""
+
+
+def verdict(report: Report) -> str:
+    """Figures, claim, specificity, sufficiency, stability, limits: one sentence or two of each."""
+    measure, reason = trusted_measure(report)
+    parts = [
+        _figures(report, measure),
+        f"Accuracy is not the judge here: {reason}." if reason else "",
+        _claim(report, measure),
+        *(_specific(control) for control in report.get("controls", [])),
+        _sufficient(report),
+        _stable(report),
+        ""
+        if report.get("held_out", True)
+        else "These are rows that the heads were found on, which flatters the circuit.",
+        "It does not show that these heads do nothing else, nor that heads of other layers matter "
+        "less, nor what holds on other data.",
+    ]
+    return " ".join(part for part in parts if part)
+
+
+def _figures(report: Report, measure: str) -> str:
+    n_random, p = report["n_random"], report["effect"][measure]["p"]
+    if measure == "accuracy":
+        return (
+            f"With the circuit uniform the model answers {report['circuit']['accuracy']:.0%} of "
+            f"{report['n_decoded']} problems instead of {report['base']['accuracy']:.0%}; with "
+            f"{n_random} random sets of the same layers {report['random']['mean_accuracy']:.0%} on "
+            f"average (p = {p:.3f} by accuracy)."
+        )
+    effect = report["effect"]["loss"]
+    return (
+        f"Making the circuit uniform raises the loss by {effect['cost']:.3f} nats a token, "
+        f"{n_random} random sets of the same layers raise it by {effect['random_cost']:.3f} on "
+        f"average (p = {p:.3f} by loss)."
+    )
+
+
+def _claim(report: Report, measure: str) -> str:
+    effect, n_random = report["effect"][measure], report["n_random"]
+    if effect["p"] < LEVEL:
+        return "These heads matter more than others of their layers on this data."
+    least = 1 / (1 + n_random)
+    if least >= LEVEL:
+        return f"With {n_random} draws nothing can be shown: p is at least {least:.2f}."
+    return "No sign that these heads matter more than others of their layers."
+
+
+def _specific(control: Mapping[str, Any]) -> str:
+    name, found = control["data"], control["specificity"]
+    rises = f"{control['relative_rise']:+.0%} on {name}, {control['problem_rise']:+.0%} here"
+    if found["low"] > 0:
+        return f"The loss rises more for these problems than for other text ({rises})."
+    if found["high"] < 0:
+        return f"The loss rises even more for other text ({rises}): not special to the problems."
+    return f"No clear difference to other text ({rises})."
+
+
+def _sufficient(report: Report) -> str:
+    recovered = report["only"]["recovered"]
+    if recovered is None:
+        return ""
+    return f"Alone, with every other head uniform, these heads keep {recovered:.0%} of what all do."
+
+
+def _stable(report: Report) -> str:
+    halves = (report.get("stability") or {}).get("halves")
+    if halves is None or halves["overlap"]["mean"] >= 0.5:
+        return ""
+    return (
+        f"Two halves of the probe choose largely different heads (overlap "
+        f"{halves['overlap']['mean']:.2f}): take a larger probe."
+    )

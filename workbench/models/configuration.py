@@ -1,0 +1,126 @@
+"""What a configuration says of attention and logits, and whether two configurations agree.
+
+    windows = layer_windows(config.get_text_config(), n_layers)
+    check_configuration(hooked.cfg, config)  # raises ModelRefusedError with the first difference
+
+A HookedTransformer carries a configuration of its own, chosen by the *name* it was loaded under.
+Weights loaded under a relative's name run without complaint and give wrong numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from workbench.errors import ModelRefusedError
+
+# TransformerLens writes these for one and the same function.
+SAME_ACTIVATION = {"gelu_pytorch_tanh": "gelu_new", "gelu_fast": "gelu_new", "swish": "silu"}
+
+
+def layer_windows(text_config: Any, n_layers: int) -> tuple[int | None, ...]:
+    """Sliding window of each layer in tokens, the query itself included, or None."""
+    window = getattr(text_config, "sliding_window", None)
+    kinds = getattr(text_config, "layer_types", None)
+    if window is None or getattr(text_config, "use_sliding_window", True) is False:
+        return (None,) * n_layers
+    if kinds is None:
+        return (int(window),) * n_layers
+    return tuple(int(window) if kind == "sliding_attention" else None for kind in kinds)
+
+
+def hooked_windows(cfg: Any) -> tuple[int | None, ...]:
+    """The same of a HookedTransformer, by its own configuration."""
+    n_layers, kinds = int(cfg.n_layers), getattr(cfg, "attn_types", None)
+    if not getattr(cfg, "use_local_attn", False) or not kinds:
+        return (None,) * n_layers
+    return tuple(int(cfg.window_size) if kind == "local" else None for kind in kinds)
+
+
+def logit_cap(of: Any, name: str) -> float | None:
+    """A soft-cap from either kind of configuration; TransformerLens writes none as -1."""
+    cap = getattr(of, name, None)
+    return float(cap) if cap is not None and cap > 0 else None
+
+
+def check_configuration(cfg: Any, config: Any) -> None:
+    """Raise ModelRefusedError where a HookedTransformer's `cfg` differs from its checkpoint's.
+
+    A shorter context is let pass (TransformerLens cuts some to save memory, and shorter texts give
+    the same numbers), a longer one is not.
+    """
+    for what, of_cfg, of_checkpoint in differences(cfg, config.get_text_config()):
+        raise ModelRefusedError(
+            f"the model '{getattr(cfg, 'model_name', 'custom')}' runs with {what} {of_cfg} and its "
+            f"checkpoint was made with {of_checkpoint}",
+            expected="the configuration that the weights were trained with",
+            do="load them under their own name, or by folder with load_model",
+        )
+
+
+def differences(cfg: Any, config: Any) -> Iterator[tuple[str, Any, Any]]:
+    """Name, HookedTransformer's value and checkpoint's value of every setting that differs."""
+    for what, of_cfg, of_checkpoint in _settings(cfg, config):
+        if of_checkpoint is not None and of_cfg != of_checkpoint:
+            yield what, of_cfg, of_checkpoint
+
+
+def _settings(cfg: Any, config: Any) -> Iterator[tuple[str, Any, Any]]:
+    """Both values of each setting; None for what the checkpoint does not say."""
+    for what, names in (
+        ("n_layers", ("num_hidden_layers",)),
+        ("n_heads", ("num_attention_heads",)),
+        ("d_model", ("hidden_size",)),
+        ("d_head", ("head_dim",)),
+        ("d_vocab", ("vocab_size",)),
+        ("eps", ("rms_norm_eps", "layer_norm_epsilon", "layer_norm_eps")),
+    ):
+        yield what, getattr(cfg, what, None), _first(config, names)
+    shared = getattr(cfg, "n_key_value_heads", None) or cfg.n_heads
+    yield "n_key_value_heads", shared, _first(config, ("num_key_value_heads",))
+    activation = _first(config, ("hidden_activation", "hidden_act", "activation_function"))
+    yield "act_fn", _activation(cfg.act_fn), _activation(activation)
+    longest = _first(config, ("max_position_embeddings",))
+    if longest is not None:
+        yield "n_ctx", cfg.n_ctx, min(cfg.n_ctx, longest)
+    if getattr(cfg, "positional_embedding_type", None) == "rotary":
+        yield from _rotary(cfg, config)
+    windows = layer_windows(config, cfg.n_layers)
+    yield "sliding windows", hooked_windows(cfg), windows
+    for what, name in (
+        ("output_logits_soft_cap", "final_logit_softcapping"),
+        ("attn_scores_soft_cap", "attn_logit_softcapping"),
+    ):
+        yield what, logit_cap(cfg, what) or "none", logit_cap(config, name) or "none"
+
+
+def _rotary(cfg: Any, config: Any) -> Iterator[tuple[str, Any, Any]]:
+    """Rotary base, also that of windowed layers, and whether positions are stretched."""
+    rope = getattr(config, "rope_parameters", None) or {}
+    by_kind = {kind: part for kind, part in rope.items() if isinstance(part, dict)}
+    full = by_kind.get("full_attention", rope)
+    yield "rotary_base", float(cfg.rotary_base), _number(full.get("rope_theta"))
+    if "sliding_attention" in by_kind:
+        local = getattr(cfg, "rotary_base_local", None) or cfg.rotary_base
+        yield (
+            "rotary_base_local",
+            float(local),
+            _number(by_kind["sliding_attention"].get("rope_theta")),
+        )
+    stretched = any(
+        getattr(cfg, name, False) for name in ("use_NTK_by_parts_rope", "use_yarn_rope")
+    )
+    scaled = full.get("rope_type", "default") in ("llama3", "yarn")
+    yield "rotary scaling", "on" if stretched else "off", "on" if scaled else "off"
+
+
+def _first(config: Any, names: tuple[str, ...]) -> Any:
+    return next((v for name in names if (v := getattr(config, name, None)) is not None), None)
+
+
+def _activation(name: str | None) -> str | None:
+    return SAME_ACTIVATION.get(name, name) if name is not None else None
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None else float(value)

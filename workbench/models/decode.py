@@ -1,0 +1,266 @@
+"""Decoding in batches with a key-value cache, greedy or sampled, under whatever hooks are active.
+
+Prompts of different lengths share a batch without padding: every row starts at position 0, the
+shared length is read in one pass, and a row whose prompt goes on is fed its own next token while
+shorter rows already decode. All rows thus have the same number of keys, so there is no mask, no
+position to shift, and a uniform head is uniform over exactly the keys seen so far.
+
+    with uniform_heads(model, heads):
+        new = decode(model, [prompt_ids], max_new_tokens=200)
+    decoded_text(model, new[0])
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float64, Int
+from torch import Tensor
+
+from workbench.errors import InputError
+from workbench.models.model import Model
+from workbench.types import Progress, no_progress
+
+# Cached tokens held at once: a step costs much the same for few rows as for many.
+BATCH_TOKENS = 2**14
+# Finished rows leave together: leaving copies the cache, staying costs a share of every step.
+LEAVE_SHARE = 0.1
+
+
+def decode(
+    model: Model,
+    prompts: Sequence[Sequence[int]],
+    *,
+    max_new_tokens: int,
+    temperature: float = 0.0,
+    seed: int = 0,
+    stop_ids: Sequence[int] | None = None,
+    batch_tokens: int = BATCH_TOKENS,
+    on_rows: Callable[[Sequence[int]], None] | None = None,
+    on_progress: Progress = no_progress,
+) -> list[list[int]]:
+    """New token ids of each prompt, in input order; a row that stopped ends with its stop id.
+
+    Greedy at temperature 0, else drawn from `softmax(logits / temperature)`. A row ends at a stop
+    id (default `default_stop_ids`), after `max_new_tokens`, or where the context is full. A row's
+    draws depend on `seed`, its own prompt, and how many equal prompts came before it: never on the
+    batch, so repeating a prompt samples anew and adding other prompts changes nothing. `on_rows`
+    hears which prompts the rows of the coming passes are, for hooks that treat rows differently.
+    Raises InputError for an empty prompt or one that fills the context.
+    """
+    _check(model, prompts, max_new_tokens, temperature)
+    stops = frozenset(default_stop_ids(model) if stop_ids is None else stop_ids)
+    uniforms = _row_uniforms(prompts, max_new_tokens, seed) if temperature > 0 else None
+    decoded: list[list[int]] = [[] for _ in prompts]
+    n_done = 0
+    for batch in _batches([len(p) for p in prompts], max_new_tokens, batch_tokens):
+        rows = _Rows(
+            model,
+            [list(prompts[i]) for i in batch],
+            n_new=max_new_tokens,
+            stops=stops,
+            temperature=temperature,
+            uniforms=None if uniforms is None else uniforms[batch],
+            on_rows=lambda rows, batch=batch: (
+                on_rows([batch[r] for r in rows]) if on_rows else None
+            ),
+        )
+        for index, new in zip(batch, rows.run(), strict=True):
+            decoded[index] = new
+        n_done += len(batch)
+        on_progress(n_done, len(prompts), f"decoded {len(batch)} prompts")
+    return decoded
+
+
+def decoded_text(model: Model, ids: Sequence[int]) -> str:
+    """The text of decoded ids, special tokens (the stop id among them) left out."""
+    return model.tokenizer.decode(list(ids), skip_special_tokens=True)
+
+
+def default_stop_ids(model: Model) -> tuple[int, ...]:
+    """The tokenizer's and the checkpoint's end of text, and what the template ends a turn with."""
+    wrapped, tokenizer = getattr(model.hooked, "original_model", None), model.tokenizer
+    of_checkpoint = getattr(getattr(wrapped, "generation_config", None), "eos_token_id", None)
+    found = set(of_checkpoint if isinstance(of_checkpoint, list) else [of_checkpoint])
+    if tokenizer is not None:
+        found |= {tokenizer.eos_token_id, _template_end(tokenizer)}
+    return tuple(sorted(int(i) for i in found if i is not None))
+
+
+def _template_end(tokenizer: Any) -> int | None:
+    """The first special token that the chat template writes after an assistant's turn."""
+    if not tokenizer.chat_template:
+        return None
+    mark = "\ue000"
+    turns = [{"role": "user", "content": "a"}, {"role": "assistant", "content": mark}]
+    try:
+        text = tokenizer.apply_chat_template(turns, tokenize=False)
+    except Exception:  # templates raise what they like; without one only the end of text stops
+        return None
+    ids = tokenizer(text.rpartition(mark)[2], add_special_tokens=False)["input_ids"]
+    special = set(tokenizer.all_special_ids) | set(tokenizer.added_tokens_decoder)
+    return next((i for i in ids if i in special), None)
+
+
+class _Rows:
+    """One batch while it decodes: the rows still going share a position and a cache."""
+
+    def __init__(
+        self,
+        model: Model,
+        prompts: list[list[int]],
+        *,
+        n_new: int,
+        stops: frozenset[int],
+        temperature: float,
+        uniforms: Float64[np.ndarray, "row new"] | None,
+        on_rows: Callable[[list[int]], Any],
+    ) -> None:
+        self.model, self.stops = model, stops
+        self.temperature, self.uniforms, self.on_rows = temperature, uniforms, on_rows
+        self.texts = [list(p) for p in prompts]
+        self.n_prompt = [len(p) for p in prompts]
+        self.limit = [min(n + n_new, model.n_ctx) for n in self.n_prompt]
+        self.there = list(range(len(prompts)))
+        self.done: set[int] = set()
+        self.cache = _new_cache(model)
+
+    def run(self) -> list[list[int]]:
+        """Decode to the end; returns the new ids of each row."""
+        n_read = min(self.n_prompt)
+        ids = [text[:n_read] for text in self.texts]
+        self.on_rows(self.there)
+        with torch.no_grad(), _last_position_only(self.model):
+            while True:
+                logits = self._step(torch.tensor(ids, device=self.model.device))
+                self._extend(logits, n_read)
+                if len(self.done) == len(self.texts):
+                    break
+                self._drop_finished()
+                first = 0 if self.cache is None else n_read
+                n_read += 1
+                # What a finished row reads while it is still there, nobody looks at.
+                ids = [self.texts[row][first:n_read] or self.texts[row][-1:] for row in self.there]
+        return [text[n:] for text, n in zip(self.texts, self.n_prompt, strict=True)]
+
+    def _step(self, ids: Int[Tensor, "row pos"]) -> Float[Tensor, "row vocab"]:
+        cached = (
+            {"use_cache": True, "past_key_values": self.cache} if self.cache is not None else {}
+        )
+        logits = self.model.hooked(ids, **{**self.model.pass_options, **cached})
+        return logits[:, -1].float()
+
+    def _extend(self, logits: Float[Tensor, "row vocab"], n_read: int) -> None:
+        """The next token of each unfinished row whose prompt has been read."""
+        chosen = self._choose(logits).tolist()
+        for row, token in zip(self.there, chosen, strict=True):
+            text = self.texts[row]
+            if len(text) == n_read and row not in self.done:
+                text.append(int(token))
+                if token in self.stops or len(text) == self.limit[row]:
+                    self.done.add(row)
+
+    def _choose(self, logits: Float[Tensor, "row vocab"]) -> Int[Tensor, " row"]:
+        if self.uniforms is None:
+            return logits.argmax(dim=-1)
+        last = self.uniforms.shape[1] - 1
+        n_drawn = [min(len(self.texts[row]) - self.n_prompt[row], last) for row in self.there]
+        drawn = torch.from_numpy(self.uniforms[self.there, n_drawn])
+        return draw_tokens(logits / self.temperature, drawn)
+
+    def _drop_finished(self) -> None:
+        keep = [i for i, row in enumerate(self.there) if row not in self.done]
+        share = 0 if self.cache is None else LEAVE_SHARE
+        if len(self.there) - len(keep) < max(1, share * len(self.there)):
+            return
+        self.there = [self.there[i] for i in keep]
+        if self.cache is not None:
+            self.cache.batch_select_indices(torch.tensor(keep, device=self.model.device))
+        self.on_rows(self.there)
+
+
+def draw_tokens(
+    logits: Float[Tensor, "row vocab"], uniforms: Float64[Tensor, " row"]
+) -> Int[Tensor, " row"]:
+    """One token a row by inverting its cumulative distribution at a uniform number in [0, 1)."""
+    chances = logits.double().softmax(dim=-1).cpu().cumsum(dim=-1)
+    places = torch.searchsorted(chances, (uniforms * chances[:, -1])[:, None], right=True)[:, 0]
+    return places.clamp(max=logits.shape[-1] - 1)
+
+
+def _new_cache(model: Model) -> Any:
+    """A cache as the wrapped Hugging Face model takes it; None for a network that wraps none.
+
+    Without one every step reads the whole text again: slow, and the same tokens.
+    """
+    from transformers import DynamicCache
+
+    config = getattr(getattr(model.hooked, "original_model", None), "config", None)
+    return None if config is None else DynamicCache(config=config)
+
+
+@contextmanager
+def _last_position_only(model: Model) -> Iterator[None]:
+    """Unembed the newest position alone: logits of a whole prompt would be the largest tensor."""
+
+    def last(_module: Any, args: tuple) -> tuple:
+        return (args[0][:, -1:], *args[1:])
+
+    handle = model.hooked.unembed.register_forward_pre_hook(last)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+def _row_uniforms(
+    prompts: Sequence[Sequence[int]], n_new: int, seed: int
+) -> Float64[np.ndarray, "row new"]:
+    """Uniform numbers of each row, from its prompt and its place among equal prompts."""
+    seen: Counter[tuple[int, ...]] = Counter()
+    rows = np.empty((len(prompts), n_new))
+    for row, prompt in enumerate(prompts):
+        key = tuple(int(i) for i in prompt)
+        text = f"{seed}/{seen[key]}/{','.join(map(str, key))}"
+        words = np.frombuffer(hashlib.sha256(text.encode()).digest(), dtype=np.uint32)
+        rows[row] = np.random.default_rng(words).random(n_new)
+        seen[key] += 1
+    return rows
+
+
+def _batches(lengths: Sequence[int], n_new: int, batch_tokens: int) -> list[list[int]]:
+    """Prompts of similar length together, rows * final length <= `batch_tokens`.
+
+    Within a batch the lengths differ by `n_new` at most: what the shortest row would wait for the
+    longest one's prompt to be read token by token, a batch of its own does in the same steps.
+    """
+    batches: list[list[int]] = []
+    for index in sorted(range(len(lengths)), key=lambda i: lengths[i]):
+        full = batches and (len(batches[-1]) + 1) * (lengths[index] + n_new) > batch_tokens
+        if not batches or full or lengths[index] - lengths[batches[-1][0]] > n_new:
+            batches.append([])
+        batches[-1].append(index)
+    return batches
+
+
+def _check(
+    model: Model, prompts: Sequence[Sequence[int]], max_new_tokens: int, temperature: float
+) -> None:
+    if max_new_tokens < 1 or temperature < 0:
+        raise InputError(
+            f"decoding {max_new_tokens} tokens at temperature {temperature:g}",
+            expected="at least 1 token and a temperature of 0 (greedy) or more",
+        )
+    for row, prompt in enumerate(prompts):
+        if not 0 < len(prompt) < model.n_ctx:
+            raise InputError(
+                f"prompt {row} has {len(prompt)} tokens",
+                expected=f"1 to {model.n_ctx - 1} for the model {model.info.id}",
+                do="leave such prompts out",
+            )

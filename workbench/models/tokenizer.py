@@ -1,0 +1,75 @@
+"""The tokenizer of a model, and the one choice about rows that every stage must share: a template.
+
+    tokenizer = read_tokenizer("math-tiny", folder, template="auto")
+
+The choice is made once, when a model is loaded, and lives in its tokenizer, so that probe, scores,
+validation and tuning cannot render a row in different ways.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from workbench.config import digest, file_digest
+from workbench.errors import InputError, ModelRefusedError, first_line
+
+TEMPLATES = ("auto", "none", "chat")
+
+
+def read_tokenizer(
+    name: str, folder: Path, *, template: str = "auto", trust_remote_code: bool = False
+) -> Any:
+    """The tokenizer beside the weights of model `name`, rendering as `template` says.
+
+    `auto` uses the chat template if there is one, `none` never, `chat` always: InputError where
+    there is none.
+    """
+    from transformers import AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=trust_remote_code)
+    except (OSError, ValueError, ImportError) as err:
+        raise InputError(
+            f"the tokenizer of model '{name}' cannot be read",
+            expected="a tokenizer.json beside the weights",
+            do=f"save it with tokenizer.save_pretrained(folder) ({first_line(err)})",
+        ) from err
+    return usable_tokenizer(tokenizer, name, template)
+
+
+def usable_tokenizer(tokenizer: Any, name: str, template: str) -> Any:
+    """The tokenizer itself, after its chat template has been kept or taken off."""
+    if not tokenizer.is_fast:
+        raise ModelRefusedError(
+            f"the tokenizer of model '{name}' gives no character offsets",
+            expected="a fast tokenizer (tokenizer.json)",
+            do="save the fast version beside the weights",
+        )
+    if template not in TEMPLATES:
+        raise InputError(f"the template is '{template}'", expected=" or ".join(TEMPLATES))
+    if template == "chat" and not tokenizer.chat_template:
+        raise InputError(
+            f"the tokenizer of model '{name}' has no chat template",
+            expected="a model made for chat",
+            do="pass --template auto or none",
+        )
+    if template == "none":
+        tokenizer.chat_template = None
+    return tokenizer
+
+
+def tokenizer_facts(tokenizer: Any, folder: Path | None = None) -> dict[str, Any]:
+    """How rows become tokens, for the manifest.
+
+    `template` is what is used, `chat` or `none`; `added_tokens` what the tokenizer puts around any
+    text of its own accord (a BOS, say), and nothing else is ever added.
+    """
+    path = (folder or Path()) / "tokenizer.json"
+    from_file = folder is not None and path.is_file()
+    return {
+        "tokenizer_sha256": file_digest(path) if from_file else digest(tokenizer.get_vocab()),
+        "template": "chat" if tokenizer.chat_template else "none",
+        "template_sha256": digest(tokenizer.chat_template or ""),
+        "added_tokens": tokenizer.convert_ids_to_tokens(tokenizer("")["input_ids"]),
+    }

@@ -1,0 +1,128 @@
+"""Reasoning steps of a solution as character spans, and which step each token belongs to.
+
+    spans = split_steps(completion)
+    step = step_of_token(chars, spans)
+    spans = join_short(spans, step)
+
+Rules as in METHODS, section 3 (ours; AIR, arXiv 2512.13279, does not publish its own): blocks set
+apart by blank lines, else lines, else sentences; nothing is cut inside code or a formula.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import numpy as np
+from jaxtyping import Int64
+
+MIN_STEP_TOKENS = 4
+
+Span = tuple[int, int]
+
+# What opens a region that is never cut, and what closes it. An unclosed code fence runs to the end;
+# any other unclosed mark opens nothing. TeX marks do not count behind an odd number of backslashes.
+OPENING = re.compile(
+    r"(?P<fence>```+|~~~+)|(?P<asy>\[asy\])|(?<!\\)(?:\\\\)*(?:\\begin\{(?P<name>[^{}\n]+)\}"
+    r"|(?P<display>\\\[|\$\$)|(?P<inline>\\\(|\$(?=\S)))"
+)
+# A dollar sign closes a formula if no space comes before it and no digit after it: prices do not.
+INLINE_END = {"$": re.compile(r"(?<![\s\\])\$(?!\d)"), r"\(": re.compile(r"(?<!\\)\\\)")}
+DISPLAY_END = {r"\[": re.compile(r"(?<!\\)\\\]"), "$$": re.compile(r"(?<!\\)\$\$")}
+
+# Where a step may begin: after the break between lines, before the space between sentences.
+BLANK_LINE = re.compile(r"\n[^\S\n]*\n(?:[^\S\n]*\n)*")
+LINE = re.compile(r"\n")
+SENTENCE = re.compile(r"[.!?][\"')\]}$]*(?=\s+[^\sa-z])|[。！？][」』”’]*(?=\S)")
+NO_SENTENCE = re.compile(r"\s*\(?\d{1,3}[.)]|.*\b(?:Mrs?|Ms|Dr|St|vs|Eqs?|Figs?)\.", re.DOTALL)
+
+
+def split_steps(text: str) -> list[Span]:
+    """Start and end of each step; together they cover `text` without gap. Empty for blank text."""
+    if not text.strip():
+        return []
+    kept_whole = list(protected(text))
+    for separator in (BLANK_LINE, LINE, SENTENCE):
+        cuts = _cuts(text, separator, kept_whole)
+        if cuts:
+            return list(zip([0, *cuts], [*cuts, len(text)], strict=True))
+    return [(0, len(text))]
+
+
+def protected(text: str) -> Iterator[Span]:
+    """Code blocks, displayed formulas and environments; also formulas within a line."""
+    place = 0
+    while opening := OPENING.search(text, place):
+        end = _closing(text, opening)
+        if end is not None:
+            yield opening.start(), end
+        place = end if end is not None else opening.end()
+
+
+def _closing(text: str, opening: re.Match[str]) -> int | None:
+    """End of the region that `opening` opens, or None if it opens none."""
+    after = opening.end()
+    if fence := opening["fence"]:
+        end = text.find(fence, after)
+        return len(text) if end < 0 else end + len(fence)
+    if opening["asy"]:
+        end = text.find("[/asy]", after)
+        return None if end < 0 else end + len("[/asy]")
+    if opening["name"]:
+        return _environment_end(text, opening["name"], after)
+    if opening["display"]:
+        found = DISPLAY_END[opening["display"]].search(text, after)
+        return found.end() if found else None
+    line_end = text.find("\n", after)
+    found = INLINE_END[opening["inline"]].search(
+        text, after, line_end if line_end >= 0 else len(text)
+    )
+    return found.end() if found else None
+
+
+def _environment_end(text: str, name: str, after: int) -> int | None:
+    """End of the `\\end{name}` that closes a `\\begin{name}`; environments may hold their like."""
+    depth = 1
+    for mark in re.finditer(rf"\\(begin|end)\{{{re.escape(name)}\}}", text[after:]):
+        depth += 1 if mark[1] == "begin" else -1
+        if depth == 0:
+            return after + mark.end()
+    return None
+
+
+def _cuts(text: str, separator: re.Pattern[str], kept_whole: list[Span]) -> list[int]:
+    """Where steps begin: neither inside a protected region nor so that a step would be blank."""
+    cuts: list[int] = []
+    for found in separator.finditer(text):
+        cut, last = found.end(), cuts[-1] if cuts else 0
+        inside = any(start < cut < end for start, end in kept_whole)
+        is_part = separator is SENTENCE and NO_SENTENCE.fullmatch(text[last:cut])
+        if inside or is_part or not text[last:cut].strip() or not text[cut:].strip():
+            continue
+        cuts.append(cut)
+    return cuts
+
+
+def step_of_token(
+    chars: Int64[np.ndarray, "token 2"], spans: list[Span]
+) -> Int64[np.ndarray, " token"]:
+    """The step that holds the first character of each token; `spans` cover the text."""
+    starts = np.array([start for start, _ in spans])
+    return np.searchsorted(starts, chars[:, 0], side="right") - 1
+
+
+def join_short(spans: list[Span], step: Int64[np.ndarray, " token"]) -> list[Span]:
+    """The steps after each with fewer than 4 tokens has joined the one before it.
+
+    The first joins the one after it. `step` is the step of each token.
+    """
+    n_tokens = np.bincount(step, minlength=len(spans)).tolist()
+    joined: list[Span] = []
+    sizes: list[int] = []
+    for span, size in zip(spans, n_tokens, strict=True):
+        if joined and min(size, sizes[-1]) < MIN_STEP_TOKENS:
+            joined[-1], sizes[-1] = (joined[-1][0], span[1]), sizes[-1] + size
+        else:
+            joined.append(span)
+            sizes.append(size)
+    return joined
