@@ -39,7 +39,8 @@ def main(folder: Path) -> int:
     job = json.loads((folder / JOB).read_text(encoding="utf-8"))
     with FileLock(folder / LOCK):
         try:
-            while job["heavy"] and earlier_jobs(folder):
+            # A signal that came before the handlers were set is lost; the file is not.
+            while not (folder / CANCEL).is_file() and job["heavy"] and earlier_jobs(folder):
                 time.sleep(PAUSE)
             if (folder / CANCEL).is_file():
                 raise Cancelled

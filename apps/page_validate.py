@@ -40,9 +40,7 @@ def show_numbers(report: dict[str, Any]) -> None:
         p = report["effect"][measure]["p"]
         column.metric(f"p by {MEASURES[measure]}", f"{p:.3f}", help=WORDS[f"p_{measure}"])
     effect = report["effect"][judged]
-    columns[-2].metric(
-        "Costs more than random", _amount(effect["difference"], judged), help=WORDS["effect"]
-    )
+    columns[-2].metric("Beyond random", _amount(effect["difference"], judged), help=WORDS["effect"])
     if effect["low"] is not None:
         low, high = (_amount(effect[end], judged) for end in ("low", "high"))
         columns[-2].caption(f"{low} to {high}")
@@ -116,7 +114,7 @@ def show_alone(report: dict[str, Any]) -> None:
 
 def offer_report(run: FoundRun, report: dict[str, Any]) -> None:
     st.download_button(
-        "Report as one HTML file",
+        "HTML report",
         data=lambda: validation_page(report).encode(),
         file_name=f"{run.name}.html",
         mime="text/html",

@@ -140,7 +140,7 @@ def _losses(report: Mapping[str, Any]) -> dict[str, float]:
 def stability_bars(report: Mapping[str, Any]) -> go.Figure:
     """Overlap of circuits and rank correlation: on resampled probes, and between halves."""
     found = report["stability"]
-    title = f"Would another probe choose the same heads? ({found['n_samples']} samples)"
+    title = f"Same heads from another probe? ({found['n_samples']} samples)"
     figure = framed(title, x="", y="agreement, 1 is perfect", height=420)
     for part, name, color in (
         ("bootstrap", "resampled probes against the whole", BLUE),
