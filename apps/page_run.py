@@ -24,7 +24,6 @@ def show_form() -> None:
         list(STAGES),
         default="heads",
         required=True,
-        format_func=lambda name: STAGES[name].title,
         key="stage",
         bind="query-params",
     )

@@ -177,6 +177,7 @@ def test_a_link_shows_the_same_view_in_a_new_browser(page, browser, address):
         visit(other, url)
         assert n_shown(other) == before
         assert "open=2" in url
+        print("AT", other.url, page.url)
         wait_for_value(other.get_by_role("spinbutton", name="Open"), "2")
 
 

@@ -47,6 +47,10 @@ def write_large(root: Path, n_rows: int) -> Path:
 def test_every_page_opens_a_table_of_100_000_rows(copied, page):
     write_large(copied, 100_000)
     at = open_page(page)
+    if page == "tokens":
+        # These rows stand in no data, so the page offers all places and has no text to show.
+        assert "Place (1 to 99,000)" in [number.label for number in at.number_input]
+        return
     assert at.metric
     assert "Rows scored 99,000" in words(at) or page != "samples"
 

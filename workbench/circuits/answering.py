@@ -15,11 +15,12 @@ from jaxtyping import Bool
 
 from workbench.ablation import decode_sets
 from workbench.data import Reference, is_right, reference_answer
-from workbench.models import Model, Rendered, decoded_text
+from workbench.models import Model, Rendered, decode, decoded_text, default_stop_ids
 from workbench.types import Head, Progress, Sample, no_progress
 
-# Room beyond the longest given solution: a model may word a right one at greater length.
-ROOM, ROOM_SHARE = 8, 0.25
+# The unchanged model may word its answers at up to this many times the longest given solution; the
+# others get some room beyond the longest answer that it then finished.
+GENEROUS, ROOM, ROOM_SHARE = 4, 8, 0.25
 
 
 @dataclass(frozen=True)
@@ -65,13 +66,14 @@ def answers_right(
 ) -> Answered:
     """Decode every problem under every set; an answer that breaks off is wrong.
 
-    `max_new_tokens` is by default a quarter more than the longest given solution.
+    `max_new_tokens` is by default a quarter more than the longest given solution or answer of the
+    unchanged model.
     """
-    longest = max(problem.n_solution for problem in problems)
-    allowed = max_new_tokens or round(longest * (1 + ROOM_SHARE)) + ROOM
+    prompts = [problem.prompt for problem in problems]
+    allowed = max_new_tokens or _length_of_answers(model, problems)
     decoded = decode_sets(
         model,
-        [problem.prompt for problem in problems],
+        prompts,
         sets,
         max_new_tokens=allowed,
         on_progress=on_progress,
@@ -84,3 +86,12 @@ def answers_right(
         for row in decoded
     ]
     return Answered(np.array(right), allowed)
+
+
+def _length_of_answers(model: Model, problems: Sequence[Answerable]) -> int:
+    """How long an answer may be, from the given ones and those that the unchanged model ends."""
+    longest = max(problem.n_solution for problem in problems)
+    own = decode(model, [p.prompt for p in problems], max_new_tokens=GENEROUS * longest + ROOM)
+    stops = default_stop_ids(model)
+    finished = [len(ids) for ids in own if ids[-1] in stops]
+    return round(max([longest, *finished]) * (1 + ROOM_SHARE)) + ROOM

@@ -39,7 +39,7 @@ class ValidationOptions:
 
     `curve_n` samples and `curve_orders` random orders for the cumulative knock-out,
     `control_random` random sets on the controls; 0 leaves the part out. `max_new_tokens` of a
-    decoded answer: None takes a quarter more than the longest given solution.
+    decoded answer: None takes a quarter more than the longest given or own answer.
     """
 
     n_random: int = 50
@@ -135,10 +135,12 @@ def head_sets(model: Model, heads: HeadScores, *, n_random: int, seed: int) -> H
     every = tuple(Head(h.layer, h.head) for h in ordered)
     circuit = tuple(Head(h.layer, h.head) for h in ordered if h.selected)
     random = layer_matched_sets(circuit, n_heads=model.n_heads, n_sets=n_random, seed=seed)
+    # By contrast the last heads are those that other text needs most, so they go by the delta.
+    by_delta = sorted(ordered, key=lambda h: (-h.delta, h.rank))
     chosen = {
         "base": (),
         "circuit": circuit,
-        "bottom": every[-len(circuit) :],
+        "bottom": tuple(Head(h.layer, h.head) for h in by_delta[-len(circuit) :]),
         "all": every,
         "only": tuple(head for head in every if head not in set(circuit)),
     }

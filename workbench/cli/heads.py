@@ -288,7 +288,7 @@ def compare(a: str, b: str, runs_dir: Path, as_json: bool) -> None:
 @click.option(
     "--max-new-tokens",
     type=click.IntRange(min=1),
-    help="Of a decoded answer; default: a quarter more than the longest solution.",
+    help="Of a decoded answer; default: a quarter more than the longest given or own.",
 )
 @click.option(
     "--curve-n",

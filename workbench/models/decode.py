@@ -189,8 +189,11 @@ def draw_tokens(
     logits: Float[Tensor, "row vocab"], uniforms: Float64[Tensor, " row"]
 ) -> Int[Tensor, " row"]:
     """One token a row by inverting its cumulative distribution at a uniform number in [0, 1)."""
-    chances = logits.double().softmax(dim=-1).cpu().cumsum(dim=-1)
-    places = torch.searchsorted(chances, (uniforms * chances[:, -1])[:, None], right=True)[:, 0]
+    # Apple's devices know no float64.
+    precise = logits.cpu() if logits.device.type == "mps" else logits
+    chances = precise.double().softmax(dim=-1).cumsum(dim=-1)
+    levels = uniforms.to(chances.device) * chances[:, -1]
+    places = torch.searchsorted(chances, levels[:, None], right=True)[:, 0]
     return places.clamp(max=logits.shape[-1] - 1)
 
 
