@@ -3,6 +3,9 @@
 recut(run, heads, deltas_of(run), n_top=5)        # the same ranking with another circuit
 """
 
+# The stubs of pandas, pyarrow and streamlit are narrower than what they take.
+# pyright: reportArgumentType=false
+
 from __future__ import annotations
 
 import dataclasses

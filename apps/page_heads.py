@@ -1,5 +1,8 @@
 """Heads: which heads does the model need for the probe's solutions, and how sure is that?"""
 
+# The stubs of pandas, pyarrow and streamlit are narrower than what they take.
+# pyright: reportArgumentType=false, reportCallIssue=false
+
 from __future__ import annotations
 
 import streamlit as st

@@ -3,6 +3,9 @@
 show_browser(table, places, texts, path_of_marks)
 """
 
+# The stubs of pandas, pyarrow and streamlit are narrower than what they take.
+# pyright: reportGeneralTypeIssues=false
+
 from __future__ import annotations
 
 from pathlib import Path

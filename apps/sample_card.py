@@ -3,6 +3,9 @@
 sample_card(texts, row, mark="keep")
 """
 
+# The stubs of pandas, pyarrow and streamlit are narrower than what they take.
+# pyright: reportGeneralTypeIssues=false
+
 from __future__ import annotations
 
 from collections.abc import Mapping

@@ -4,6 +4,9 @@ texts = texts_of(run)                  # None: not to be had, and the page has s
 texts.sample(17), texts.search("apples", 1000)
 """
 
+# The stubs of pandas, pyarrow and streamlit are narrower than what they take.
+# pyright: reportAttributeAccessIssue=false
+
 from __future__ import annotations
 
 import sys

@@ -8,6 +8,9 @@ places = table.places(Where(score=(0.1, 0.2), sources=("gsm8k",)))
 table.rows(table.page(places, order="score", limit=100))
 """
 
+# The stubs of pandas, pyarrow and streamlit are narrower than what they take.
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportGeneralTypeIssues=false
+
 from __future__ import annotations
 
 from collections.abc import Sequence

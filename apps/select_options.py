@@ -3,6 +3,9 @@
 options = choose_options(pool)
 """
 
+# The stubs of pandas, pyarrow and streamlit are narrower than what they take.
+# pyright: reportArgumentType=false, reportReturnType=false
+
 from __future__ import annotations
 
 import dataclasses

@@ -4,6 +4,9 @@ chosen = show_preview(pool, options)
 show_comparison(chosen, pool, others)
 """
 
+# The stubs of pandas, pyarrow and streamlit are narrower than what they take.
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false
+
 from __future__ import annotations
 
 import dataclasses

@@ -3,6 +3,9 @@
 show_sample(shown, table, row, sample, key="a")
 """
 
+# The stubs of pandas, pyarrow and streamlit are narrower than what they take.
+# pyright: reportGeneralTypeIssues=false
+
 from __future__ import annotations
 
 from dataclasses import dataclass

@@ -69,9 +69,8 @@ def select(
     from workbench.selection import DROP, KEEP, marked, read_marks
 
     by_hand = read_marks(marks) if marks else {}
-    kept = {"keep": marked(by_hand, KEEP), "drop": marked(by_hand, DROP)}
     path = find_run(runs_dir, scores_ref, ["scores.parquet"])
-    chosen = SelectOptions(**options, **kept)
+    chosen = SelectOptions(**options, keep=marked(by_hand, KEEP), drop=marked(by_hand, DROP))
     if explain:
         print_json(explain_select(path, chosen, data=data))
         return

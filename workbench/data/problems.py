@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 MAX_VALUE = 99
@@ -49,7 +50,7 @@ class Setting:
     question: str
 
 
-def _setting(name: str, entities: list[str], word: str) -> Setting:
+def _setting(name: str, entities: Sequence[str], word: str) -> Setting:
     """A setting whose entities follow the preposition `word`."""
     first = word.capitalize()
     return Setting(

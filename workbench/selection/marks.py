@@ -19,6 +19,7 @@ def read_marks(path: Path) -> dict[str, str]:
     """Row id to `keep` or `drop`; empty if there is no file, `InputError` if it is none of ours."""
     if not path.is_file():
         return {}
+    marks: dict[str, str] = {}
     try:
         marks = json.loads(path.read_text(encoding="utf-8"))
         is_sound = isinstance(marks, dict) and set(map(str, marks.values())) <= {KEEP, DROP}

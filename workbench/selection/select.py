@@ -105,7 +105,7 @@ def _without(scores: pd.DataFrame, drop: Collection[str]) -> pd.DataFrame:
     """The scores with the status `dropped` at the rows that were dropped by hand."""
     if not drop or not {"row_id", "status"} <= set(scores):
         return scores
-    is_dropped = scores["row_id"].isin(set(drop)) & (scores["status"] == "ok")
+    is_dropped = scores["row_id"].isin(list(set(drop))) & (scores["status"] == "ok")
     return scores.assign(status=scores["status"].mask(is_dropped, "dropped"))
 
 
@@ -115,7 +115,7 @@ def _with_kept(
     """`rows`, then the rows kept by hand that are not among them."""
     if not keep:
         return rows
-    kept = np.flatnonzero(table["row_id"].isin(set(keep)).to_numpy())
+    kept = np.flatnonzero(table["row_id"].isin(list(set(keep))).to_numpy())
     return np.concatenate([rows, np.setdiff1d(kept, rows)])
 
 
