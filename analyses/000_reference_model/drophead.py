@@ -24,7 +24,7 @@ def drop_heads(
 ) -> Iterator[None]:
     """Each query head of each sample is uniform with probability `rate` (queries set to zero).
 
-    Llama's rotation keeps zero at zero and its projections have no bias, so equal scores remain.
+    Zero after projection and bias stays zero in Llama's rotation, so equal scores remain.
     """
     n_heads = model.config.num_attention_heads
 

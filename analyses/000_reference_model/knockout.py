@@ -3,8 +3,8 @@
     python analyses/000_reference_model/knockout.py FOLDER --heads HEADS.json
 
 Independent of the workbench's engine: heads are made uniform by zeroing their queries in
-`transformers` (softmax of equal scores is uniform over the visible keys; Llama's rotation keeps
-zero at zero and its projections have no bias), and answers are decoded with a key-value cache.
+`transformers` (after projection and bias; Llama's rotation keeps zero at zero, and the softmax of
+equal scores is uniform over the visible keys), and answers are decoded with a key-value cache.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from workbench.types import Head
 @contextmanager
 def zero_queries(model: torch.nn.Module, heads: Sequence[Head]) -> Iterator[None]:
     """Uniform attention in `heads` of a Llama for the duration of the block."""
-    d_head = model.config.hidden_size // model.config.num_attention_heads
+    d_head = model.config.head_dim
 
     def hook_for(chosen: list[int]):
         def zero(_module, _args, output):

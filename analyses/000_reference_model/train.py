@@ -19,10 +19,11 @@ import torch
 from drophead import drop_heads
 from evaluate import accuracy_by_steps
 from mixture import LAST_FROM, documents, draw_problem, read_rows
+from network import ARCHITECTURES, build_model
 from optimizer import Muon
 from safetensors.torch import load_file, save_file
 from tokenizer import save_tokenizer, train_tokenizer
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerFast
 
 # Of prompt tokens, whose words nobody can foresee, and of completions that are hard to learn.
 PROMPT_WEIGHT = 0.1
@@ -37,24 +38,6 @@ def build_tokenizer(vocab_size: int, seed: int) -> PreTrainedTokenizerFast:
     corpus += [f"{row['problem']}\n{row['solution']}" for row in read_rows("gsm8k")]
     corpus += [row["text"] for row in read_rows("english")]
     return train_tokenizer(corpus, vocab_size=vocab_size)
-
-
-def build_model(args: argparse.Namespace, tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
-    torch.manual_seed(args.seed)
-    config = LlamaConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=args.d_model,
-        intermediate_size=args.d_mlp,
-        num_hidden_layers=args.layers,
-        num_attention_heads=args.heads,
-        num_key_value_heads=args.kv_heads,
-        max_position_embeddings=512,
-        tie_word_embeddings=True,
-        bos_token_id=None,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-    )
-    return LlamaForCausalLM(config)
 
 
 def encode(
@@ -147,7 +130,7 @@ def main() -> None:
             loss = (losses * counted).sum() / counted.sum()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(others, 1.0)
-            muon.step(MUON_LR * scale)
+            muon.step(args.muon_lr * scale)
             for group in adam.param_groups:
                 group["lr"] = ADAM_LR * scale
             adam.step()
@@ -204,12 +187,17 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--steps", type=int, default=4000)
     parser.add_argument("--first-steps", type=int, default=LAST_FROM)
     parser.add_argument("--batch-tokens", type=int, default=4096)
+    parser.add_argument("--architecture", choices=ARCHITECTURES, default="llama")
     parser.add_argument("--layers", type=int, default=4)
     parser.add_argument("--d-model", type=int, default=256)
     parser.add_argument("--d-mlp", type=int, default=512)
     parser.add_argument("--heads", type=int, default=8)
     parser.add_argument("--kv-heads", type=int, default=4)
+    parser.add_argument("--head-dim", type=int, default=32)
+    parser.add_argument("--rope-theta", type=float, default=10000.0)
+    parser.add_argument("--look-back", action="store_true", help="see lookback.py")
     parser.add_argument("--vocab", type=int, default=2048)
+    parser.add_argument("--muon-lr", type=float, default=MUON_LR)
     parser.add_argument("--decay", type=float, default=0.7)
     parser.add_argument("--drop-heads", type=float, default=0.1, help="share made uniform")
     parser.add_argument("--drop-layers", type=int, default=1, help="the first layers alone")

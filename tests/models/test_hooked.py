@@ -16,9 +16,11 @@ from tests.checkpoints import byte_tokenizer, write_checkpoint
 from tests.hub import COMMIT, Repository, point_at, serving
 from tests.matrix import FORMS, TOLERANCE, Reference, score_difference, uniform_difference
 from tests.two_libraries import FIXTURE, IMPORTANCE, importance
+from workbench.ablation import uniform_heads
 from workbench.errors import InputError, ModelRefusedError
 from workbench.models import (
     check_same_model,
+    decode,
     load_hooked,
     load_model,
     render,
@@ -27,6 +29,7 @@ from workbench.models import (
 )
 from workbench.models.configuration import differences, hooked_windows
 from workbench.models.hooked import state_digest
+from workbench.types import Head
 
 try:
     from transformer_lens import HookedTransformer
@@ -128,6 +131,20 @@ def test_hooked_transformer_agrees_with_eager_attention(form, padding):
 def test_hooked_transformer_scores_as_eager_attention_does():
     model = wrap_model(from_fixture(), checkpoint=str(FIXTURE))
     assert score_difference(model, Reference(FIXTURE)) < TOLERANCE
+
+
+@needs_hooked_transformer
+@pytest.mark.parametrize("heads", [(), (Head(0, 1), Head(2, 3))], ids=["clean", "ablated"])
+def test_hooked_transformer_decodes_what_the_bridge_decodes(heads):
+    prompts = [[10, 20, 30, 40, 50], [99, 98]]
+    decoded = []
+    for model in (
+        wrap_model(from_fixture(), checkpoint=str(FIXTURE)),
+        load_model(str(FIXTURE), device="cpu"),
+    ):
+        with uniform_heads(model, heads):
+            decoded.append(decode(model, prompts, max_new_tokens=8, stop_ids=()))
+    assert decoded[0] == decoded[1]
 
 
 @needs_hooked_transformer
