@@ -1,0 +1,126 @@
+"""Constructive Circuit Amplification (arXiv 2512.16914; METHODS, section 4).
+
+Pivotal tokens, a mask over the components that decide them, an update of those components' rows
+alone, and what it did.
+
+    from workbench.amplification import find_pivots, learn_mask, run_steps
+"""
+
+from workbench.amplification.card import model_card
+from workbench.amplification.components import (
+    KINDS,
+    Components,
+    ModelShape,
+    components,
+    every_component,
+    random_components,
+)
+from workbench.amplification.mask import (
+    Example,
+    FoundMask,
+    MaskOptions,
+    has_normalised_queries,
+    learn_mask,
+)
+from workbench.amplification.mask_file import (
+    NORMALISED_WARNING,
+    mask_summary,
+    read_mask,
+    read_mask_file,
+)
+from workbench.amplification.measures import calculations, retrieval, text_loss
+from workbench.amplification.network import BATCH_TOKENS, last_logits, plain_network
+from workbench.amplification.patch import copy_checkpoint, stored_names, stored_weights, write_rows
+from workbench.amplification.pivots import (
+    OK,
+    REASONS,
+    RULES,
+    PivotOptions,
+    Problem,
+    allowed_length,
+    answers_of,
+    find_pivots,
+    problems_of,
+)
+from workbench.amplification.pivots_file import pivots_table, read_examples, read_pivots
+from workbench.amplification.report import CONTROLS, NAMES, amplification_report, read_report
+from workbench.amplification.rows import Layout, Rows, network_shape, read_layout
+from workbench.amplification.splits import (
+    LOCALIZE,
+    TEST,
+    VALIDATE,
+    Where,
+    draw_rows,
+    label_of,
+    outside,
+    parse_where,
+    part_of,
+)
+from workbench.amplification.trainable import LoraMasters, RowMasters, lora_names
+from workbench.amplification.update import VARIANTS, History, Point, UpdateOptions, run_steps
+
+__all__ = [
+    "BATCH_TOKENS",
+    "CONTROLS",
+    "KINDS",
+    "LOCALIZE",
+    "NAMES",
+    "NORMALISED_WARNING",
+    "OK",
+    "REASONS",
+    "RULES",
+    "TEST",
+    "VALIDATE",
+    "VARIANTS",
+    "Components",
+    "Example",
+    "FoundMask",
+    "History",
+    "Layout",
+    "LoraMasters",
+    "MaskOptions",
+    "ModelShape",
+    "PivotOptions",
+    "Point",
+    "Problem",
+    "RowMasters",
+    "Rows",
+    "UpdateOptions",
+    "Where",
+    "allowed_length",
+    "amplification_report",
+    "answers_of",
+    "calculations",
+    "components",
+    "copy_checkpoint",
+    "draw_rows",
+    "every_component",
+    "find_pivots",
+    "has_normalised_queries",
+    "label_of",
+    "last_logits",
+    "learn_mask",
+    "lora_names",
+    "mask_summary",
+    "model_card",
+    "network_shape",
+    "outside",
+    "parse_where",
+    "part_of",
+    "pivots_table",
+    "plain_network",
+    "problems_of",
+    "random_components",
+    "read_examples",
+    "read_layout",
+    "read_mask",
+    "read_mask_file",
+    "read_pivots",
+    "read_report",
+    "retrieval",
+    "run_steps",
+    "stored_names",
+    "stored_weights",
+    "text_loss",
+    "write_rows",
+]
