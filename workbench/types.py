@@ -96,7 +96,9 @@ class HeadScore:
 
     `rank` 1 is the costliest; `stability` is the share of bootstrap resamples of the probe in which
     the head is among the selected. With a control probe also the loss increase there, and the
-    difference of both in shares of the loss (METHODS, section 1).
+    difference of both in shares of the loss (METHODS, section 1). A search that does not run every
+    head on every sample says on how many the delta rests and what it is: of the whole `probe`, of a
+    `sample` drawn from it, or a `gradient`'s estimate.
     """
 
     layer: int
@@ -109,6 +111,8 @@ class HeadScore:
     stability: float = 0.0
     control_delta: float | None = None
     contrast: float | None = None
+    n_samples: int | None = None
+    basis: str | None = None
 
 
 @dataclass(frozen=True)
@@ -131,7 +135,7 @@ class HeadScores:
     """Importance of every head of a model on a probe.
 
     `rank_by` is what the circuit was chosen by, `delta` or `contrast`; `control` says what the
-    control probe was, if there was one.
+    control probe was, if there was one; `search` what a race was run with and how sure it is.
     """
 
     model: ModelInfo
@@ -143,6 +147,7 @@ class HeadScores:
     ablation: str = "uniform-causal"
     rank_by: str = "delta"
     control: Mapping[str, Any] | None = None
+    search: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)

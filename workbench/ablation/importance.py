@@ -9,7 +9,7 @@ heads of one layer share a batch. The plain loop, one hooked pass a head, is the
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from workbench.ablation.hooks import folded_uniform_hook
+from workbench.ablation.hooks import check_heads, folded_uniform_hook
 from workbench.models import (
     BlockInputs,
     Model,
@@ -30,7 +30,7 @@ from workbench.models import (
     sample_means,
     token_losses,
 )
-from workbench.types import Progress, no_progress
+from workbench.types import Head, Progress, no_progress
 
 # Values of one layer's folded patterns. On a CPU larger blocks leave the allocator's reach: every
 # pass would ask the system for fresh pages (a quarter of the time, measured).
@@ -39,7 +39,10 @@ FOLD_CPU, FOLD_GPU = 2**22, 2**28
 
 @dataclass(frozen=True)
 class ImportanceBatch:
-    """Losses of some samples in nats a token: clean, and the increase with each head uniform."""
+    """Losses of some samples in nats a token: clean, and the increase with each head uniform.
+
+    Deltas of heads that were not asked for are NaN.
+    """
 
     indices: tuple[int, ...]
     base_loss: Float64[np.ndarray, " sample"]
@@ -52,44 +55,68 @@ def iter_importance(
     *,
     batches: Sequence[Sequence[int]],
     part: str = "completion",
+    heads: Iterable[Head] | None = None,
     fold: int | None = None,
     on_progress: Progress = no_progress,
 ) -> Iterator[ImportanceBatch]:
     """Deltas of every head on every sample, batch by batch (CircuitSeer, arXiv 2510.18470, 3.1).
 
     `batches` are indices into `rendered` of samples of similar length; `part` says which tokens
-    count for the loss; `fold` limits the pattern values of one folded pass (default: by device).
-    Every sample must have at least one counted token after its first.
+    count for the loss; `heads` leaves the others out; `fold` limits the pattern values of one
+    folded pass (default: by device). Every sample must have at least one counted token after its
+    first.
     """
     fold = fold or (FOLD_CPU if model.device.type == "cpu" else FOLD_GPU)
-    n_done, n_total = 0, len(batches) * model.n_layers
+    by_layer = heads_by_layer(model, heads)
+    n_done, n_total = 0, len(batches) * len(by_layer)
     for batch in batches:
         chosen = [rendered[i] for i in batch]
         ids = padded([r.ids for r in chosen], model.pad_id)
         counted = counted_mask(chosen, part)
         inputs = capture(model, ids)
         base = sample_means(token_losses(model, inputs.final, ids, counted), counted)
-        deltas = np.empty((len(batch), model.n_layers, model.n_heads))
-        for layer in range(model.n_layers):
-            losses = _layer_losses(model, inputs, ids, counted, layer=layer, fold=fold)
-            deltas[:, layer] = (losses - base[:, None]).cpu().numpy()
+        deltas = np.full((len(batch), model.n_layers, model.n_heads), np.nan)
+        for layer, of_layer in by_layer.items():
+            losses = _layer_losses(
+                model, inputs, ids, counted, layer=layer, heads=of_layer, fold=fold
+            )
+            deltas[:, layer, of_layer] = (losses - base[:, None]).cpu().numpy()
             n_done += 1
             on_progress(n_done, n_total, f"layer {layer} of a batch of {len(batch)} samples")
         yield ImportanceBatch(tuple(batch), base.cpu().numpy(), deltas)
 
 
+def heads_by_layer(model: Model, heads: Iterable[Head] | None = None) -> dict[int, list[int]]:
+    """The heads of each layer that has any, lowest first; None stands for all of the model."""
+    if heads is None:
+        return {layer: list(range(model.n_heads)) for layer in range(model.n_layers)}
+    heads = tuple(heads)
+    check_heads(model, heads)
+    by_layer: dict[int, list[int]] = {}
+    for layer, head in sorted(set(heads)):
+        by_layer.setdefault(layer, []).append(head)
+    return by_layer
+
+
 def _layer_losses(
-    model: Model, inputs: BlockInputs, ids: Tensor, counted: Tensor, *, layer: int, fold: int
+    model: Model,
+    inputs: BlockInputs,
+    ids: Tensor,
+    counted: Tensor,
+    *,
+    layer: int,
+    heads: Sequence[int],
+    fold: int,
 ) -> Float64[Tensor, "sample head"]:
-    """Sample losses with each head of `layer` uniform, `fold` pattern values a pass."""
+    """Sample losses with each of `heads` of `layer` uniform, `fold` pattern values a pass."""
     n_batch, n_pos = ids.shape
-    per_pass = max(1, min(model.n_heads, fold // (n_batch * model.n_heads * n_pos**2)))
+    per_pass = max(1, min(len(heads), fold // (n_batch * model.n_heads * n_pos**2)))
     columns = []
-    for start in range(0, model.n_heads, per_pass):
-        heads = range(start, min(start + per_pass, model.n_heads))
-        with hooks(model, [folded_uniform_hook(model, layer, heads)]):
-            residual = replay(model, inputs, from_layer=layer, copies=len(heads))
-        copied_ids, copied = ids.repeat(len(heads), 1), counted.repeat(len(heads), 1)
+    for start in range(0, len(heads), per_pass):
+        together = heads[start : start + per_pass]
+        with hooks(model, [folded_uniform_hook(model, layer, together)]):
+            residual = replay(model, inputs, from_layer=layer, copies=len(together))
+        copied_ids, copied = ids.repeat(len(together), 1), counted.repeat(len(together), 1)
         losses = sample_means(token_losses(model, residual, copied_ids, copied), copied)
-        columns.append(losses.reshape(len(heads), n_batch).T)
+        columns.append(losses.reshape(len(together), n_batch).T)
     return torch.cat(columns, dim=1)

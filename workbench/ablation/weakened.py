@@ -17,7 +17,15 @@ from torch import Tensor
 from workbench.ablation.hooks import folded_set_hooks, uniform_hooks
 from workbench.ablation.importance import FOLD_CPU, FOLD_GPU
 from workbench.errors import InputError
-from workbench.models import Model, capture, final_residual, hooks, replay, token_losses
+from workbench.models import (
+    Model,
+    capture,
+    final_residual,
+    fused_weakened,
+    hooks,
+    replay,
+    token_losses,
+)
 from workbench.types import Head
 
 
@@ -43,9 +51,12 @@ def weakened_losses(
     the rows while a layer's patterns stay within `fold` values (default: by device), which saves
     half the calls and keeps no block's input. Beyond that the clean pass keeps the block inputs and
     the weakened blocks are replayed from them: as many multiplications, at half the peak memory.
+    The fused engine has no patterns to hold and always runs both as one batch.
     """
     if not heads:
         raise InputError("the weakened reference has no heads", do="pass a circuit with some")
+    if model.fused is not None:
+        return WeakenedLosses(*fused_weakened(model, heads, ids, counted))
     fold = fold or (FOLD_CPU if model.device.type == "cpu" else FOLD_GPU)
     first, (n_batch, n_pos) = min(head.layer for head in heads), ids.shape
     if 2 * n_batch * model.n_heads * n_pos**2 <= fold:

@@ -12,6 +12,14 @@ from workbench.circuits.heads import (
     rank_heads,
 )
 from workbench.circuits.heads_file import heads_to_json, read_heads
+from workbench.circuits.racing import (
+    SCREEN_SAMPLES,
+    RaceOptions,
+    Work,
+    Worker,
+    race_heads,
+    worker_of,
+)
 from workbench.circuits.random_sets import layer_matched_sets
 from workbench.circuits.retrieval import (
     RetrievalScores,
@@ -33,11 +41,15 @@ from workbench.circuits.validation_file import read_validation
 __all__ = [
     "MOST_TOKENS",
     "RANKINGS",
+    "SCREEN_SAMPLES",
     "Importance",
+    "RaceOptions",
     "RetrievalOptions",
     "RetrievalSample",
     "RetrievalScores",
     "ValidationOptions",
+    "Work",
+    "Worker",
     "answerable",
     "circuit_of",
     "compare_heads",
@@ -51,6 +63,7 @@ __all__ = [
     "n_selected",
     "probe_facts",
     "probe_stability",
+    "race_heads",
     "rank_heads",
     "read_heads",
     "read_validation",
@@ -58,4 +71,5 @@ __all__ = [
     "retrieval_probe",
     "retrieval_scores",
     "validate_circuit",
+    "worker_of",
 ]

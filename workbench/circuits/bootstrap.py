@@ -31,6 +31,32 @@ def bootstrap_heads(
     return low, high, selected_share(means, n_selected)
 
 
+def bootstrap_seen(
+    deltas: Float64[np.ndarray, "sample head"],
+    *,
+    seed: int,
+    n_resamples: int = N_RESAMPLES,
+    level: float = 0.95,
+) -> tuple[
+    Float64[np.ndarray, " head"],
+    Float64[np.ndarray, " head"],
+    Float64[np.ndarray, "resample head"],
+]:
+    """Percentile intervals where heads saw different samples (NaN: not seen), and all resamples.
+
+    The same draws as `bootstrap_heads`; a head's mean is over those of its own samples.
+    """
+    seen = ~np.isnan(deltas)
+    counts = _counts(len(deltas), n_resamples, np.random.default_rng(seed))
+    n_drawn = counts @ seen.astype(float)
+    # A resample without any of a head's few samples says nothing of it: its mean stands in.
+    own = np.nansum(deltas, axis=0) / np.maximum(seen.sum(axis=0), 1)
+    totals = counts @ np.where(seen, deltas, 0.0)
+    means = np.where(n_drawn > 0, totals / np.maximum(n_drawn, 1), own)
+    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2], axis=0)
+    return low, high, means
+
+
 def resample_weights(
     n_samples: int, n_resamples: int, rng: np.random.Generator
 ) -> Float64[np.ndarray, "resample sample"]:

@@ -18,12 +18,17 @@ SCHEMA = 1
 
 
 def heads_to_json(heads: HeadScores) -> dict[str, Any]:
-    """The content of `heads.json`; what only a control probe gives is left out without one."""
+    """The content of `heads.json`; what only a control probe or a race gives is left out else."""
     content = dataclasses.asdict(heads)
-    if heads.control is None:
-        del content["control"]
-        for head in content["heads"]:
-            del head["control_delta"], head["contrast"]
+    for field, of_head in (
+        ("control", ("control_delta", "contrast")),
+        ("search", ("n_samples", "basis")),
+    ):
+        if content[field] is None:
+            del content[field]
+            for head in content["heads"]:
+                for name in of_head:
+                    del head[name]
     return {"schema": SCHEMA, **content}
 
 
@@ -52,6 +57,7 @@ def read_heads(path: Path, *, fraction: float = 0.05) -> HeadScores:
             ablation=content["ablation"],
             rank_by=content.get("rank_by", "delta"),
             control=content.get("control"),
+            search=content.get("search"),
         )
     except (KeyError, TypeError, ValueError, AttributeError, ZeroDivisionError) as err:
         raise InputError(

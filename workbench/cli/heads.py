@@ -66,7 +66,25 @@ def heads() -> None:
     "--decode", is_flag=True, help="Count only retrievals that greedy decoding gets right."
 )
 @click.option(
-    "--method", type=click.Choice(["exact", "retrieval"]), default="exact", show_default=True
+    "--method",
+    type=click.Choice(["exact", "race", "screen", "retrieval"]),
+    default="exact",
+    show_default=True,
+    help="race: drop heads on few samples; screen: race those that gradients nominate.",
+)
+@click.option(
+    "--confidence",
+    type=Finite(0, 1, min_open=True, max_open=True),
+    default=0.95,
+    show_default=True,
+    help="That the circuit is the one of the whole probe; read by race and screen.",
+)
+@click.option(
+    "--first",
+    type=click.IntRange(min=2),
+    default=16,
+    show_default=True,
+    help="Samples that all heads start on; read by race and screen.",
 )
 @click.option(
     "--fraction",
@@ -119,6 +137,8 @@ def find(
     key_length: int,
     decode: bool,
     method: str,
+    confidence: float,
+    first: int,
     fraction: float,
     min_heads: int,
     control: tuple[str, ...],
@@ -131,6 +151,7 @@ def find(
 ) -> None:
     """Make each head uniform in turn; the costliest become the circuit.
 
+    `race` and `screen` find the same circuit on a fraction of the passes, with stated confidence.
     With `--method retrieval` no head is touched: those that copy a value by its key do.
     """
     from workbench.circuits import RetrievalOptions
@@ -183,7 +204,17 @@ def find(
     n = n or 300
     if rank == "contrast":
         control = control or ("text",)
-    asked = {"control": control, "control_n": control_n}
+    options = HeadsOptions(
+        fraction=fraction,
+        min_heads=min_heads,
+        seed=seed,
+        method=method,
+        rank=rank,
+        control_n=control_n,
+        confidence=confidence,
+        first=first,
+    )
+    asked: dict[str, Any] = {"options": options, "control": control}
     if bool(probe_ref) == bool(data):
         raise InputError("give either --probe or --data", expected="one of the two")
     if probe_ref:
@@ -196,14 +227,6 @@ def find(
     if explain:
         print_json(explain_heads(source, probe_path, batch_tokens=batch_tokens, **asked))
         return
-    options = HeadsOptions(
-        fraction=fraction,
-        min_heads=min_heads,
-        seed=seed,
-        method=method,
-        rank=rank,
-        control_n=control_n,
-    )
     outcome = run_heads(
         where, source, probe_path, options, control=control, batch_tokens=batch_tokens
     )
@@ -410,6 +433,9 @@ def _print_heads(content: Any) -> None:
             f"control: {control['n_samples']} samples of {', '.join(control['data'])}, "
             f"loss {control['base_loss']:.3f}; heads ranked by {content['rank_by']}"
         )
+    if search := content.get("search"):
+        share = search["head_samples"] / search["head_samples_exact"]
+        click.echo(f"{share:.0%} of the head samples of the exact method; {search['statement']}")
     if "accuracy" in content["probe"]:
         click.echo(f"values retrieved exactly {content['probe']['accuracy']:.1%}")
     beside = f" {'on control':>11} {'contrast':>9}" if control else ""

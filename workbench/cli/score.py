@@ -80,6 +80,13 @@ from workbench.cli.options import (
     show_default=True,
     help="Share of steps that the weights top-fraction double.",
 )
+@click.option(
+    "--engine",
+    type=click.Choice(["auto", "fused", "hooked"]),
+    default="auto",
+    show_default=True,
+    help="fused: SDPA and no whole patterns; auto: where it agrees with the hooked engine.",
+)
 @click.option("--shape", help="Row shape, when it is not to be recognised.")
 @click.option("--backend", type=click.Choice(["local"]), default="local", show_default=True)
 @seed_option
@@ -126,6 +133,9 @@ def print_scores(summary: Any) -> None:
     """Counts by status and the correlation table."""
     counts = ", ".join(f"{n} {status}" for status, n in summary["counts"].items())
     click.echo(f"{summary['method']} over the {summary['part']}: {counts}")
+    engine = summary.get("engine", {})
+    if "reason" in engine and engine["asked"] != engine["name"]:
+        click.echo(f"  on the {engine['name']} engine: {engine['reason']}")
     for reason, n in summary["reasons"].items():
         click.echo(f"  {n} x {reason}")
     if steps := summary.get("steps"):

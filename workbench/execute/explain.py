@@ -14,7 +14,9 @@ import torch
 
 from workbench.circuits import MOST_TOKENS, RetrievalOptions, circuit_of, read_heads
 from workbench.data import batches_by_length, read_samples
+from workbench.execute.heads import HeadsOptions, race_options
 from workbench.execute.probe import read_probe
+from workbench.execute.race import RACES, expected_passes
 from workbench.execute.request import ModelSource, read_usable
 from workbench.models import Model, Rendered, UnrenderableError, capture, render
 from workbench.probe import usable_samples
@@ -40,16 +42,22 @@ def explain_heads(
     *,
     batch_tokens: int,
     n: int | None = None,
+    options: HeadsOptions | None = None,
     control: Sequence[str] = (),
-    control_n: int = 100,
 ) -> dict[str, Any]:
-    """A clean pass, and for each head the layers from its own on: (L+1)/2 of a pass each layer."""
-    model = source.load()
+    """A clean pass, and for each head the layers from its own on: (L+1)/2 of a pass each layer.
+
+    A race takes fewer, how many fewer is a guess until it has been run.
+    """
+    model, options = source.load(), options or HeadsOptions()
     samples = read_probe(probe).samples if isinstance(probe, Path) else read_usable(probe)
     rendered = list(usable_samples(model, samples).values())[:n]
     if control:
-        rendered += list(usable_samples(model, read_usable(control)).values())[:control_n]
+        rendered += list(usable_samples(model, read_usable(control)).values())[: options.control_n]
     passes = 1 + model.n_heads * (model.n_layers + 1) / 2
+    if options.method in RACES:
+        race = race_options(options, batch_tokens)
+        passes = expected_passes(model.info, max(1, len(rendered)), race)
     return plan_of(model, [len(r.ids) for r in rendered], batch_tokens, passes=passes)
 
 

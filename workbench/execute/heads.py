@@ -1,5 +1,7 @@
 """Importance of every head as a run: parts of the probe, then `heads.json` and `deltas.parquet`.
 
+A race of the heads (`workbench.execute.race`) keeps what it measured in `raced.parquet` instead.
+
 outcome = run_heads(place, ModelSource("math-tiny"), probe_path, HeadsOptions(fraction=0.05))
 importance, control = read_importance(outcome.run)
 """
@@ -8,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,27 +20,30 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from workbench.ablation import iter_importance
-from workbench.circuits import Importance, heads_to_json, n_selected, rank_heads
+from workbench.circuits import Importance, RaceOptions, heads_to_json, n_selected, rank_heads
 from workbench.config import file_digest
 from workbench.data import batches_by_length, fingerprint_sources
 from workbench.errors import InputError
 from workbench.execute.probe import ROWS, read_probe
+from workbench.execute.race import RACES, raced_heads
 from workbench.execute.request import ModelSource, Outcome, Place, loaded_facts, read_usable
 from workbench.models import Model
 from workbench.probe import rendered_probe, usable_samples
 from workbench.runs import Run, RunSpec, open_run
-from workbench.types import ProbeSet, Sample
+from workbench.types import HeadScores, ProbeSet, Sample
 
 RESULT = "heads.json"
 DELTAS = "deltas.parquet"
 CONTROL_DELTAS = "control_deltas.parquet"
+RACED = "raced.parquet"
 
 
 @dataclass(frozen=True)
 class HeadsOptions:
     """`fraction` of all heads, at least `min_heads`, become the circuit.
 
-    They are ranked by `rank`: delta, or contrast with a control probe of `control_n` samples.
+    They are ranked by `rank`: delta, or contrast with a control probe of `control_n` samples. The
+    methods `race` and `screen` start on `first` samples and go for `confidence`.
     """
 
     fraction: float = 0.05
@@ -47,6 +52,8 @@ class HeadsOptions:
     method: str = "exact"
     rank: str = "delta"
     control_n: int = 100
+    confidence: float = 0.95
+    first: int = 16
 
 
 def run_heads(
@@ -62,7 +69,13 @@ def run_heads(
 
     With `control` data (plain text, say) every head is ablated on a draw of its rows as well.
     """
-    n_selected(100, options.fraction)  # a wrong fraction is said before any work
+    n_selected(100, options.fraction)  # a wrong fraction or confidence is said before any work
+    asked = race_options(options, batch_tokens) if options.method in RACES else None
+    if asked and (control or options.rank != "delta"):
+        raise InputError(
+            f"the method {options.method} runs few samples, which is too little for a contrast",
+            do="leave out --control and --rank, or find heads with --method exact",
+        )
     if options.rank == "contrast" and not control:
         raise InputError(
             "the heads are to be ranked by contrast and there is no control data",
@@ -85,29 +98,64 @@ def run_heads(
         reused = run.finished
         if not reused:
             probe, model = read_probe(probe_path), source.load()
-            importance = _measure(run, place, model, probe, batch_tokens)
-            beside = None
-            if control:
-                rows = _control_probe(model, control, options)
-                beside = _measure(run, place, model, rows, batch_tokens, series="control")
-            heads = rank_heads(
-                importance,
-                model.info,
-                fraction=options.fraction,
-                min_heads=options.min_heads,
-                seed=options.seed,
-                method=options.method,
-                probe=_summary(probe, probe_path),
-                control=beside,
-                control_probe={"data": list(control), "seed": options.seed},
-                rank_by=options.rank,
-            )
-            run.merge_parts(DELTAS)
-            if control:
-                run.merge_parts(CONTROL_DELTAS, series="control")
+            summary = _summary(probe, probe_path)
+            if asked:
+                heads = raced_heads(run, place, model, probe, asked, summary=summary)
+                run.merge_parts(RACED)
+            else:
+                heads = _exact_heads(
+                    run,
+                    place,
+                    model,
+                    probe,
+                    options,
+                    control=control,
+                    batch_tokens=batch_tokens,
+                    summary=summary,
+                )
             run.write_json("model.json", loaded_facts(model))
             run.finish_json(RESULT, heads_to_json(heads), counts={"ok": len(probe.samples)})
     return Outcome(run.path, run.result, reused, json.loads(run.result.read_text()))
+
+
+def _exact_heads(
+    run: Run,
+    place: Place,
+    model: Model,
+    probe: ProbeSet,
+    options: HeadsOptions,
+    *,
+    control: Sequence[str],
+    batch_tokens: int,
+    summary: Mapping[str, Any],
+) -> HeadScores:
+    """Every head on every sample of the probe, and of the control where there is one."""
+    importance = _measure(run, place, model, probe, batch_tokens)
+    run.merge_parts(DELTAS)
+    beside = None
+    if control:
+        rows = _control_probe(model, control, options)
+        beside = _measure(run, place, model, rows, batch_tokens, series="control")
+        run.merge_parts(CONTROL_DELTAS, series="control")
+    return rank_heads(
+        importance,
+        model.info,
+        fraction=options.fraction,
+        min_heads=options.min_heads,
+        seed=options.seed,
+        method=options.method,
+        probe=summary,
+        control=beside,
+        control_probe={"data": list(control), "seed": options.seed},
+        rank_by=options.rank,
+    )
+
+
+def race_options(options: HeadsOptions, batch_tokens: int) -> RaceOptions:
+    """What a race is asked, of all that heads are asked."""
+    shared = {field.name for field in dataclasses.fields(RaceOptions)} - {"batch_tokens"}
+    chosen = {name: value for name, value in dataclasses.asdict(options).items() if name in shared}
+    return RaceOptions(**chosen, batch_tokens=batch_tokens)
 
 
 def read_importance(folder: Path) -> tuple[Importance | None, Importance | None]:
@@ -137,6 +185,8 @@ def _config(options: HeadsOptions, control: Sequence[str]) -> dict[str, Any]:
     config = dataclasses.asdict(options)
     if not control:
         del config["rank"], config["control_n"]
+    if options.method not in RACES:
+        del config["confidence"], config["first"]
     return config
 
 

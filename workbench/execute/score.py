@@ -41,6 +41,7 @@ from workbench.scoring import (
     check_request,
     correlations,
     numeric_labels,
+    on_engine,
     score_shard,
     variant_columns,
 )
@@ -65,7 +66,7 @@ def run_score(
     circuit = circuit_of(read_heads(heads_path)) if heads_path else None
     spec = RunSpec(
         f"score-{options.method}",
-        config={**dataclasses.asdict(options), "shape": shape},
+        config={**_config(options), "shape": shape},
         inputs={
             **data_inputs(data),
             "heads": file_digest(heads_path) if heads_path else None,
@@ -77,6 +78,7 @@ def run_score(
         details={
             "data": list(data),
             "shape": shape,
+            "engine": {"asked": options.engine},
             "circuit": [f"{h.layer}.{h.head}" for h in circuit.heads] if circuit else None,
             **({"windows": WINDOW_RULE} if options.method == "attention-influence" else {}),
         },
@@ -101,6 +103,9 @@ def _score(
     n_rows = _count_rows(data, shape)
     model = source.load()
     check_request(options, model, circuit)
+    model = on_engine(model, options)
+    engine = {"asked": options.engine, **model.facts.get("engine", {"name": "hooked"})}
+    run.record(engine=engine)
     n_shards = 0
     for number, rows in enumerate(shards(read_samples(data, shape=shape))):
         n_shards += 1
@@ -118,7 +123,7 @@ def _score(
             [pq.read_table(_part(run, i)).to_pandas() for i in range(n_shards)], ignore_index=True
         )
     )
-    summary = summarize(frame, options)
+    summary = {**summarize(frame, options), "engine": engine}
     if options.method == "attention-influence":
         summary["windows"] = {"tokens": model.n_ctx, "rule": WINDOW_RULE}
     if options.method == "air":
@@ -127,6 +132,14 @@ def _score(
     run.write_json("model.json", loaded_facts(model))
     run.write_json(SUMMARY, summary)
     run.finish_table(RESULT, _table(frame), counts=summary["counts"])
+
+
+def _config(options: ScoreOptions) -> dict[str, Any]:
+    """What the run's name depends on: an engine asked for is, `auto` is not."""
+    config = dataclasses.asdict(options)
+    if options.engine == "auto":
+        del config["engine"]
+    return config
 
 
 def _table(frame: pd.DataFrame) -> pa.Table:

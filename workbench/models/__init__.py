@@ -7,6 +7,7 @@ from workbench.models.forward import (
     capture,
     final_residual,
     hooks,
+    loss_gradient,
     padded,
     position_logits,
     replay,
@@ -14,6 +15,8 @@ from workbench.models.forward import (
     token_losses,
     token_outcomes,
 )
+from workbench.models.fused import fused_columns, fused_weakened
+from workbench.models.fused_check import ENGINES, with_engine
 from workbench.models.hooked import load_hooked, wrap_model
 from workbench.models.identity import check_same_model
 from workbench.models.load import load_model, load_plain
@@ -30,6 +33,7 @@ from workbench.models.uniform import (
 )
 
 __all__ = [
+    "ENGINES",
     "TEMPLATE",
     "BlockInputs",
     "Model",
@@ -43,10 +47,13 @@ __all__ = [
     "default_stop_ids",
     "final_residual",
     "find_model",
+    "fused_columns",
+    "fused_weakened",
     "hooks",
     "load_hooked",
     "load_model",
     "load_plain",
+    "loss_gradient",
     "model_fingerprint",
     "padded",
     "padded_uniform_pattern",
@@ -64,5 +71,6 @@ __all__ = [
     "uniform_column_mean",
     "uniform_pattern",
     "weights_digest",
+    "with_engine",
     "wrap_model",
 ]

@@ -75,22 +75,23 @@ def _split_residual(args: tuple, kwargs: dict) -> tuple[Tensor, tuple, dict]:
     return named.pop("hidden_states"), args, named
 
 
-@torch.no_grad()
 def replay(
-    model: Model, inputs: BlockInputs, *, from_layer: int, copies: int = 1
+    model: Model, inputs: BlockInputs, *, from_layer: int, copies: int = 1, grad: bool = False
 ) -> Float[Tensor, "copies_batch pos d_model"]:
     """Rerun the blocks from `from_layer` on, with the batch repeated `copies` times (copy-major).
 
-    Returns the residual stream after the last block; without hooks it equals the clean pass.
+    Returns the residual stream after the last block; without hooks it equals the clean pass. `grad`
+    keeps what a backward pass needs.
     """
     n_batch = inputs.residuals[0].shape[0]
     residual = repeat(inputs.residuals[from_layer], "b ... -> (c b) ...", c=copies)
-    for layer in range(from_layer, model.n_layers):
-        rest, named = inputs.others[layer]
-        if copies > 1:
-            rest, named = _repeated(rest, n_batch, copies), _repeated(named, n_batch, copies)
-        out = model.hooked.blocks[layer](residual, *rest, **named)
-        residual = out[0] if isinstance(out, tuple) else out
+    with torch.set_grad_enabled(grad):
+        for layer in range(from_layer, model.n_layers):
+            rest, named = inputs.others[layer]
+            if copies > 1:
+                rest, named = _repeated(rest, n_batch, copies), _repeated(named, n_batch, copies)
+            out = model.hooked.blocks[layer](residual, *rest, **named)
+            residual = out[0] if isinstance(out, tuple) else out
     return residual
 
 
@@ -115,14 +116,7 @@ def final_residual(
     Copies (copy-major) share all blocks below, and hooks of blocks from `fork_at` on see the larger
     batch. Unlike `capture` no block's input is kept.
     """
-    n_batch, final = ids.shape[0], []
-
-    def fork(module: Any, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
-        residual, rest, named = _split_residual(args, kwargs)
-        if module is model.hooked.blocks[fork_at]:
-            residual = repeat(residual, "b ... -> (c b) ...", c=copies)
-        rest, named = _repeated(rest, n_batch, copies), _repeated(named, n_batch, copies)
-        return (residual, *rest), named
+    final: list[Tensor] = []
 
     def keep_final(_module: Any, args: tuple) -> None:
         final.append(args[0])
@@ -130,16 +124,39 @@ def final_residual(
     def one_position(_module: Any, args: tuple) -> tuple:
         return (args[0][:, -1:], *args[1:])
 
-    forked = list(model.hooked.blocks)[fork_at:] if copies > 1 else []
-    handles = [block.register_forward_pre_hook(fork, with_kwargs=True) for block in forked]
-    handles.append(model.hooked.ln_final.register_forward_pre_hook(keep_final))
-    handles.append(model.hooked.unembed.register_forward_pre_hook(one_position))
+    handles = [
+        model.hooked.ln_final.register_forward_pre_hook(keep_final),
+        model.hooked.unembed.register_forward_pre_hook(one_position),
+    ]
     try:
-        model.hooked(ids.to(model.device), **model.pass_options)
+        with forked(list(model.hooked.blocks), len(ids), fork_at=fork_at, copies=copies):
+            model.hooked(ids.to(model.device), **model.pass_options)
     finally:
         for handle in handles:
             handle.remove()
     return final[0]
+
+
+@contextmanager
+def forked(
+    blocks: Sequence[torch.nn.Module], n_batch: int, *, fork_at: int, copies: int
+) -> Iterator[None]:
+    """Passes inside the block go on with `copies` of their batch from block `fork_at` on."""
+
+    def fork(module: Any, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
+        residual, rest, named = _split_residual(args, kwargs)
+        if module is blocks[fork_at]:
+            residual = repeat(residual, "b ... -> (c b) ...", c=copies)
+        rest, named = _repeated(rest, n_batch, copies), _repeated(named, n_batch, copies)
+        return (residual, *rest), named
+
+    above = blocks[fork_at:] if copies > 1 else []
+    handles = [block.register_forward_pre_hook(fork, with_kwargs=True) for block in above]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
 
 
 @torch.no_grad()
@@ -179,16 +196,44 @@ def token_losses(
     return token_outcomes(model, residual, ids, counted)[0]
 
 
-@torch.no_grad()
 def position_logits(
     model: Model, residual: Float[Tensor, "pos d_model"]
 ) -> Float[Tensor, "pos vocab"]:
-    """Final norm, unembedding and soft-cap of single positions, in float32."""
-    normed = model.hooked.ln_final(residual[None])
-    logits = model.hooked.unembed(normed)[0].float()
-    if model.logit_cap is not None:
-        logits = model.logit_cap * torch.tanh(logits / model.logit_cap)
+    """Final norm, unembedding and soft-cap of single positions, in float32.
+
+    Differentiable where `residual` is.
+    """
+    with torch.set_grad_enabled(residual.requires_grad):
+        normed = model.hooked.ln_final(residual[None])
+        logits = model.hooked.unembed(normed)[0].float()
+        if model.logit_cap is not None:
+            logits = model.logit_cap * torch.tanh(logits / model.logit_cap)
     return logits
+
+
+def loss_gradient(
+    model: Model,
+    residual: Float[Tensor, "batch pos d_model"],
+    ids: Int[Tensor, "batch pos"],
+    counted: Bool[Tensor, "batch pos"],
+    *,
+    max_logits: int = 2**25,
+) -> Float[Tensor, "batch pos d_model"]:
+    """The gradient of each sample's mean loss by its final residual stream, logits in chunks."""
+    ids, counted = ids.to(residual.device), counted.to(residual.device)
+    gradient = torch.zeros_like(residual)
+    weight = 1 / counted[:, 1:].sum(dim=1)
+    row, column = torch.nonzero(counted[:, 1:], as_tuple=True)
+    step = max(1, max_logits // model.hooked.cfg.d_vocab)
+    for start in range(0, len(row), step):
+        r, c = row[start : start + step], column[start : start + step]
+        with torch.enable_grad():
+            places = residual[r, c].detach().requires_grad_()
+            losses = torch.nn.functional.cross_entropy(
+                position_logits(model, places), ids[r, c + 1], reduction="none"
+            )
+            (gradient[r, c],) = torch.autograd.grad((losses * weight[r]).sum(), places)
+    return gradient
 
 
 def sample_means(

@@ -18,6 +18,7 @@ from workbench.bundled import MODELS
 from workbench.errors import ModelRefusedError, first_line
 from workbench.models.configuration import layer_windows, logit_cap
 from workbench.models.find import find_model, weights_digest
+from workbench.models.fused import shared_network
 from workbench.models.identity import configuration_digest
 from workbench.models.model import Model
 from workbench.models.placement import Placement, resolve_placement
@@ -54,7 +55,7 @@ def load_model(
         tokenizer = read_tokenizer(
             name, folder, template=template, trust_remote_code=trust_remote_code
         )
-        hooked = _boot(name, folder, placement, trust_remote_code)
+        hooked, plain = _boot(name, folder, placement, trust_remote_code)
     text_config = config.get_text_config()
     info = ModelInfo(
         id=name.partition("@")[0] if revision or name in MODELS else folder.absolute().name,
@@ -78,6 +79,7 @@ def load_model(
             "quantize": quantize,
             **tokenizer_facts(tokenizer, folder),
         },
+        plain=plain,
     )
     return checked(model) if check else model
 
@@ -119,11 +121,15 @@ def load_plain(
     return weights, tokenizer
 
 
-def _boot(name: str, folder: Path, placement: Placement, trust_remote_code: bool) -> Any:
+def _boot(
+    name: str, folder: Path, placement: Placement, trust_remote_code: bool
+) -> tuple[Any, Any | None]:
+    """The network wrapped by TransformerLens, and as it was, both around the same tensors."""
     from transformer_lens.model_bridge import TransformerBridge
     from transformers import AutoTokenizer
 
     weights = read_weights(name, folder, placement, trust_remote_code=trust_remote_code)
+    plain = None if placement.placed_while_read else shared_network(weights)
     try:
         hooked = TransformerBridge.boot_transformers(
             str(folder),
@@ -141,7 +147,7 @@ def _boot(name: str, folder: Path, placement: Placement, trust_remote_code: bool
             do="choose another model",
         ) from err
     hooked.eval()
-    return hooked.requires_grad_(False)
+    return hooked.requires_grad_(False), plain
 
 
 def _devices(hooked: Any, placement: Placement) -> str:

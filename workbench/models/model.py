@@ -23,7 +23,9 @@ class Model:
     `hooked` has TransformerLens' shape (`cfg`, `blocks`, `ln_final`, `unembed`, `hooks`);
     `windows[layer]` is the sliding window of a layer or None; `logit_cap` the soft-cap of the final
     logits or None; `facts` (tokenizer and template hash, dtype, device, self-check) goes into every
-    manifest. `tokenizer` is None for a network of one's own that knows token ids only.
+    manifest. `tokenizer` is None for a network of one's own that knows token ids only. `plain` is
+    the Hugging Face network around the same weights, `fused` the same once it has been found to
+    agree (`workbench.models.fused`): scores then run on it.
     """
 
     hooked: Any
@@ -33,6 +35,8 @@ class Model:
     windows: tuple[int | None, ...]
     logit_cap: float | None
     facts: Mapping[str, Any]
+    plain: Any = None
+    fused: Any = None
 
     @property
     def n_layers(self) -> int:

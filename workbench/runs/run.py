@@ -119,6 +119,12 @@ class Run:
         write_table_file(self.path / name, table)
         return self.path / name
 
+    def record(self, **details: Any) -> None:
+        """Add to the manifest's details what is known only after the work has begun."""
+        self._open_log()
+        self._manifest["details"] = {**self._manifest["details"], **details}
+        self._write_manifest()
+
     def _part(self, index: int, series: str) -> Path:
         stem = f"{series}-{index:05d}" if series else f"{index:05d}"
         return self.path / "parts" / f"{stem}.parquet"

@@ -20,6 +20,7 @@ from workbench.scoring.score import (
     ShardScores,
     add_within_length,
     check_request,
+    on_engine,
     score_samples,
     score_shard,
 )
@@ -43,6 +44,7 @@ __all__ = [
     "column_means",
     "correlations",
     "numeric_labels",
+    "on_engine",
     "partial_spearman",
     "score_batch",
     "score_samples",

@@ -18,6 +18,7 @@ from torch import Tensor
 from workbench.models import (
     Model,
     Rendered,
+    fused_columns,
     hooks,
     padded,
     pattern_hook,
@@ -95,6 +96,9 @@ def column_means(
     windows: Sequence[Sequence[tuple[int, int]]],
 ) -> list[Float64[np.ndarray, "sample head pos"]]:
     """Attention received per head within each set of windows; one pass up to the last layer."""
+    if model.fused is not None:
+        together = torch.tensor(windows, device=model.device)
+        return list(fused_columns(model, heads, ids, together).cpu().numpy())
     spans = [torch.tensor(w, device=model.device).T for w in windows]
     by_layer: dict[int, list[int]] = {}
     for i, head in enumerate(heads):

@@ -9,6 +9,7 @@ import math
 from dataclasses import dataclass
 
 from workbench.errors import InputError
+from workbench.models import ENGINES
 from workbench.scoring.variance import VARIANTS
 from workbench.scoring.weights import WEIGHTS
 
@@ -32,6 +33,7 @@ class ScoreOptions:
     `loss` (the solution's, one more pass through all layers). `air` reads `floor` (nats a token,
     the least base loss that a difference is divided by), `absolute` (no division), and for the
     training weights of its steps `weights`, `temperature` and `top` (share of steps weighted up).
+    `engine` is what passes with heads run on (`workbench.models.with_engine`).
     """
 
     method: str
@@ -47,6 +49,7 @@ class ScoreOptions:
     weights: str = "top-fraction"
     temperature: float = 1.0
     top: float = TOP
+    engine: str = "auto"
 
     def __post_init__(self) -> None:
         for name, value, allowed in (
@@ -54,6 +57,7 @@ class ScoreOptions:
             ("variant", self.variant, tuple(VARIANTS)),
             ("part", self.part, (None, *PARTS)),
             ("weights", self.weights, tuple(WEIGHTS)),
+            ("engine", self.engine, ENGINES),
         ):
             if value not in allowed:
                 known = ", ".join(str(a) for a in allowed if a)

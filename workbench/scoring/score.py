@@ -16,7 +16,14 @@ from typing import Any
 import pandas as pd
 
 from workbench.errors import InputError
-from workbench.models import Model, Rendered, UnrenderableError, check_same_model, render
+from workbench.models import (
+    Model,
+    Rendered,
+    UnrenderableError,
+    check_same_model,
+    render,
+    with_engine,
+)
 from workbench.scoring.air import step_frame
 from workbench.scoring.controls import loss_scores, n_tokens
 from workbench.scoring.correlation import LABELS
@@ -54,6 +61,11 @@ def check_request(options: ScoreOptions, model: Model, circuit: Circuit | None) 
         check_same_model(circuit.model, model.info)
 
 
+def on_engine(model: Model, options: ScoreOptions) -> Model:
+    """The model on the engine that was asked for, where the method reads heads at all."""
+    return with_engine(model, options.engine) if options.method in NEEDS_HEADS else model
+
+
 def score_samples(
     samples: Iterable[Sample | BadRow],
     *,
@@ -64,6 +76,7 @@ def score_samples(
 ) -> pd.DataFrame:
     """Score every row: the columns of `scores.parquet`, in the order of the input."""
     check_request(options, model, circuit)
+    model = on_engine(model, options)
     rows = list(samples)
     shards = [rows[i : i + SHARD_ROWS] for i in range(0, len(rows), SHARD_ROWS)]
     frames = []
@@ -82,7 +95,10 @@ def score_shard(
     model: Model,
     circuit: Circuit | None,
 ) -> ShardScores:
-    """The rows of one shard with score or status, without `score_within_length`; and its steps."""
+    """The rows of one shard with score or status, without `score_within_length`; and its steps.
+
+    On the engine that `model` has, the hooked one unless `on_engine` has chosen.
+    """
     records = [_record(row) for row in rows]
     usable: list[tuple[int, Sample, Rendered]] = []
     for i, row in enumerate(rows):

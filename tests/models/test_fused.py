@@ -1,0 +1,223 @@
+"""The fused engine against the hooked one, and what it does not do."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from tests.checkpoints import USABLE, write_checkpoint
+from workbench.ablation import weakened_losses
+from workbench.errors import InputError
+from workbench.models import (
+    counted_mask,
+    load_model,
+    padded,
+    render,
+    uniform_pattern,
+    with_engine,
+)
+from workbench.models.fused_columns import received_by_keys
+from workbench.scoring import attention_received, score_batch
+from workbench.types import Head
+
+HEADS = (Head(0, 3), Head(1, 0), Head(1, 2))
+FUSED = [name for name in (*USABLE, "neox", "gemma3", "olmo2", "phi3") if name != "gemma2"]
+
+
+@pytest.fixture(scope="module")
+def fused(tiny):
+    return with_engine(tiny("llama"), "fused")
+
+
+def batch_of(model, samples):
+    rows = [render(sample, model.tokenizer) for sample in samples]
+    return rows, padded([row.ids for row in rows], 0), counted_mask(rows, "completion")
+
+
+def random_attention(n_pos: int, *, seed: int = 0, scale: float = 1.0):
+    generator = torch.Generator().manual_seed(seed)
+    query, key = torch.randn(2, 2, 3, n_pos, 8, generator=generator) * scale
+    return query, key
+
+
+def whole_pattern(query, key, window):
+    visible = uniform_pattern(query.shape[2], window=window) > 0
+    return (query @ key.mT * 0.5).masked_fill(~visible, -torch.inf).softmax(dim=-1)
+
+
+@pytest.mark.parametrize("window", [None, 5, 64])
+@pytest.mark.parametrize("block", [1, 7, 16, 1000])
+def test_column_means_block_by_block_are_those_of_the_whole_pattern(block, window):
+    query, key = random_attention(37)
+    spans = torch.tensor([[(0, 37), (0, 20)], [(4, 37), (1, 20)], [(36, 37), (19, 20)]])
+    means = received_by_keys(query, key, spans, scaling=0.5, window=window, block=block)
+    pattern = whole_pattern(query, key, window)
+    for found, span in zip(means, spans, strict=True):
+        expected = attention_received(pattern, span[:, 0], span[:, 1])
+        torch.testing.assert_close(found, expected, atol=1e-7, rtol=0)
+
+
+def test_a_row_with_nothing_left_in_its_span_counts_as_uniform():
+    query, key = random_attention(12, scale=40.0)
+    key[:, :, 0] = 300 * query.mean(dim=2)
+    query[:] = query.mean(dim=2, keepdim=True)
+    spans = torch.tensor([[(1, 12), (1, 9)]])
+    pattern = whole_pattern(query, key, None)
+    assert float(pattern[:, :, 1:, 1:].sum()) == 0.0
+    means = received_by_keys(query, key, spans, scaling=0.5, block=5)[0]
+    expected = attention_received(pattern, spans[0, :, 0], spans[0, :, 1])
+    torch.testing.assert_close(means, expected, atol=1e-7, rtol=0)
+    torch.testing.assert_close(means.sum(dim=-1), torch.ones(2, 3, dtype=torch.float64))
+
+
+class Largest(TorchDispatchMode):
+    """The largest tensor that any operation makes."""
+
+    def __init__(self):
+        super().__init__()
+        self.numel = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        out = func(*args, **(kwargs or {}))
+        for tensor in out if isinstance(out, tuple | list) else [out]:
+            if torch.is_tensor(tensor):
+                self.numel = max(self.numel, tensor.numel())
+        return out
+
+
+def test_no_pattern_of_all_queries_and_keys_is_ever_held():
+    largest = []
+    for n_pos in (512, 1024):
+        query = torch.randn(1, 1, n_pos, 8)
+        spans = torch.tensor([[(0, n_pos)]])
+        with Largest() as seen:
+            received_by_keys(query, query, spans, scaling=0.3, block=16)
+        largest.append(seen.numel)
+    assert largest == [16 * 512, 16 * 1024]
+
+
+@pytest.mark.parametrize("name", FUSED)
+def test_both_engines_give_the_same_scores_and_losses(name, tiny, samples):
+    hooked = tiny(name)
+    fused = with_engine(hooked, "fused")
+    assert fused.facts["engine"]["name"] == "fused"
+    rows, ids, counted = batch_of(hooked, [s for s in samples if len(s.completion) > 2])
+    for part in ("prompt", "completion", "all"):
+        expected = score_batch(hooked, HEADS, rows, part=part)
+        for one, other in zip(score_batch(fused, HEADS, rows, part=part), expected, strict=True):
+            assert one == pytest.approx(other, abs=2e-6)
+    expected, found = (weakened_losses(m, HEADS, ids, counted) for m in (hooked, fused))
+    torch.testing.assert_close(found.base, expected.base, atol=2e-5, rtol=0)
+    torch.testing.assert_close(found.weak, expected.weak, atol=2e-5, rtol=0)
+    assert float((found.weak - found.base).abs().max()) > 1e-3
+
+
+def test_capped_attention_scores_run_on_the_hooked_engine_and_it_says_why(tiny):
+    model = with_engine(tiny("gemma2"))
+    assert model.fused is None
+    assert model.facts["engine"]["name"] == "hooked"
+    assert "softcap" in model.facts["engine"]["reason"]
+    with pytest.raises(InputError, match="cannot run on the fused engine"):
+        with_engine(tiny("gemma2"), "fused")
+
+
+def test_a_network_that_differs_is_not_used(tiny_model, tmp_path):
+    other = load_model(str(write_checkpoint("llama", tmp_path / "other", seed=1)), device="cpu")
+    mixed = dataclasses.replace(tiny_model, plain=other.plain)
+    engine = with_engine(mixed).facts["engine"]
+    assert engine["name"] == "hooked"
+    assert "differ from the hooked engine's" in engine["reason"]
+
+
+def test_engines_are_named(tiny_model):
+    assert with_engine(tiny_model, "hooked").fused is None
+    with pytest.raises(InputError, match="the engine is 'flash'"):
+        with_engine(tiny_model, "flash")
+    alone = with_engine(dataclasses.replace(tiny_model, plain=None))
+    assert "made elsewhere" in alone.facts["engine"]["reason"]
+
+
+@pytest.mark.parametrize("name", ["llama", "gpt2", "olmo2"])
+def test_no_weight_exists_twice(name, tiny):
+    model = tiny(name)
+    held = {p.untyped_storage().data_ptr() for p in model.hooked.original_model.parameters()}
+    assert {p.untyped_storage().data_ptr() for p in model.plain.parameters()} <= held
+
+
+def calls_of(model):
+    """On how many rows each layer of the shared network runs, and how many are unembedded."""
+    calls = {"layers": [[] for _ in range(model.n_layers)], "unembedded": 0}
+
+    def count(number):
+        def note(_module, args, kwargs):
+            residual = args[0] if args else kwargs["hidden_states"]
+            calls["layers"][number].append(len(residual))
+
+        return note
+
+    def unembedded(_module, args):
+        calls["unembedded"] += len(args[0])
+
+    layers = model.fused.base_model.layers
+    handles = [
+        layer.self_attn.register_forward_pre_hook(count(i), with_kwargs=True)
+        for i, layer in enumerate(layers)
+    ]
+    handles.append(model.fused.lm_head.register_forward_pre_hook(unembedded))
+    return calls, handles
+
+
+def test_layers_below_the_first_uniform_head_run_once_and_only_counted_tokens_have_logits(
+    fused, samples
+):
+    _, ids, counted = batch_of(fused, samples)
+    calls, handles = calls_of(fused)
+    try:
+        weakened_losses(fused, [Head(1, 0), Head(2, 3)], ids, counted)
+    finally:
+        for handle in handles:
+            handle.remove()
+    n = len(ids)
+    assert calls["layers"] == [[n], [2 * n], [2 * n]]
+    assert calls["unembedded"] == 2 * int(counted.sum())
+
+
+def test_no_layer_above_the_last_head_that_is_read_runs(fused, samples):
+    rows, _, _ = batch_of(fused, samples)
+    calls, handles = calls_of(fused)
+    try:
+        score_batch(fused, [Head(0, 1), Head(1, 2)], rows)
+    finally:
+        for handle in handles:
+            handle.remove()
+    assert calls == {"layers": [[len(rows)], [len(rows)], []], "unembedded": 0}
+
+
+def test_scores_do_not_depend_on_the_rest_of_the_batch(fused, samples):
+    rows, ids, counted = batch_of(fused, samples)
+    together = score_batch(fused, HEADS, rows, part="all")
+    losses = weakened_losses(fused, HEADS, ids, counted)
+    for i, row in enumerate(rows):
+        (alone,) = score_batch(fused, HEADS, [row], part="all")
+        assert alone == pytest.approx(together[i], abs=1e-6)
+        n_pos = len(row.ids)
+        one = weakened_losses(fused, HEADS, ids[i : i + 1, :n_pos], counted[i : i + 1, :n_pos])
+        torch.testing.assert_close(one.weak[0], losses.weak[i, :n_pos], atol=5e-6, rtol=0)
+
+
+def test_the_hooked_model_keeps_its_bits(tiny_model, samples):
+    _, ids, counted = batch_of(tiny_model, samples)
+    with torch.no_grad():
+        before = tiny_model.hooked(ids, return_type="logits")
+        fused = with_engine(tiny_model, "fused")
+        weakened_losses(fused, HEADS, ids, counted)
+        assert torch.equal(tiny_model.hooked(ids, return_type="logits"), before)
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_half_precision_agrees_as_far_as_it_can(dtype, checkpoint):
+    model = with_engine(load_model(str(checkpoint("llama")), device="cpu", dtype=dtype))
+    assert model.facts["engine"]["name"] == "fused", model.facts["engine"]

@@ -1,0 +1,125 @@
+"""A race of heads as parts of a run: each piece of work is stored, and answers when resumed.
+
+    heads = raced_heads(run, place, model, probe, RaceOptions())
+
+What a race does next depends on what it has found, and on nothing else: run again after a kill it
+asks for the same pieces in the same order, and the stored ones are read back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from workbench.ablation import ImportanceBatch
+from workbench.circuits import SCREEN_SAMPLES, RaceOptions, Work, Worker, race_heads, worker_of
+from workbench.execute.request import Place
+from workbench.models import Model
+from workbench.probe import rendered_probe
+from workbench.runs import Run
+from workbench.types import HeadScores, ModelInfo, ProbeSet
+
+RACES = ("race", "screen")
+# Heads that the first look cannot drop, in shares of all that is certain to be run; a guess.
+STRAGGLERS = 0.25
+# A gradient's forward and backward pass, in forward passes.
+BACKWARD = 2.5
+
+
+def raced_heads(
+    run: Run,
+    place: Place,
+    model: Model,
+    probe: ProbeSet,
+    options: RaceOptions,
+    *,
+    summary: Mapping[str, Any],
+) -> HeadScores:
+    """Race the heads of `model` on `probe`; `summary` describes the probe in the result."""
+    rendered = rendered_probe(model, probe)
+    worker = _Stored(run, place, worker_of(model, rendered), model.info)
+    worker.expected = len(rendered) * expected_passes(model.info, len(rendered), options)
+    heads = race_heads(model.info, [len(r.ids) for r in rendered], worker, options, probe=summary)
+    worker.tell(1, 1, "heads raced")
+    return heads
+
+
+def expected_passes(model: ModelInfo, n_samples: int, options: RaceOptions) -> float:
+    """Full passes over the whole probe that a race is expected to take.
+
+    Certain are the first look of all heads and the whole probe of the leaders; the rest is a guess.
+    """
+    n_layers, n_top = model.n_layers, options.n_selected(model)
+    suffix = (n_layers + 1) / (2 * n_layers)
+    n_raced, screened = n_layers * model.n_heads, 0.0
+    if options.method == "screen":
+        n_raced = options.n_nominated(model)
+        share = min(SCREEN_SAMPLES, n_samples) / n_samples
+        screened = share * (1 + BACKWARD * n_layers * suffix)
+    first = min(options.first, n_samples) / n_samples
+    look = first * (1 + n_raced * suffix)
+    leaders = (1 - first) * (1 + n_top * suffix)
+    return screened + look + leaders + (STRAGGLERS * (look + leaders) if first < 1 else 0.0)
+
+
+class _Stored:
+    """A worker that stores every piece it does, and reads back what was done before."""
+
+    def __init__(self, run: Run, place: Place, worker: Worker, model: ModelInfo) -> None:
+        self.run, self.place, self.worker, self.model = run, place, worker, model
+        self.number, self.done, self.expected = 0, 0.0, 1.0
+
+    def __call__(self, work: Work) -> ImportanceBatch:
+        if not self.run.has_part(self.number):
+            self.run.write_part(self.number, _table(self.worker(work), work))
+        found = _read(self.run, self.number, work, self.model)
+        self.number += 1
+        self._count(work)
+        return found
+
+    def tell(self, done: int, total: int, text: str) -> None:
+        self.run.event(done, total, text)
+        self.place.on_progress(done, total, text)
+
+    def _count(self, work: Work) -> None:
+        layers = sum(self.model.n_layers - head.layer for head in work.heads)
+        if work.gradient:
+            layers *= BACKWARD / self.model.n_heads
+        self.done += len(work.batch) * (1 + layers / self.model.n_layers)
+        done, total = round(self.done), round(max(self.expected, self.done + 1))
+        kind = "gradients" if work.gradient else "heads"
+        self.tell(done, total, f"{len(work.heads)} {kind} on {len(work.batch)} samples")
+
+
+def _table(found: ImportanceBatch, work: Work) -> pa.Table:
+    """`deltas` belong to `heads`, numbered layer by layer."""
+    deltas = found.deltas[:, *_places(work)]
+    n_heads = found.deltas.shape[2]
+    numbers = [head.layer * n_heads + head.head for head in work.heads]
+    return pa.table(
+        {
+            "position": pa.array(found.indices, pa.int32()),
+            "base_loss": found.base_loss,
+            "gradient": [work.gradient] * len(deltas),
+            "heads": pa.array([numbers] * len(deltas), pa.list_(pa.int32())),
+            "deltas": pa.array(deltas.tolist(), pa.list_(pa.float64())),
+        }
+    )
+
+
+def _read(run: Run, number: int, work: Work, model: ModelInfo) -> ImportanceBatch:
+    table = pq.read_table(run.path / "parts" / f"{number:05d}.parquet")
+    positions = tuple(table["position"].to_pylist())
+    if positions != work.batch:
+        raise ValueError(f"part {number} of '{run.path}' holds other samples than were asked for")
+    deltas = np.full((len(positions), model.n_layers, model.n_heads), np.nan)
+    deltas[:, *_places(work)] = np.array(table["deltas"].to_pylist())
+    return ImportanceBatch(positions, table["base_loss"].to_numpy(), deltas)
+
+
+def _places(work: Work) -> tuple[list[int], list[int]]:
+    return [head.layer for head in work.heads], [head.head for head in work.heads]
