@@ -21,7 +21,8 @@ from workbench.types import HeadScore, HeadScores
 
 ROOT = Path(__file__).resolve().parents[2]
 N_ROWS = 2600
-OPTIONS = ScoreOptions("circuitseer", variant="excess", batch_tokens=4096)
+# Small batches make a shard last: a run must still be working when the signal reaches it.
+OPTIONS = ScoreOptions("circuitseer", variant="excess", batch_tokens=256)
 PATIENCE = 120
 
 
@@ -70,7 +71,7 @@ def start(checkpoint: Path, data: Path, heads_path: Path, runs: Path) -> subproc
     command = [
         *(sys.executable, "-m", "workbench.cli.main", "score", "--model", str(checkpoint)),
         *("--data", str(data), "--heads", str(heads_path), "--runs", str(runs)),
-        *("--variant", "excess", "--batch-tokens", "4096", "--device", "cpu"),
+        *("--variant", "excess", "--batch-tokens", "256", "--device", "cpu"),
     ]
     # Sums may be taken in another order by another number of threads.
     environment = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}
