@@ -1,4 +1,4 @@
-"""The workbench in the browser: eight pages over one folder of runs, one question each.
+"""The workbench in the browser: pages over one folder of runs, one question each.
 
 workbench app --runs demo/runs
 """
@@ -12,6 +12,7 @@ page = st.navigation(
         st.Page("page_overview.py", title="Overview", icon=":material/route:", default=True),
         st.Page("page_heads.py", title="Heads", icon=":material/grid_on:", url_path="heads"),
         st.Page("page_tokens.py", title="Tokens", icon=":material/segment:", url_path="tokens"),
+        st.Page("page_steps.py", title="Steps", icon=":material/stairs:", url_path="steps"),
         st.Page(
             "page_playground.py",
             title="Playground",

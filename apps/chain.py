@@ -6,6 +6,7 @@ for stage in chain_of(heads_run): stage.title, stage.value
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from workspace import FoundRun, child_of, load, read_json, ref_of
 
@@ -42,7 +43,8 @@ def chain_of(heads_run: FoundRun) -> list[Stage]:
 def _model(heads: dict) -> Stage:
     model = heads["model"]
     shape = f"{model['n_layers']} × {model['n_heads']}"
-    return Stage("Model", shape, f"{model['id']}\nlayers × heads", "page_heads.py")
+    note = f"{Path(model['id']).name}\nlayers × heads"
+    return Stage("Model", shape, note, "page_heads.py", word="shape")
 
 
 def _circuit(heads: dict) -> Stage:
@@ -74,12 +76,18 @@ def _scores(run: FoundRun | None, parent: str) -> Stage:
         note = "one number a row"
         return Stage("Scores", None, note, "page_samples.py", "score", "score", why, parent)
     summary = load(read_json, run.folder / "summary.json")
-    by = summary["variant"] or summary["method"]
+    by = " ".join(filter(None, [summary["method"], summary["variant"]]))
     column = summary["variant"] or "score"
     follows = [c["length"] for c in summary["correlations"] if c["score"] == column]
     pull = f"\nfollows length at {follows[0]:+.2f}" if follows and follows[0] is not None else ""
     value = f"{summary['counts'].get('ok', 0):,}"
-    return Stage("Scores", value, f"rows scored by {by}{pull}", "page_samples.py", word="score")
+    return Stage(
+        "Scores",
+        value,
+        f"rows of {run.title.split(' · ')[0]}, by {by}{pull}",
+        "page_samples.py",
+        word="score",
+    )
 
 
 def _selection(run: FoundRun | None, scores: FoundRun | None) -> Stage:

@@ -12,12 +12,16 @@ DEMO = "workbench demo"
 PARENT_OPTION = {"validate": "--heads", "score": "--heads", "select": "--scores"}
 
 
-def next_command(stage: str, *, root: Path, model: str, parent: str = "") -> str:
-    """The command that makes a run of `stage` from the run `parent` that it builds on."""
+def next_command(stage: str, *, root: Path, model: str, parent: str = "", method: str = "") -> str:
+    """The command that makes a run of `stage` from the run `parent` that it builds on.
+
+    `method` is that of a score; CircuitSeer's where none is named.
+    """
+    method = method or "circuitseer"
     parts = {
         "heads": ["heads", "find", "--model", model, "--data", "generated"],
         "validate": ["heads", "validate", "--model", model, "--data", "generated"],
-        "score": ["score", "--model", model, "--data", "gsm8k", "--method", "circuitseer"],
+        "score": ["score", "--model", model, "--data", "gsm8k", "--method", method],
         "select": ["select", "--policy", "soft", "--fraction", "0.1"],
     }[stage]
     if parent and stage in PARENT_OPTION:

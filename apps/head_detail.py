@@ -1,6 +1,6 @@
 """One head on the Heads page: its numbers, its loss increase by sample, its attention on one.
 
-show_detail(run, heads, deltas, chosen)
+show_detail(run, heads, deltas, chosen, second=None, wide=st.container())
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from head_data import probe_samples
 from passes import local_model
 from patterns import show_pattern
 from stale import keep_inside
+from streamlit.delta_generator import DeltaGenerator
 from words import WORDS
 from workspace import FoundRun
 
@@ -21,18 +22,31 @@ from workbench.types import Head, HeadScores
 DETAILS = ("by sample", "attention")
 
 
-def show_detail(run: FoundRun, heads: HeadScores, deltas: Importance | None, chosen: Head) -> None:
-    """Numbers, then what the reader asks for, and the way to the Playground."""
-    show_numbers(heads, chosen)
+def show_detail(
+    run: FoundRun,
+    heads: HeadScores,
+    deltas: Importance | None,
+    chosen: Head,
+    *,
+    second: HeadScores | None,
+    wide: DeltaGenerator,
+) -> None:
+    """Numbers, then what the reader asks for, and the way to the Playground.
+
+    A pattern needs room, so it goes to `wide`.
+    """
+    show_numbers(heads, chosen, second)
     detail = st.segmented_control(
         "Show", DETAILS, default=DETAILS[0], required=True, key="detail", bind="query-params"
     )
     if detail == "attention":
-        _show_attention(run, heads, deltas, chosen)
+        st.caption("The pattern stands below, over the whole width.")
+        with wide:
+            _show_attention(run, heads, deltas, chosen)
     elif deltas is None:
         st.caption("This run keeps no per-sample results.")
     else:
-        _show_samples(run, deltas, chosen)
+        _show_samples(run, heads, deltas, chosen)
     st.page_link(
         "page_playground.py",
         label="Switch it off in the Playground",
@@ -41,35 +55,48 @@ def show_detail(run: FoundRun, heads: HeadScores, deltas: Importance | None, cho
     )
 
 
-def show_numbers(heads: HeadScores, chosen: Head) -> None:
+def show_numbers(heads: HeadScores, chosen: Head, second: HeadScores | None = None) -> None:
     head = next(h for h in heads.heads if (h.layer, h.head) == chosen)
     is_retrieval = heads.method == "retrieval"
-    first, second = st.columns(2)
-    label = "Retrieval score" if is_retrieval else "Loss increase"
-    word = "retrieval" if is_retrieval else "delta"
-    first.metric(label, f"{head.delta:.4f}", help=WORDS[word])
-    second.metric("Rank", f"{head.rank} / {len(heads.heads)}", help=WORDS["rank"])
-    first.metric("Stability", f"{head.stability:.0%}", help=WORDS["stability"])
+    left, right = st.columns(2)
+    left.metric(_label(heads), f"{head.delta:.4f}", help=WORDS[_word(heads)])
+    right.metric("Rank", f"{head.rank} / {len(heads.heads)}", help=WORDS["rank"])
+    left.metric("Stability", f"{head.stability:.0%}", help=WORDS["stability"])
     if not is_retrieval:
-        second.metric("Unchanged loss", f"{heads.base_loss:.4f}", help=WORDS["base_loss"])
+        right.metric("Unchanged loss", f"{heads.base_loss:.4f}", help=WORDS["base_loss"])
+    if second is not None:
+        left, right = st.columns(2)
+        other = next(h for h in second.heads if (h.layer, h.head) == chosen)
+        left.metric(_label(second), f"{other.delta:.4f}", help=WORDS[_word(second)])
+        right.metric("Rank by it", f"{other.rank} / {len(second.heads)}", help=WORDS["rank"])
     unit = "share of tokens" if is_retrieval else "nats per token"
     low, high = f"{head.ci_low:.4f}", f"{head.ci_high:.4f}"
     st.text(f"95 % interval {low} to {high} {unit}", help=WORDS["interval"])
 
 
-def _show_samples(run: FoundRun, deltas: Importance, chosen: Head) -> None:
+def _label(heads: HeadScores) -> str:
+    return "Retrieval score" if heads.method == "retrieval" else "Loss increase"
+
+
+def _word(heads: HeadScores) -> str:
+    return "retrieval" if heads.method == "retrieval" else "delta"
+
+
+def _show_samples(run: FoundRun, heads: HeadScores, deltas: Importance, chosen: Head) -> None:
     values = deltas.deltas[:, chosen.layer, chosen.head]
+    measure = measure_name(heads)
     st.plotly_chart(
-        sample_deltas(values, chosen),
+        sample_deltas(values, chosen, unit=measure),
         key="by-sample",
-        alt="Histogram of the loss increase of every probe sample for the chosen head",
+        alt=f"Histogram over the probe samples for the chosen head: {measure}",
     )
     samples = probe_samples(run)
     texts = [samples[i].prompt[:300] if i in samples else "" for i in deltas.row_ids]
-    columns = {"loss increase": values, "unchanged loss": deltas.base_loss, "sample": texts}
+    name = _label(heads).lower()
+    columns = {name: values, "unchanged loss": deltas.base_loss, "sample": texts}
     frame = pd.DataFrame({**columns, "row id": deltas.row_ids})
-    with st.expander("Probe samples, those that need this head most first"):
-        st.dataframe(frame.sort_values("loss increase", ascending=False), hide_index=True)
+    with st.expander("Probe samples, those with most of it first"):
+        st.dataframe(frame.sort_values(name, ascending=False), hide_index=True)
 
 
 def _show_attention(

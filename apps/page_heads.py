@@ -1,12 +1,10 @@
 """Heads: which heads does the model need for the probe's solutions, and how sure is that?"""
 
-# The stubs of pandas, pyarrow and streamlit are narrower than what they take.
-# pyright: reportArgumentType=false, reportCallIssue=false
-
 from __future__ import annotations
 
 import streamlit as st
-from head_data import deltas_of, recut
+from guides import show_guide
+from head_data import deltas_of, recut, second_measure
 from head_detail import show_detail, show_table
 from heads_compare import show_comparison
 from stale import keep_inside
@@ -18,6 +16,7 @@ from workbench.figures import LAYERS, elbow, head_name, heads_heatmap, layers_of
 from workbench.types import Head, HeadScores
 
 LAYER_NAMES = {"delta": "loss increase", "control_delta": "plain text"}
+BOXES = "Boxed: the circuit. Dotted yellow: the opened head."
 
 
 def take_click() -> None:
@@ -44,7 +43,7 @@ def choose_cut(run: FoundRun, heads: HeadScores) -> HeadScores:
     keep_inside("cut", 1, n_all)
     n_top = st.select_slider(
         "Heads in the circuit",
-        range(1, n_all + 1),
+        list(range(1, n_all + 1)),
         own,
         format_func=lambda n: f"{n} ({n / n_all:.0%})",
         key="cut",
@@ -64,28 +63,54 @@ def choose_cut(run: FoundRun, heads: HeadScores) -> HeadScores:
     return cut
 
 
-def show_map(heads: HeadScores, cut: HeadScores, chosen: Head) -> None:
-    layers = layers_of(cut)
-    layer = st.segmented_control(
+def show_map(heads: HeadScores, cut: HeadScores, chosen: Head, second: HeadScores | None) -> None:
+    """The map in one of its layers; the last is what another run measured on the same model."""
+    names = LAYER_NAMES | ({"delta": "retrieval"} if heads.method == "retrieval" else {})
+    layers = [names.get(name, name) for name in layers_of(cut)]
+    other = "loss increase" if heads.method == "retrieval" else "retrieval"
+    word = st.segmented_control(
         "Colour by",
-        layers,
-        default="delta",
+        layers if second is None else [*layers, other],
+        default=layers[0],
         required=True,
-        format_func=lambda name: LAYER_NAMES.get(name, name),
         key="layer",
         bind="query-params",
         help=WORDS["layers"],
     )
+    layer = next((name for name in LAYERS if names.get(name, name) == word), "delta")
+    is_second = second is not None and word == other
+    before = circuit_of(second if is_second and second else heads).heads
     st.plotly_chart(
-        heads_heatmap(cut, chosen=chosen, layer=layer or "delta", before=circuit_of(heads).heads),
+        heads_heatmap(
+            cut,
+            chosen=chosen,
+            layer="delta" if is_second else layer,
+            before=before,
+            second=second if is_second else None,
+        ),
         key="map",
         on_select=take_click,
         selection_mode="points",
-        alt=f"Map of all heads, layer by head: {LAYERS[layer or 'delta'].title}",
+        alt=f"Map of all heads, layer by head, by {word}",
     )
+    dashed = "what the other measure chooses" if is_second else "left out by your cut"
+    st.caption(
+        f"{BOXES}{f' Dashed: {dashed}.' if set(before) - set(circuit_of(cut).heads) else ''}"
+    )
+    if second is None:
+        st.page_link(
+            "page_run.py",
+            label=f"Measure {other} too: a second layer for this map",
+            icon=":material/layers:",
+            query_params={
+                "stage": "heads",
+                "heads_method": "exact" if heads.method == "retrieval" else "retrieval",
+            },
+        )
 
 
 st.title("Heads")
+show_guide("heads")
 run = choose_run("heads", label="Circuit", key="circuit")
 heads = load(read_heads, run.result)
 what = "is looked at" if heads.method == "retrieval" else "in turn attends uniformly"
@@ -93,16 +118,17 @@ st.caption(
     f"Each head {what} on {heads.n_samples} probe samples; "
     f"{len(circuit_of(heads).heads)} of {len(heads.heads)} heads form the circuit."
 )
-deltas = deltas_of(run)
+deltas, second = deltas_of(run), second_measure(heads)
 left, right = st.columns([3, 2], gap="large")
+wide = st.container()
 with right:
     chosen = choose_head(heads)
     details = st.container()
 with left:
     cut = choose_cut(run, heads)
-    show_map(heads, cut, chosen)
+    show_map(heads, cut, chosen, second)
     st.plotly_chart(elbow(cut), key="elbow", alt="All heads by rank, with the cut of the circuit")
 with details:
-    show_detail(run, cut, deltas, chosen)
+    show_detail(run, cut, deltas, chosen, second=second, wide=wide)
 show_table(cut)
 show_comparison(run, heads)

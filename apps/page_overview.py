@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 from chain import Stage, chain_of
 from commands import next_command
+from guides import show_guide
 from words import WORDS
 from workspace import (
     choose_run,
@@ -90,6 +91,7 @@ def show_unusable() -> None:
 
 
 st.title("From a model to a smaller dataset")
+show_guide("overview")
 st.caption(
     "Which attention heads does the model reason with, do they matter more than chance, "
     "and which samples make them work?"

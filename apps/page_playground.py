@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import streamlit as st
-from passes import loaded
+from guides import show_guide
+from passes import loaded, local_model
 from play import greedy, likeliest, passed, prompt_ids
 from play_choices import choose_heads, choose_problem
 from sample_card import show_text
@@ -18,19 +19,34 @@ from workbench.models import Model, UnrenderableError
 from workbench.types import Head, HeadScores, Sample
 
 N_LIKELY = 8
+LEAST_CHANCE = 0.005
+OTHER = "another model"
 
 
 def choose_model() -> tuple[Model, HeadScores | None, FoundRun | None]:
-    """A bundled model, or that of a circuit with the circuit."""
+    """That of a circuit with the circuit, a bundled model, or any other that may be loaded."""
     circuits = {run.title: run for run in finished_runs("heads")}
     with st.sidebar:
         choice = st.selectbox(
-            "Circuit or model", [*circuits, *MODELS], key="circuit", bind="query-params"
+            "Circuit or model", [*circuits, *MODELS, OTHER], key="circuit", bind="query-params"
         )
     run = circuits.get(choice or "")
-    heads = load(read_heads, run.result) if run else None
-    name = run.model if run else str(choice)
-    model = loaded(name, info=heads.model if heads else None)
+    if run is not None:
+        heads = load(read_heads, run.result)
+        model = local_model(run, heads.model)
+    else:
+        heads, name = None, str(choice)
+        if name == OTHER:
+            name = st.sidebar.text_input(
+                "Folder or hub id",
+                key="playground_model",
+                bind="query-params",
+                placeholder="owner/name",
+                help=WORDS["model"],
+            )
+        model = loaded(name) if name else None
+        if not name:
+            st.info("Name a model folder or a hub id in the sidebar.", icon=":material/edit:")
     if model is None:
         st.stop()
     return model, heads, run
@@ -39,13 +55,20 @@ def choose_model() -> tuple[Model, HeadScores | None, FoundRun | None]:
 def show_answers(model: Model, sample: Sample, heads: tuple[Head, ...], n_new: int) -> None:
     """The greedy answers, as it is and with the heads uniform."""
     ids = prompt_ids(model, sample)
+    answers = []
     for column, (name, chosen) in zip(
         st.columns(2), (("As it is", ()), ("With these heads uniform", heads)), strict=True
     ):
         with column:
             st.markdown(f"**{name}**")
-            text = models.decoded_text(model, greedy(model, ids, chosen, n_new=n_new))
-            st.code(text or "(nothing)", language=None, wrap_lines=True)
+            new = greedy(model, ids, chosen, n_new=n_new)
+            answers.append(models.decoded_text(model, new))
+            st.code(answers[-1] or "(nothing)", language=None, wrap_lines=True)
+            if len(new) >= n_new:
+                st.caption(f"Cut after {n_new} tokens.")
+    if heads:
+        same = answers[0] == answers[1]
+        st.caption("The same answer." if same else "The answers differ.")
 
 
 def show_losses(model: Model, sample: Sample, heads: tuple[Head, ...], n_new: int) -> None:
@@ -70,7 +93,7 @@ def show_losses(model: Model, sample: Sample, heads: tuple[Head, ...], n_new: in
     tokens = [model.tokenizer.decode([i]) for i in ids[len(prompt) :]]
     st.html(token_strip(tokens, rise, meaning="loss rises by"))
     st.caption(WORDS["play_strip"])
-    best = likeliest(before, after, N_LIKELY)
+    best = likeliest(before, after, N_LIKELY, least=LEAST_CHANCE)
     st.plotly_chart(
         next_token_bars(
             [model.tokenizer.decode([i]) for i in best], before.chances[best], after.chances[best]
@@ -78,10 +101,12 @@ def show_losses(model: Model, sample: Sample, heads: tuple[Head, ...], n_new: in
         key="next",
         alt="Chances of the first token of the answer, as it is and with the heads uniform",
     )
+    st.caption(WORDS["play_next"])
 
 
 st.title("Playground")
-st.caption("A uniform head looks at everything before it alike: it no longer chooses.")
+show_guide("playground")
+st.caption("What does one problem lose when some heads no longer choose where to look?")
 model, found, run = choose_model()
 left, right = st.columns([3, 4], gap="large")
 with left:

@@ -6,6 +6,7 @@ import shlex
 
 import pandas as pd
 import streamlit as st
+from guides import show_guide
 from job_list import show_jobs
 from plan_view import show_plan
 from stages import STAGES
@@ -39,7 +40,8 @@ def show_form() -> None:
         right.info(str(err), icon=":material/edit:")
         return
     with right:
-        st.code(shlex.join(["workbench", *arguments]), language="bash", wrap_lines=True)
+        st.caption("The command that this form stands for:")
+        st.code(shlex.join(["workbench", *arguments]), language=None, wrap_lines=True)
         show_plan(str(name), stage, arguments)
 
 
@@ -62,6 +64,7 @@ def show_runs() -> None:
 
 
 st.title("Run")
+show_guide("run")
 st.caption("Each stage is a command in a process of its own: this page may be closed.")
 show_form()
 show_jobs()

@@ -7,14 +7,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import streamlit as st
+from guides import show_guide
 from marks import known_marks, marks_path
 from pool_browser import show_browser
 from pool_filter import choose_range, choose_rows
 from pool_views import show_extremes, show_relations
 from samples import texts_of
+from score_choice import choose_scores
 from score_table import ScoreTable
 from words import WORDS
-from workspace import FoundRun, choose_run, load, read_json
+from workspace import FoundRun, load, read_json
 
 
 def correlation(summary: dict[str, Any], label: str) -> float | None:
@@ -35,11 +37,13 @@ def show_numbers(table: ScoreTable, summary: dict[str, Any], label: str | None) 
     if label is not None:
         value = correlation(summary, label)
         columns[3].metric(f"Follows {label}", signed(value), help=WORDS["label_correlation"])
+        fixed = correlation(summary, f"{label}|length")
+        columns[3].caption(f"{signed(fixed)} with length held fixed")
     if pull is not None and abs(pull) > 0.3:
         kind = "longer" if pull > 0 else "shorter"
         st.warning(
             f"Spearman correlation with length {pull:+.2f}: a high score also means a {kind} "
-            "prompt. Adjust for length when you select."
+            "text. Adjust for length when you select."
         )
 
 
@@ -64,12 +68,14 @@ def show_more(run: FoundRun, table: ScoreTable, summary: dict[str, Any]) -> None
 
 
 st.title("Samples")
-run = choose_run("score", label="Scores", key="scores")
+show_guide("samples")
+run = choose_scores()
 table = load(ScoreTable.open, run.result)
 summary = load(read_json, run.folder / "summary.json")
 name = summary["variant"] or summary["method"]
 word = (summary["variant"] or summary["method"]).removesuffix("_no_sink")
-st.caption(f"Scores by {name} over the {summary['part']} of each row. {WORDS.get(word, '')}")
+part = "whole" if summary["part"] == "all" else summary["part"]
+st.caption(f"Scores by {name} over the {part} of each row. {WORDS.get(word, '')}")
 if not len(table.ok):
     st.info("No row of this run has a score.")
     show_more(run, table, summary)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import streamlit as st
 from exporter import save_selection, show_export
+from guides import show_guide
 from jaxtyping import Int64
 from marks import marks_path
 from numpy import ndarray
 from sample_card import sample_card
 from samples import Texts, texts_of
+from score_choice import choose_scores
 from score_table import ScoreTable
 from select_options import choose_options, preview_pool
 from select_preview import show_comparison, show_preview
-from workspace import children_of, choose_run, load
+from workspace import children_of, load
 
 from workbench.selection import Selection
 
@@ -21,6 +23,7 @@ COLUMNS = ("row_id", "row_index", "n_tokens", "score", "score_within_length", "l
 
 def show_examples(table: ScoreTable, chosen: Selection, texts: Texts | None) -> None:
     """The ends of the selection, and of what it leaves out."""
+    st.subheader("What that means in rows")
     is_in = table.find("row_id", chosen.rows["row_id"].tolist())
     inside = set(is_in.tolist())
     highest = table.page(table.ok, order="score", limit=len(inside) + 1)
@@ -30,9 +33,10 @@ def show_examples(table: ScoreTable, chosen: Selection, texts: Texts | None) -> 
         "Lowest score chosen": table.page(is_in, order="score", descending=False, limit=1),
         "Highest score left out": highest[[place in left_out for place in highest.tolist()]],
     }
-    for name, places in shown.items():
-        st.markdown(f"**{name}**")
-        _show_rows(table, places, texts)
+    for column, (name, places) in zip(st.columns(3), shown.items(), strict=True):
+        with column:
+            st.markdown(f"**{name}**")
+            _show_rows(table, places, texts)
 
 
 def _show_rows(table: ScoreTable, places: Int64[ndarray, " place"], texts: Texts | None) -> None:
@@ -44,7 +48,8 @@ def _show_rows(table: ScoreTable, places: Int64[ndarray, " place"], texts: Texts
 
 
 st.title("Select & export")
-run = choose_run("score", label="Scores", key="scores")
+show_guide("select")
+run = choose_scores()
 table = load(ScoreTable.open, run.result)
 if not len(table.ok):
     st.info("No row of this run has a score.")
@@ -56,17 +61,17 @@ saved = children_of(run, "select")
 left, right = st.columns([3, 2], gap="large")
 with right:
     options = choose_options(pool, table, marks_path(run))
-    chosen_place = st.container()
+    save_place = st.container()
 with left:
     chosen = show_preview(pool, options)
     if chosen is not None:
         show_comparison(chosen, pool, saved)
 if chosen is not None:
-    with chosen_place:
+    with save_place:
         if st.button("Save this selection", type="primary", icon=":material/bookmark_add:"):
             save_selection(run, options, n_rows=table.n_rows, marks=marks_path(run))
             saved = children_of(run, "select")
-        show_examples(table, chosen, texts)
+    show_examples(table, chosen, texts)
 st.subheader("Export")
 if saved:
     show_export(run, saved, n_rows=table.n_rows)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import streamlit as st
+from guides import show_guide
 from passes import local_model
 from samples import Texts, texts_of
+from score_choice import choose_order, choose_place
 from score_table import ScoreTable
-from stale import keep_inside
 from token_parts import SHADES, VARIANTS, Shown, show_sample
 from words import WORDS
 from workspace import choose_run, load, parent_of, read_json
@@ -18,24 +19,7 @@ from workbench.figures import head_name
 from workbench.models import Model
 from workbench.types import Head, Sample
 
-ORDERS = {"highest score": True, "lowest score": False}
 MEAN = "the circuit, mean"
-COLUMNS = ("row_id", "row_index", "source", "n_tokens", "score", "score_within_length")
-
-
-def choose_row(table: ScoreTable, *, key: str, order: str) -> dict[str, Any]:
-    """The row at a place in the ranking by score."""
-    n_rows = len(table.ok)
-    keep_inside(key, 1, n_rows)
-    default = min(2, n_rows) if key == "place_2" else 1
-    place = st.number_input(
-        f"Place (1 to {n_rows:,})", 1, n_rows, default, key=key, bind="query-params"
-    )
-    found = table.page(
-        table.ok, order="score", descending=ORDERS[order], limit=1, offset=int(place) - 1
-    )
-    both = (name + suffix for name in VARIANTS for suffix in ("", "_no_sink"))
-    return table.rows(found, [*COLUMNS, *both]).to_dict("records")[0]
 
 
 def choose_shown(model: Model, circuit: tuple[Head, ...], part: str) -> Shown:
@@ -43,7 +27,7 @@ def choose_shown(model: Model, circuit: tuple[Head, ...], part: str) -> Shown:
     every = [Head(i, j) for i in range(model.n_layers) for j in range(model.n_heads)]
     names = {f"{head_name(*h)} (circuit)": h for h in circuit}
     names |= {head_name(*h): h for h in every if h not in circuit}
-    left, middle, right = st.columns(3, vertical_alignment="bottom")
+    left, middle, right = st.columns([2, 3, 2], vertical_alignment="bottom")
     whose = left.selectbox(
         "Attention of", [MEAN, *names], key="whose", bind="query-params", help=WORDS["received"]
     )
@@ -79,9 +63,8 @@ def sample_at(texts: Texts, row: dict[str, Any]) -> Sample | None:
 
 
 st.title("Tokens")
-run = choose_run(
-    "score", label="Scores", key="scores", only=lambda run: run.stage == "score-circuitseer"
-)
+show_guide("tokens")
+run = choose_run("score", label="Scores", key="scores", only="score-circuitseer")
 heads_run = parent_of(run, "heads")
 if heads_run is None:
     st.error("The circuit of these scores is gone: find the heads and score again.")
@@ -92,20 +75,14 @@ if not len(table.ok):
     st.info("No row of this run has a score.")
     st.stop()
 left, right = st.columns([2, 1], vertical_alignment="bottom")
-order = left.segmented_control(
-    "Begin with",
-    list(ORDERS),
-    default="highest score",
-    required=True,
-    key="order",
-    bind="query-params",
-)
+order = choose_order(left)
 is_double = right.toggle("A second sample beside it", key="two", bind="query-params")
 columns = st.columns(2, gap="large") if is_double else [st.container()]
+both = [name + suffix for name in VARIANTS for suffix in ("", "_no_sink")]
 rows = []
 for column, key in zip(columns, ("place", "place_2"), strict=False):
     with column:
-        rows.append(choose_row(table, key=key, order=order or "highest score"))
+        rows.append(choose_place(table, both, key=key, order=order)[1])
 texts = texts_of(run, table.n_rows)
 if texts is None:
     st.stop()

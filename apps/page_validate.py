@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 import streamlit as st
+from guides import show_guide
 from shown_text import as_markdown
 from words import WORDS
 from workspace import FoundRun, choose_run, load
@@ -109,7 +110,9 @@ def show_beyond(report: dict[str, Any]) -> None:
 def show_alone(report: dict[str, Any]) -> None:
     only = report["only"]
     if only and only["recovered"] is not None:
-        st.metric("Kept by the circuit alone", f"{only['recovered']:.0%}", help=WORDS["recovered"])
+        # Rounded first: a share just below 0 would be shown as -0%.
+        share = round(only["recovered"], 2) + 0.0
+        st.metric("Kept by the circuit alone", f"{share:.0%}", help=WORDS["recovered"])
 
 
 def offer_report(run: FoundRun, report: dict[str, Any]) -> None:
@@ -124,6 +127,7 @@ def offer_report(run: FoundRun, report: dict[str, Any]) -> None:
 
 
 st.title("Validate")
+show_guide("validate")
 run = choose_run("validate", label="Validation", key="validation")
 report = load(read_validation, run.result)
 names = ", ".join(head_name(*head) for head in report["heads"])
@@ -141,3 +145,9 @@ with right:
     show_alone(report)
     offer_report(run, report)
 show_beyond(report)
+st.page_link(
+    "page_run.py",
+    label="Validate again: other data, or more random sets",
+    icon=":material/replay:",
+    query_params={"stage": "validate"},
+)

@@ -9,7 +9,7 @@ view = token_view(model, circuit.heads, sample, part="prompt", drop_sink=False)
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,10 +23,12 @@ from workspace import FoundRun, allowed_roots
 
 from workbench import models
 from workbench.bundled import MODELS
-from workbench.errors import InputError
+from workbench.errors import WorkbenchError
 from workbench.models import Model
 from workbench.scoring import column_means, without_sink
 from workbench.types import Head, ModelInfo, Sample
+
+LOADING = ("dtype", "template", "quantize")
 
 
 @dataclass(frozen=True)
@@ -52,29 +54,40 @@ def contributions(received: Float[np.ndarray, " pos"]) -> Float[np.ndarray, " po
 
 
 def local_model(run: FoundRun, info: ModelInfo) -> Model | None:
-    """The model of a run, or None when the page has said why not; see `loaded`."""
-    dtype = (run.manifest["inputs"].get("model") or {}).get("dtype", "float32")
-    return loaded(run.model, info=info, dtype=dtype)
+    """The model of a run, loaded as the run did; None when the page has said why not."""
+    how = run.manifest["inputs"].get("model") or {}
+    revision = (run.manifest.get("model") or {}).get("revision")
+    # The commit that was read, not what a branch points at by now.
+    name = f"{run.model.partition('@')[0]}@{revision}" if revision else run.model
+    return loaded(name, info=info, how={key: how[key] for key in LOADING if key in how})
 
 
-def loaded(name: str, *, info: ModelInfo | None = None, dtype: str = "float32") -> Model | None:
-    """The model `name`, checked against `info`; one from the hub only when asked for."""
+def loaded(
+    name: str, *, info: ModelInfo | None = None, how: Mapping[str, Any] | None = None
+) -> Model | None:
+    """The model `name`, checked against `info`; one from the hub only when asked for.
+
+    `how` are the options of `load_model` that change numbers: dtype, template, quantize.
+    """
     is_local = name in MODELS or Path(name).expanduser().is_dir()
     if not is_local and not st.toggle(f"Load {name} from the Hugging Face hub", key="load"):
+        st.caption("Not on this machine yet: it is downloaded and loaded only when you say so.")
         return None
     try:
-        model = loaded_model(checked_model(name, allowed_roots()), dtype)
+        model = loaded_model(checked_model(name, allowed_roots()), **(how or {}))
         if info is not None:
             models.check_same_model(info, model.info)
-    except (InputError, OSError) as err:
+    except (WorkbenchError, OSError) as err:
         st.error(f"The model cannot be used here: {err}")
         return None
     return model
 
 
 @st.cache_resource(max_entries=1, show_spinner="Loading the model (seconds to minutes)")
-def loaded_model(name: str, dtype: str) -> Model:
-    return models.load_model(name, dtype=dtype)
+def loaded_model(
+    name: str, *, dtype: str = "float32", template: str = "auto", quantize: str | None = None
+) -> Model:
+    return models.load_model(name, dtype=dtype, template=template, quantize=quantize)
 
 
 @st.cache_resource
@@ -107,7 +120,8 @@ def texts_of_tokens(model: Model, ids: Sequence[int]) -> tuple[str, ...]:
 
 def key_of(model: Model) -> str:
     """What a cached result of this model is filed under."""
-    return f"{model.info.weights_sha256}/{model.facts.get('dtype')}"
+    facts = "/".join(str(model.facts.get(name)) for name in ("dtype", "quantize", "template"))
+    return f"{model.info.weights_sha256}/{facts}"
 
 
 @st.cache_data(max_entries=64, show_spinner=False)

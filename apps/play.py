@@ -73,7 +73,11 @@ def _passed(key: str, ids: tuple[int, ...], heads: Heads, at: int, _model: Model
     return Pass(losses[0].cpu().numpy(), logits[0].softmax(dim=-1).cpu().numpy())
 
 
-def likeliest(before: Pass, after: Pass, n: int) -> list[int]:
-    """The ids of the `n` tokens that are likeliest in either pass, the likeliest first."""
+def likeliest(before: Pass, after: Pass, n: int, *, least: float = 0.0) -> list[int]:
+    """The ids of up to `n` tokens that are likeliest in either pass, the likeliest first.
+
+    Tokens below the chance `least` in both are left out, but three always stand.
+    """
     best = np.maximum(before.chances, after.chances)
-    return np.argsort(-best, kind="stable")[:n].tolist()
+    order = np.argsort(-best, kind="stable")[:n]
+    return [int(i) for place, i in enumerate(order) if place < 3 or best[i] >= least]

@@ -79,6 +79,8 @@ def choose_heads(model: Model, found: HeadScores | None) -> tuple[Head, ...]:
                 help=WORDS["random_draw"],
             )
         st.button("None", on_click=_set, args=([],))
+    if found is None:
+        st.caption("No circuit of this model is known here: choose heads by hand.")
     names = st.multiselect(
         "Heads made uniform (or click on the map)",
         list(every),

@@ -3,9 +3,6 @@
 show_browser(table, places, texts, path_of_marks)
 """
 
-# The stubs of pandas, pyarrow and streamlit are narrower than what they take.
-# pyright: reportGeneralTypeIssues=false
-
 from __future__ import annotations
 
 from pathlib import Path
@@ -26,9 +23,9 @@ from workbench.selection import DROP, KEEP, read_marks
 
 ORDERS = {
     "score": "score",
-    "score within like lengths": "score_within_length",
+    "within like lengths": "score_within_length",
     "tokens": "n_tokens",
-    "place in the data": "row_index",
+    "data": "row_index",
 }
 LABELS = ("n_steps", "level", "loss")
 NUMBERS = ("row_index", "n_tokens", "score", "score_within_length", *LABELS)
@@ -48,10 +45,16 @@ def show_browser(
     if not len(places):
         st.info("No row passes this filter.", icon=":material/filter_alt_off:")
         return
-    left, middle, right = st.columns([2, 1, 1], vertical_alignment="bottom")
+    left, middle, right = st.columns([3, 1, 1], vertical_alignment="bottom")
     shown = [name for name, column in ORDERS.items() if column in table.columns]
     order = left.segmented_control(
-        "Order by", shown, default="score", required=True, key="sort", bind="query-params"
+        "Order by",
+        shown,
+        default="score",
+        required=True,
+        key="sort",
+        bind="query-params",
+        help=WORDS["sort"],
     )
     is_rising = middle.toggle("Lowest first", key="rising", bind="query-params")
     keep_inside("open", 1, len(places))
@@ -63,12 +66,12 @@ def show_browser(
     found = table.page(places, order=column, descending=not is_rising, limit=ROWS, offset=offset)
     rows = table.rows(found, COLUMNS)
     kept = read_marks(marks) if marks else {}
+    row = rows.iloc[int(opened) - 1 - offset].to_dict()
+    _show_buttons(row["row_id"], marks, int(opened), len(places))
     left, right = st.columns([3, 2], gap="large")
     with left:
         _show_table(rows, texts, kept, offset)
     with right:
-        row = rows.iloc[int(opened) - 1 - offset].to_dict()
-        _show_buttons(row["row_id"], marks, int(opened), len(places))
         sample_card(texts, row, mark=kept.get(row["row_id"]))
 
 
@@ -76,16 +79,18 @@ def _show_table(rows: pd.DataFrame, texts: Texts | None, kept: dict[str, str], o
     frame = pd.DataFrame({"": range(offset + 1, offset + len(rows) + 1)})
     frame["hand"] = [kept.get(row_id, "") for row_id in rows["row_id"]]
     frame["score"] = rows["score"].map("{:.4g}".format)
-    names = {"score_within_length": "within length", "n_tokens": "tokens", "source": "source"}
+    names = {"score_within_length": "within length", "n_tokens": "tokens"}
     for column, name in names.items():
         if column in rows:
             frame[name] = rows[column]
-    for name in LABELS:
-        if name in rows and rows[name].notna().any():
-            frame[name] = rows[name]
     if texts is not None:
         prompts = texts.prompts(rows["row_index"].tolist(), rows["row_id"].tolist())
         frame["text"] = [prompt[:PREVIEW] for prompt in prompts]
+    for name in LABELS:
+        if name in rows and bool(rows[name].notna().any()):
+            frame[name] = rows[name]
+    if len(set(rows["source"])) > 1:
+        frame["source"] = rows["source"]
     st.dataframe(
         frame,
         key="rows",
@@ -97,7 +102,8 @@ def _show_table(rows: pd.DataFrame, texts: Texts | None, kept: dict[str, str], o
             "within length": st.column_config.NumberColumn(
                 format="percent", help=WORDS["within_length"]
             ),
-            "hand": st.column_config.TextColumn(help=WORDS["marks"], width="small"),
+            "hand": st.column_config.TextColumn(help=WORDS["marks"], width=50),
+            "text": st.column_config.TextColumn(width=220),
         },
         alt="The rows that pass the filter, one page of them",
     )

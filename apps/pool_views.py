@@ -26,12 +26,10 @@ def show_relations(
     table: ScoreTable, places: Int64[np.ndarray, " place"], name: str, labels: list[str]
 ) -> None:
     """Score against length, and against a label of difficulty where the data has one."""
-    against = st.segmented_control(
+    against = st.selectbox(
         "Score against",
         ["length", *labels],
-        default="length",
-        required=True,
-        key="against",
+        key="follows",
         bind="query-params",
         help=WORDS["label_correlation"],
     )

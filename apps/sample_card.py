@@ -3,15 +3,12 @@
 sample_card(texts, row, mark="keep")
 """
 
-# The stubs of pandas, pyarrow and streamlit are narrower than what they take.
-# pyright: reportGeneralTypeIssues=false
-
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 from samples import Texts
 from shown_text import as_markdown
@@ -49,13 +46,18 @@ def show_text(text: str) -> None:
         st.caption(f"The first {MAX_CHARS:,} of {len(text):,} characters.")
 
 
+def is_known(value: float | None) -> bool:
+    """Neither missing nor NaN."""
+    return value is not None and not math.isnan(value)
+
+
 def facts_of(row: Mapping[str, Any]) -> str:
     """Numbers of a row on one line."""
     parts = [f"score {row['score']:.4g}"]
-    if pd.notna(row.get("score_within_length")):
+    if is_known(row.get("score_within_length")):
         parts.append(f"{row['score_within_length']:.0%} within like lengths")
     parts.append(f"{int(row['n_tokens']):,} tokens")
     for name in ("level", "n_steps"):
-        if pd.notna(row.get(name)):
+        if is_known(row.get(name)):
             parts.append(f"{name.replace('n_steps', 'steps')} {row[name]:g}")
     return " · ".join([*parts, f"row {int(row['row_index']):,}"])

@@ -4,15 +4,13 @@ texts = texts_of(run)                  # None: not to be had, and the page has s
 texts.sample(17), texts.search("apples", 1000)
 """
 
-# The stubs of pandas, pyarrow and streamlit are narrower than what they take.
-# pyright: reportAttributeAccessIssue=false
-
 from __future__ import annotations
 
 import sys
 import tempfile
 import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +23,7 @@ import text_index
 from jaxtyping import Int64
 from jobs import find_job, start_job
 from roots import checked_data
+from score_table import held
 from workspace import FoundRun, allowed_roots, own_root
 
 from workbench.config import digest
@@ -64,27 +63,31 @@ class Texts:
 
     def labelled(self, column: str, wanted: Sequence[str]) -> Int64[np.ndarray, " place"]:
         """Rows whose `column` is one of `wanted`."""
-        return np.flatnonzero(pc.is_in(self.table[column], pa.array(list(wanted))).to_numpy())
+        return np.flatnonzero(held(self.table[column], wanted))
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _labels(name: str, column: str, _texts: Texts) -> list[str]:
-    values = pc.unique(_texts.table[column]).to_pylist()
+    values = _texts.table[column].unique().to_pylist()
     known = sorted(value for value in values if value)
     return known if len(known) <= MOST_LABELS else []
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _search(name: str, wanted: str, _texts: Texts) -> Int64[np.ndarray, " place"]:
-    found, start = [], 0
-    for batch in _texts.table.to_batches():
+    options = pc.MatchSubstringOptions(wanted, ignore_case=True)
+
+    def has_it(batch: pa.RecordBatch) -> np.ndarray:
         hits = [
-            pc.match_substring(batch.column(column), wanted, ignore_case=True)
+            pc.call_function("match_substring", [batch.column(column)], options)
             for column in ("prompt", "completion")
         ]
-        found.append(start + np.flatnonzero(pc.or_(*hits).to_numpy(zero_copy_only=False)))
-        start += len(batch)
-    return np.concatenate(found) if found else np.zeros(0, dtype=np.int64)
+        return pc.call_function("or", hits).to_numpy(zero_copy_only=False)
+
+    # Arrow searches outside of Python's lock, so that threads share the work.
+    with ThreadPoolExecutor() as pool:
+        hits = list(pool.map(has_it, _texts.table.to_batches()))
+    return np.flatnonzero(np.concatenate(hits)) if hits else np.zeros(0, dtype=np.int64)
 
 
 def texts_of(run: FoundRun, n_rows: int) -> Texts | None:

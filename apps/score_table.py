@@ -8,9 +8,6 @@ places = table.places(Where(score=(0.1, 0.2), sources=("gsm8k",)))
 table.rows(table.page(places, order="score", limit=100))
 """
 
-# The stubs of pandas, pyarrow and streamlit are narrower than what they take.
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportGeneralTypeIssues=false
-
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -24,7 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import streamlit as st
-from jaxtyping import Float64, Int64
+from jaxtyping import Bool, Float64, Int64
 
 from workbench.errors import InputError
 
@@ -117,8 +114,7 @@ class ScoreTable:
 
     def find(self, name: str, wanted: Sequence[str]) -> Int64[np.ndarray, " place"]:
         """The places where a column of texts holds one of `wanted`."""
-        held = pc.is_in(self.texts(name), pa.array(list(wanted), pa.string()))
-        return np.flatnonzero(held.to_numpy(zero_copy_only=False))
+        return np.flatnonzero(held(self.texts(name), wanted))
 
     def page(
         self,
@@ -166,6 +162,16 @@ class ScoreTable:
         table = pa.table({n: self.texts(n).take(pa.array(rest)).cast(pa.string()) for n in names})
         counted = table.group_by(names).aggregate([([], "count_all")])
         return counted.sort_by([("count_all", "descending")]).to_pandas()
+
+
+def held(column: pa.Array | pa.ChunkedArray, wanted: Sequence[str]) -> Bool[np.ndarray, " row"]:
+    """Which texts of a column are among the wanted ones."""
+    options = pc.SetLookupOptions(pa.array(list(wanted), pa.string()))
+    # By name: the functions of this module are made when it is imported, out of sight of types.
+    found = pc.call_function("is_in", [column], options)
+    if isinstance(found, pa.ChunkedArray):
+        return found.to_numpy()
+    return found.to_numpy(zero_copy_only=False)
 
 
 def _varies(values: Float64[np.ndarray, " row"]) -> bool:
@@ -223,10 +229,10 @@ def by_label(
     """Quartiles of the score at each value of a label; a label of many values in ten bins."""
     known = np.isfinite(label) & np.isfinite(score)
     frame = pd.DataFrame({"label": label[known], "score": score[known]})
-    if frame["label"].nunique() > FEW_VALUES:
+    if len(set(frame["label"])) > FEW_VALUES:
         bins = pd.qcut(frame["label"], 10, duplicates="drop")
         frame["label"] = frame.groupby(bins, observed=True)["label"].transform("median")
     grouped = frame.groupby("label")["score"]
-    quartiles = grouped.quantile([0.25, 0.5, 0.75]).unstack()
-    quartiles.columns = ["q25", "median", "q75"]
-    return quartiles.assign(rows=grouped.size()).reset_index()
+    parts = {"q25": 0.25, "median": 0.5, "q75": 0.75}
+    quartiles = {name: grouped.quantile(share) for name, share in parts.items()}
+    return pd.DataFrame({**quartiles, "rows": grouped.size()}).reset_index()

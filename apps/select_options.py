@@ -3,9 +3,6 @@
 options = choose_options(pool)
 """
 
-# The stubs of pandas, pyarrow and streamlit are narrower than what they take.
-# pyright: reportArgumentType=false, reportReturnType=false
-
 from __future__ import annotations
 
 import dataclasses
@@ -17,14 +14,15 @@ import streamlit as st
 from marks import known_marks
 from samples import Texts
 from score_table import ScoreTable
+from stale import keep_inside
 from words import WORDS
 
 from workbench.execute import SelectOptions
 from workbench.selection import ADJUSTED, DROP, KEEP, LENGTH_BIN, POLICIES, marked
 
-MOST_PREVIEWED = 50_000
+MOST_PREVIEWED = 20_000
 MOST_GROUPS = 50
-BUDGETS = ("share of the rows", "rows", "tokens")
+BUDGETS = ("share", "rows", "tokens")
 GROUPS = ("source", "subject", "level", "n_steps")
 COLUMNS = (
     "row_id",
@@ -60,7 +58,7 @@ class PreviewPool:
 
 
 def preview_pool(table: ScoreTable, texts: Texts | None) -> PreviewPool:
-    """Up to 50,000 rows, so that every change of an option shows at once."""
+    """Up to 20,000 rows, so that every change of an option shows at once."""
     places = table.sample(table.ok, MOST_PREVIEWED)
     frame = table.rows(places, COLUMNS)
     if texts is not None:
@@ -72,7 +70,7 @@ def preview_pool(table: ScoreTable, texts: Texts | None) -> PreviewPool:
 
 
 def _varies(frame: pd.DataFrame, column: str) -> bool:
-    return column in frame and 1 < frame[column].dropna().nunique() <= MOST_GROUPS
+    return column in frame and 1 < len(set(frame[column].dropna())) <= MOST_GROUPS
 
 
 def choose_options(pool: PreviewPool, table: ScoreTable, marks: Path) -> SelectOptions:
@@ -111,7 +109,7 @@ def choose_options(pool: PreviewPool, table: ScoreTable, marks: Path) -> SelectO
     kept, dropped = _by_hand(marks)
     return SelectOptions(
         policy or "soft",
-        **budget,
+        **budget,  # pyright: ignore[reportArgumentType]  # a share or a whole number, by its name
         temperature=float(temperature),
         adjust=adjust or "none",
         group_by=None if group in (None, "none") else group,
@@ -124,11 +122,13 @@ def choose_options(pool: PreviewPool, table: ScoreTable, marks: Path) -> SelectO
 def _choose_budget(kind: str, table: ScoreTable) -> dict[str, float | int]:
     n_rows, n_tokens = len(table.ok), int(table.scored("n_tokens").sum())
     if kind == "rows":
+        keep_inside("n_rows", 1, n_rows)
         n = st.number_input(
-            "Rows", 1, n_rows, max(1, n_rows // 10), key="n", persist_state="session"
+            "Rows", 1, n_rows, max(1, n_rows // 10), key="n_rows", persist_state="session"
         )
         return {"n": int(n)}
     if kind == "tokens":
+        keep_inside("n_tokens", 1, n_tokens)
         tokens = st.number_input(
             "Tokens", 1, n_tokens, max(1, n_tokens // 10), key="n_tokens", persist_state="session"
         )

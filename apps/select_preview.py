@@ -4,9 +4,6 @@ chosen = show_preview(pool, options)
 show_comparison(chosen, pool, others)
 """
 
-# The stubs of pandas, pyarrow and streamlit are narrower than what they take.
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false
-
 from __future__ import annotations
 
 import dataclasses
@@ -34,8 +31,8 @@ def show_preview(pool: PreviewPool, options: SelectOptions) -> Selection | None:
     """Numbers and figures of the selection; None where it is not possible, with the reason."""
     scaled = pool.scaled(options)
     groups = None
-    if scaled.group_by not in (None, LENGTH_BIN):
-        groups = pool.frame[scaled.group_by]
+    if scaled.group_by is not None and scaled.group_by != LENGTH_BIN:
+        groups = pd.Series(pool.frame[scaled.group_by])
     try:
         chosen = selection.select(pool.frame, **dataclasses.asdict(scaled), groups=groups)
     except WorkbenchError as err:
@@ -79,14 +76,13 @@ def _show_numbers(report: Mapping, share: float) -> None:
 def show_comparison(chosen: Selection, pool: PreviewPool, others: list[FoundRun]) -> None:
     """The preview against a saved selection of the same scores."""
     named = {title_of(run): run for run in others}
-    title = st.selectbox("Compare with", [NONE, *named], key="against", bind="query-params")
+    title = st.selectbox("Compare with", [NONE, *named], key="second", bind="query-params")
     if title not in named:
         return
     other = load(_row_ids, named[title].result)
-    own = set(chosen.rows["row_id"])
-    in_pool = pool.frame["row_id"].isin(other).to_numpy()
-    n_shared = int(pool.frame["row_id"][in_pool].isin(own).sum())
-    n_other = int(in_pool.sum())
+    own = frozenset(chosen.rows["row_id"].tolist())
+    in_pool = np.array([row_id in other for row_id in pool.frame["row_id"].tolist()], dtype=bool)
+    n_shared, n_other = len(own & other), int(in_pool.sum())
     columns = st.columns(3)
     columns[0].metric(
         "Shared rows", f"{n_shared / max(1, len(own)):.0%}", help=WORDS["shared_rows"]

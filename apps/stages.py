@@ -1,26 +1,24 @@
 """The forms of the Run page: what a stage is asked, as arguments of its command.
 
-arguments = STAGES["score"].ask(context)      # draws the form; ["score", "--model=math-tiny", ...]
+arguments = STAGES["score"].ask()      # draws the form; ["score", "--model=math-tiny", ...]
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
-from roots import MAX_UPLOAD_MB, checked_data, checked_model, keep_upload
+from stage_inputs import choose_data, choose_model, choose_parent, choose_seed, flags, model_of
 from words import WORDS
-from workspace import FoundRun, allowed_roots, finished_runs, own_root
+from workspace import finished_runs, own_root
 
-from workbench.bundled import DATASETS, MODELS
-from workbench.errors import InputError
-from workbench.scoring import NEEDS_HEADS, SCORERS
+from workbench.scoring import NEEDS_HEADS, SCORERS, WEIGHTS
 
-OTHER, UPLOAD = "a path or a hub id", "a file from this computer"
-UPLOAD_TYPES = ["jsonl", "gz", "json", "parquet", "csv"]
+HEAD_METHODS = ("exact", "retrieval")
+KEPT: dict[str, Any] = {"persist_state": "session"}
 
 
 @dataclass(frozen=True)
@@ -33,65 +31,6 @@ class Stage:
     explains: bool = True
 
 
-def flags(values: Mapping[str, Any]) -> list[str]:
-    """`--name=value` for what is given: one word each, so that no value is taken for an option."""
-    words = []
-    for name, value in values.items():
-        if value is True:
-            words.append(f"--{name}")
-        elif value is not None and value is not False:
-            words.append(f"--{name}={value}")
-    return words
-
-
-def choose_model(preferred: str = "") -> str:
-    """A bundled model, or another one below the allowed roots or of the hub."""
-    names = [*MODELS, OTHER]
-    name = st.selectbox("Model", names, key="model", help=WORDS["model"])
-    if name != OTHER:
-        return str(name)
-    text = st.text_input("Folder or hub id", preferred, key="model_path", placeholder="owner/name")
-    if not text:
-        raise InputError("no model is named", expected="a folder or a hub id")
-    return checked_model(text, allowed_roots())
-
-
-def choose_data(default: str, *, key: str = "data") -> str:
-    """A bundled name, a path or hub id, or an upload."""
-    names = [*DATASETS, OTHER, UPLOAD]
-    name = st.selectbox("Data", names, names.index(default), key=key, help=WORDS["data"])
-    if name == OTHER:
-        text = st.text_input(
-            "Path, glob or hf:owner/name", key=f"{key}_path", placeholder="data/my.jsonl"
-        )
-        if not text:
-            raise InputError("no data is named", expected="a path, a glob or hf:owner/name")
-        return checked_data(text, allowed_roots())
-    if name == UPLOAD:
-        file = st.file_uploader(
-            "File", UPLOAD_TYPES, key=f"{key}_file", max_upload_size=MAX_UPLOAD_MB
-        )
-        if file is None:
-            raise InputError("no file is chosen yet", expected=", ".join(UPLOAD_TYPES))
-        return str(keep_upload(file.getvalue(), file.name, own_root().resolve() / ".uploads"))
-    return str(name)
-
-
-def choose_parent(stage: str, label: str) -> FoundRun:
-    """A finished run to build on."""
-    runs = {run.title: run for run in finished_runs(stage)}
-    if not runs:
-        raise InputError(f"there is no finished run of the stage {stage}", do="run that one first")
-    title = st.selectbox(label, list(runs), key=f"parent_{stage}")
-    return runs[title or next(iter(runs))]
-
-
-def model_of(run: FoundRun) -> str:
-    """The model that a run was made with, if this app may use it."""
-    st.caption(f"Model: {run.model}, that of the run this builds on.")
-    return checked_model(run.model, allowed_roots())
-
-
 def ask_probe() -> list[str]:
     model, data = choose_model(), choose_data("generated")
     left, right = st.columns(2)
@@ -100,46 +39,63 @@ def ask_probe() -> list[str]:
         ["highest-loss", "random", "stratified"],
         key="strategy",
         help=WORDS["strategy"],
+        **KEPT,
     )
-    n = right.number_input("Samples", 1, 100_000, 100, key="n_probe", help=WORDS["n_probe"])
-    trim = left.number_input("Trim the worst, %", 0, 50, 2, key="trim", help=WORDS["trim"])
+    n = right.number_input("Samples", 1, 100_000, 100, key="n_probe", help=WORDS["n_probe"], **KEPT)
+    trim = left.number_input("Trim the worst, %", 0, 50, 2, key="trim", help=WORDS["trim"], **KEPT)
     by = None
     if strategy == "stratified":
-        by = right.text_input("Column to stratify by", key="by") or None
+        by = right.text_input("Column to stratify by", key="by", **KEPT) or None
     return [
         "probe",
         "build",
         *flags({"model": model, "data": data, "strategy": strategy, "n": int(n), "by": by}),
-        *flags({"trim": trim / 100 if trim else None, "seed": _seed()}),
+        *flags({"trim": trim / 100 if trim else None, "seed": choose_seed()}),
     ]
 
 
 def ask_heads() -> list[str]:
     left, right = st.columns(2)
     method = left.selectbox(
-        "Method", ["exact", "retrieval"], key="heads_method", help=WORDS["heads_method"]
+        "Method",
+        HEAD_METHODS,
+        key="heads_method",
+        bind="query-params",
+        help=WORDS["heads_method"],
     )
     fraction = right.number_input(
-        "Share of heads in the circuit, %", 1, 100, 5, key="fraction", help=WORDS["circuit"]
+        "Share of heads in the circuit, %", 1, 100, 5, key="fraction", help=WORDS["circuit"], **KEPT
     )
-    least = left.number_input("At least so many", 1, 100, 3, key="min_heads")
-    rank = None
-    if method == "exact":
-        rank = right.selectbox("Rank by", ["delta", "contrast"], key="rank", help=WORDS["rank_by"])
-    probes = {run.title: run for run in finished_runs("probe")} if method == "exact" else {}
-    source = st.selectbox("Probe", [*probes, "built from data"], key="probe", help=WORDS["probe"])
+    least = left.number_input(
+        "At least so many heads", 1, 100, 3, key="min_heads", help=WORDS["min_heads"], **KEPT
+    )
+    rank = control = None
+    if method != "retrieval":
+        rank = right.selectbox(
+            "Rank by", ["delta", "contrast"], key="rank", help=WORDS["rank_by"], **KEPT
+        )
+        is_asked = left.toggle(
+            "Also on plain text", key="heads_control", help=WORDS["control"], **KEPT
+        )
+        control = "text" if is_asked or rank == "contrast" else None
+    probes = {} if method == "retrieval" else {run.title: run for run in finished_runs("probe")}
+    source = st.selectbox(
+        "Probe", [*probes, "built from data"], key="probe", help=WORDS["probe"], **KEPT
+    )
     if source in probes:
-        model = model_of(probes[source])
-        chosen: dict[str, Any] = {"probe": probes[source].folder.resolve()}
+        chosen = {**model_of(probes[source]), "probe": probes[source].folder.resolve()}
     else:
         model = choose_model()
         data = choose_data("text" if method == "retrieval" else "generated")
-        chosen = {"data": data, "n": int(right.number_input("Samples", 1, 100_000, 60, key="n"))}
+        n = right.number_input(
+            "Samples", 1, 100_000, 60, key="n_heads_probe", help=WORDS["n_probe"], **KEPT
+        )
+        chosen = {"model": model, "data": data, "n": int(n)}
     return [
         "heads",
         "find",
-        *flags({"model": model, **chosen, "method": method, "rank": rank}),
-        *flags({"fraction": fraction / 100, "min-heads": int(least), "seed": _seed()}),
+        *flags({**chosen, "method": method, "rank": rank, "control": control}),
+        *flags({"fraction": fraction / 100, "min-heads": int(least), "seed": choose_seed()}),
     ]
 
 
@@ -147,46 +103,90 @@ def ask_validate() -> list[str]:
     parent = choose_parent("heads", "Circuit")
     model, data = model_of(parent), choose_data("generated")
     left, right = st.columns(2)
-    n = left.number_input("Samples", 1, 100_000, 60, key="n_validate")
-    random = right.number_input("Random sets", 1, 1_000, 50, key="n_random", help=WORDS["p_loss"])
-    control = left.toggle("Also on plain text", True, key="control", help=WORDS["control"])
+    n = left.number_input(
+        "Samples", 1, 100_000, 60, key="n_validate", help=WORDS["n_probe"], **KEPT
+    )
+    random = right.number_input(
+        "Random sets", 1, 1_000, 50, key="n_random", help=WORDS["p_loss"], **KEPT
+    )
+    control = left.toggle("Also on plain text", True, key="control", help=WORDS["control"], **KEPT)
     return [
         *("heads", "validate"),
-        *flags({"model": model, "heads": parent.folder.resolve(), "data": data, "n": int(n)}),
+        *flags({**model, "heads": parent.folder.resolve(), "data": data, "n": int(n)}),
         *flags({"random": int(random), "no-control": not control, "control-n": 30}),
-        *flags({"seed": _seed()}),
+        *flags({"seed": choose_seed()}),
     ]
 
 
 def ask_score() -> list[str]:
     left, right = st.columns(2)
-    method = left.selectbox("Method", list(SCORERS), key="method", help=WORDS["method"])
+    method = left.selectbox(
+        "Method", list(SCORERS), key="method", bind="query-params", help=WORDS["method"]
+    )
     variant = None
     if method == "circuitseer":
         variant = right.selectbox(
-            "Variant", ["excess", "paper", "cv2"], key="variant", help=WORDS["variants"]
+            "Variant", ["excess", "paper", "cv2"], key="variant", help=WORDS["variants"], **KEPT
         )
     if method in NEEDS_HEADS:
         parent = choose_parent("heads", "Circuit")
-        model, heads = model_of(parent), parent.folder.resolve()
+        chosen = {**model_of(parent), "heads": parent.folder.resolve()}
     else:
-        model, heads = choose_model(), None
+        chosen = {"model": choose_model()}
     data = choose_data("gsm8k")
-    left, right = st.columns(2)
-    part = left.selectbox(
-        "Part", ["the method's own", "prompt", "completion", "all"], key="part", help=WORDS["part"]
-    )
-    drop_sink = right.toggle("Leave out the sink", key="drop_sink", help=WORDS["sink"])
-    with_loss = right.toggle("Also the loss", key="with_loss", help=WORDS["with_loss"])
+    own = _ask_steps() if method == "air" else _ask_part(str(method))
     return [
         "score",
-        *flags({"model": model, "heads": heads, "data": data, "method": method}),
-        *flags(
-            {"variant": variant, "part": part if part in ("prompt", "completion", "all") else None}
-        ),
-        *flags({"drop-sink": drop_sink and method == "circuitseer", "with-loss": with_loss}),
-        *flags({"seed": _seed()}),
+        *flags({**chosen, "data": data, "method": method, "variant": variant}),
+        *flags(own),
+        *flags({"seed": choose_seed()}),
     ]
+
+
+def _ask_part(method: str) -> dict[str, Any]:
+    left, right = st.columns(2)
+    part = None
+    if method != "ifd":
+        part = left.selectbox(
+            "Part",
+            ["the method's own", "prompt", "completion", "all"],
+            key="part",
+            help=WORDS["part"],
+            **KEPT,
+        )
+    drop_sink = method == "circuitseer" and right.toggle(
+        "Leave out the sink", key="drop_sink", help=WORDS["sink"], **KEPT
+    )
+    with_loss = right.toggle("Also the loss", key="with_loss", help=WORDS["with_loss"], **KEPT)
+    own = part if part in ("prompt", "completion", "all") else None
+    return {"part": own, "drop-sink": drop_sink, "with-loss": with_loss}
+
+
+def _ask_steps() -> dict[str, Any]:
+    left, right = st.columns(2)
+    rule = left.selectbox(
+        "Weights of the steps", list(WEIGHTS), key="run_rule", help=WORDS["step_rule"], **KEPT
+    )
+    asked: dict[str, Any] = {"weights": rule}
+    if rule == "top-fraction":
+        percent = right.number_input(
+            "Steps up, %", 1, 100, 20, key="run_top", help=WORDS["step_rule"], **KEPT
+        )
+        asked["top"] = percent / 100
+    else:
+        asked["temperature"] = right.number_input(
+            "Temperature",
+            0.01,
+            100.0,
+            1.0,
+            key="run_temperature",
+            help=WORDS["step_temperature"],
+            **KEPT,
+        )
+    absolute = left.toggle(
+        "Rise in nats, undivided", key="absolute", help=WORDS["absolute"], **KEPT
+    )
+    return asked | {"absolute": absolute}
 
 
 def ask_demo() -> list[str]:
@@ -198,10 +198,6 @@ def _demo_folder() -> Path:
     """The demo writes a folder `runs` into this one."""
     root = own_root().resolve()
     return root.parent if root.name == "runs" else root
-
-
-def _seed() -> int:
-    return int(st.number_input("Seed", 0, 2**31 - 1, 0, key="run_seed", help=WORDS["seed"]))
 
 
 STAGES = {

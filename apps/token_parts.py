@@ -3,9 +3,6 @@
 show_sample(shown, table, row, sample, key="a")
 """
 
-# The stubs of pandas, pyarrow and streamlit are narrower than what they take.
-# pyright: reportGeneralTypeIssues=false
-
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -17,6 +14,7 @@ import streamlit as st
 from jaxtyping import Float
 from passes import TokenView, contributions, token_view
 from patterns import choose_window, draw_pattern
+from sample_card import is_known
 from score_table import ScoreTable
 from words import WORDS
 
@@ -24,7 +22,7 @@ from workbench.figures import token_bars, token_strip
 from workbench.models import Model, UnrenderableError
 from workbench.types import Head, Sample
 
-SHADES = {"attention received": "received", "contribution to the score": "contribution"}
+SHADES = {"attention received": "received", "contribution": "contribution"}
 VARIANTS = ("paper", "cv2", "excess")
 
 
@@ -67,7 +65,7 @@ def _show_numbers(shown: Shown, row: dict[str, Any], view: TokenView) -> None:
     first, second = st.columns(2)
     first.metric("Score", f"{row['score']:.3g}", help=WORDS["score"])
     second.metric("Tokens", f"{row['n_tokens']:,}", help=WORDS["n_tokens"])
-    if pd.notna(row.get("score_within_length")):
+    if is_known(row.get("score_within_length")):
         share = f"{row['score_within_length']:.0%}"
         first.metric("Within like lengths", share, help=WORDS["within_length"])
     here = float(contributions(view.received).mean())
@@ -109,29 +107,28 @@ def _show_tokens(
 
 def _show_variants(table: ScoreTable, row: dict[str, Any]) -> None:
     """The score in every variant, and where each puts the sample in the pool."""
-    lines = []
-    for name in VARIANTS:
-        line: dict[str, Any] = {"variant": name}
-        for suffix, words in (("", "with sink"), ("_no_sink", "without sink")):
-            column = name + suffix
-            if column in table.columns and np.isfinite(row.get(column, np.nan)):
-                line[words] = row[column]
-                line[f"pool below, {words}"] = table.share_below(column, row[column])
-        lines.append(line)
-    if all(len(line) == 1 for line in lines):
+    lines = [
+        {
+            "variant": name + (", no sink" if suffix else ""),
+            "score": row[name + suffix],
+            "pool below": table.share_below(name + suffix, row[name + suffix]),
+        }
+        for name in VARIANTS
+        for suffix in ("", "_no_sink")
+        if name + suffix in table.columns and np.isfinite(row.get(name + suffix, np.nan))
+    ]
+    if not lines:
         return
+    st.markdown("**The same sample in every variant of the score**")
     st.dataframe(
         pd.DataFrame(lines),
         hide_index=True,
         column_config={
-            "with sink": st.column_config.NumberColumn(format="%.3g", help=WORDS["variants"]),
-            "without sink": st.column_config.NumberColumn(format="%.3g", help=WORDS["sink"]),
-            **{
-                f"pool below, {words}": st.column_config.ProgressColumn(
-                    format="percent", min_value=0, max_value=1, help=WORDS["pool_below"]
-                )
-                for words in ("with sink", "without sink")
-            },
+            "variant": st.column_config.TextColumn(help=WORDS["variants"]),
+            "score": st.column_config.NumberColumn(format="%.3g", help=WORDS["variant_score"]),
+            "pool below": st.column_config.ProgressColumn(
+                format="percent", min_value=0, max_value=1, help=WORDS["pool_below"]
+            ),
         },
         alt="The score of this sample in every variant, and the share of the pool below it",
     )

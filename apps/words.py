@@ -14,6 +14,8 @@ WORDS = {
     "better; below about 80 % the head is in the circuit by luck of the probe.",
     "base_loss": "Loss of the untouched model on the probe's solutions, in nats per token. Lower: "
     "the model knows these solutions better. The probe is usually chosen for high loss.",
+    "shape": "Layers times query heads. Under grouped-query attention several query heads share "
+    "one key and value head; each is still looked at by itself.",
     "circuit": "The heads whose loss costs most, the top share of all heads. Whether they matter "
     "more than chance is the validation's question.",
     "p_loss": "Chance that a random set of as many heads of the same layers costs at least as much "
@@ -72,7 +74,8 @@ WORDS = {
     "neighbours in rank differ by less than the probe can tell.",
     "layers": "loss increase: on the probe's solutions. plain text: the same on ordinary text. "
     "contrast: the first less the second, each relative to its own loss; higher is more special to "
-    "reasoning. stability: share of resampled probes that choose the head.",
+    "reasoning. stability: share of resampled probes that choose the head. retrieval: share of a "
+    "value's tokens that the head copies by its key, from the newest such run on this model.",
     "retrieval": "Share of a value's tokens that the head looks at, in its place in the context, "
     "when the model is about to write them. Higher: it copies. Bias: only argmax counts, and only "
     "made-up keys and values.",
@@ -80,11 +83,28 @@ WORDS = {
     "Bias: two small circuits share little by one swapped neighbour alone.",
     "rank_correlation": "Spearman's correlation of the ranks of all heads, −1 to 1. Near 1: the "
     "runs agree. Bias: the many heads that do nothing swap ranks freely and pull it down.",
-    "attention-influence": "How much the loss rises, in shares of itself, when the retrieval heads "
-    "are uniform. Higher: needs looking back. Bias: a well-known text has a small loss to divide "
-    "by; compare within one domain only.",
+    "attention-influence": "How much the loss rises, in shares of itself, when the circuit's "
+    "heads are uniform together. Higher: needs looking back. Bias: a well-known text has a small "
+    "loss to divide by; compare within one domain only.",
     "air": "The same step by step through the solution. Higher: the step needs looking back. Bias: "
     "as with every share of a loss, easy steps weigh much.",
+    "air_score": "How much the loss of the solution rises with the heads uniform, as a share of "
+    "that loss (or in nats, if scored --absolute). Higher: needs the heads more. Bias: large for "
+    "solutions the model finds easy, whose loss to divide by is small.",
+    "loss_base": "Loss of the solution of the model as it is, in nats per token. Lower: the model "
+    "expects it more. Bias: low for formulaic text as well.",
+    "loss_weak": "The same with the circuit's heads all uniform. Far above the loss as it is: the "
+    "solution needs them. Any heads raise it somewhat; see Validate for how much.",
+    "n_steps_found": "Blocks set apart by blank lines, else lines, else sentences; code and "
+    "formulas are never cut, and a step of fewer than 4 tokens joins its neighbour. Bias: the "
+    "author's layout decides.",
+    "step_shade": "influence: orange needs the heads, blue does better without. weight: orange "
+    "counts more in training than 1, blue less. Colours compare the steps of one solution.",
+    "step_rule": "top-fraction doubles the steps of highest influence, softmax weighs by "
+    "exp(influence / temperature), linear by 1 + influence / temperature within 0.5 and 2. Each "
+    "is scaled to a mean of 1 per sample.",
+    "step_temperature": "Lower: the weights differ more. Higher: nearer to plain training.",
+    "place": "1 is the first of the order chosen beside it. Arrow keys go up and down.",
     "loss": "Mean loss of the solution. Higher: harder for the model. Bias: the highest losses are "
     "often broken rows.",
     "length": "Number of tokens; a control, to see what length alone would choose.",
@@ -99,6 +119,8 @@ WORDS = {
     "range": "Rows with a score between the two ends. Drag in the histogram, or use the arrow keys "
     "here.",
     "search": "Letters in the prompt or the solution, large or small alike.",
+    "sort": "score: what the selection goes by. within like lengths: percentile among rows of like "
+    "length. data: the order of the file.",
     "marks": "Keep and drop by hand, with the keys K and D; again takes it back. N and B go on and "
     "back. Remembered with the run, and taken over by Select & export.",
     "by_hand": "Rows dropped on the page Samples leave the pool; rows kept there come on top of "
@@ -111,14 +133,19 @@ WORDS = {
     "variants": "paper: variance of attention received. cv2: the same times the squared length. "
     "excess: what departs from uniform attention. Each follows length in its own way; see the "
     "correlations.",
+    "variant_score": "Each variant has its own scale: compare their ranks in the next column, not "
+    "these numbers.",
     "pool_below": "Share of the pool with a lower score in this variant. If the variants disagree "
     "here, length or the sink decides, and not the text.",
     "play_loss": "Loss on the tokens below, of the model as it is, in nats per token. Lower: the "
     "model knows this solution better.",
     "play_rise": "Mean rise of that loss with the heads uniform. Higher: this problem needs them "
     "more. Bias: one problem is no evidence; see the page Validate.",
-    "play_share": "Share of tokens whose loss rises by more than 0.1 nat.",
+    "play_share": "Share of tokens whose loss rises by more than 0.1 nat. Higher: the damage is "
+    "broad. Bias: easy tokens cannot get easier, so small shifts elsewhere are not counted.",
     "play_strip": "Orange: this token became harder, so it needed these heads. Blue: easier.",
+    "play_next": "Chances of the first token of the answer. Bars of unlike length: the heads steer "
+    "it. Bias: one token says little about the whole answer.",
     "n_new": "Decoding ends here, at the end of the answer, or where the context is full.",
     "random_draw": "As many heads of the same layers by chance: what does it take to be more than "
     "that?",
@@ -131,6 +158,9 @@ WORDS = {
     "trim": "Leaves out the very highest losses, which are often broken rows.",
     "heads_method": "exact: each head uniform in turn on a probe. retrieval: which heads copy a "
     "value by its key; no head is touched.",
+    "min_heads": "In a small model a share of a few percent may be one head; this is the least.",
+    "absolute": "The rise itself, not its share of the loss. Bias: then hard steps, with a large "
+    "loss to begin with, come first.",
     "rank_by": "delta: by the loss increase, as in the paper. contrast: by what the problems need "
     "more than plain text does; finds fewer heads that any text needs.",
     "probe": "The samples that heads are ablated on.",

@@ -25,6 +25,7 @@ from workbench.runs import RunSummary, list_runs, read_manifest
 DEFAULT_ROOTS = (Path("runs"), Path("demo/runs"))
 OWN, BUNDLED = "mine", "demo"
 RESULT_STAGES = ("heads", "score")
+MISSING = {"heads": "circuit", "score": "scores", "validate": "validation", "select": "selection"}
 T = TypeVar("T")
 
 
@@ -49,8 +50,8 @@ class FoundRun:
 
     @property
     def title(self) -> str:
-        """The data, what was done with it, and the end of the run's name, which is unique."""
-        names = ", ".join(Path(name).name for name in self.data)
+        """The data or model, what was done with it, and the end of the run's name, unique."""
+        names = ", ".join(Path(name).name for name in self.data) or Path(self.model).name
         if not names:
             return self.name
         method = self.stage.partition("-")[2]
@@ -161,13 +162,14 @@ def parent_of(run: FoundRun, stage: str) -> FoundRun | None:
     return next((r for r in finished_runs(stage) if r.name in run.manifest["parents"]), None)
 
 
-def choose_run(
-    stage: str, *, label: str, key: str, only: Callable[[FoundRun], bool] = lambda run: True
-) -> FoundRun:
-    """A box in the sidebar, kept in the page's address; without any such run the page ends here."""
-    runs = [run for run in finished_runs(stage) if only(run)]
+def choose_run(stage: str, *, label: str, key: str, only: str = "") -> FoundRun:
+    """A box in the sidebar, kept in the page's address; without any such run the page ends here.
+
+    `only` narrows to one full stage, such as `score-air`.
+    """
+    runs = [run for run in finished_runs(stage) if only in ("", run.stage)]
     if not runs:
-        say_what_is_missing(stage)
+        say_what_is_missing(stage, only)
         st.stop()
     titles = {run.title: run for run in runs}
     with st.sidebar:
@@ -182,10 +184,11 @@ def choose_run(
     return run
 
 
-def say_what_is_missing(stage: str) -> None:
+def say_what_is_missing(stage: str, only: str = "") -> None:
     """The designed empty state: what is missing, why, and what makes it."""
-    names = {"heads": "circuit", "score": "scores", "validate": "validation", "select": "selection"}
-    st.info(f"No {names.get(stage, stage)} here yet.", icon=":material/inbox:")
+    method = only.partition("-")[2]
+    missing = f"{MISSING.get(stage, stage)}{f' by the method {method}' if method else ''}"
+    st.info(f"No {missing} here yet.", icon=":material/inbox:")
     circuits = finished_runs("heads")
     if not circuits:
         st.markdown("Run the whole chain on the bundled model and data (minutes on two cores):")
@@ -196,13 +199,15 @@ def say_what_is_missing(stage: str) -> None:
         return
     st.markdown("Make it with:")
     newest = circuits[0]
-    command = next_command(stage, root=own_root(), model=newest.model, parent=ref_of(newest))
+    command = next_command(
+        stage, root=own_root(), model=newest.model, parent=ref_of(newest), method=method
+    )
     st.code(command, language="bash")
     st.page_link(
         "page_run.py",
         label="Or start it here",
         icon=":material/play_arrow:",
-        query_params={"stage": stage},
+        query_params={"stage": stage, **({"method": method} if method else {})},
     )
 
 

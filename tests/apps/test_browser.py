@@ -233,18 +233,29 @@ def test_an_exported_subset_can_be_downloaded_and_read_back(page, address, tmp_p
 
 @pytest.mark.skipif(
     "WORKBENCH_BROWSER_JOBS" not in os.environ,
-    reason="starts a whole demo, minutes on a busy machine; set WORKBENCH_BROWSER_JOBS=1",
+    reason="waits minutes for the plan on a busy machine; set WORKBENCH_BROWSER_JOBS=1",
 )
 def test_a_job_goes_on_after_a_reload_is_seen_elsewhere_and_ends_when_cancelled(
-    page, browser, address
+    page, browser, address, chain
 ):
-    visit(page, f"{address}/run?stage=demo")
+    """Lengths of so many rows that they are still being counted when the job is cancelled."""
+    # The plan loads a model and reads every row, in a process that shares a busy machine.
+    page.set_default_timeout(3 * PATIENCE)
+    data = chain.parent / "many.jsonl"
+    row = '{"id": "m%d", "problem": "What is %d and 1?", "solution": "%d"}\n'
+    data.write_text("".join(row % (i, i, i + 1) for i in range(60_000)))
+    visit(page, f"{address}/run?stage=score&method=length")
+    choose(page, "Model", "a path or a hub id")
+    fill(page, "Folder or hub id", str(chain.parent / "tiny"))
+    choose(page, "Data", "a path or a hub id")
+    fill(page, "Path, glob or hf:owner/name", str(data))
+    page.get_by_role("button", name="Show the plan").click()
     page.locator(".st-key-start button").click()
     page.get_by_role("button", name="Cancel").wait_for()
     page.reload()
     page.get_by_role("button", name="Cancel").wait_for()
     with contextlib.closing(browser.new_context()) as context:
-        context.set_default_timeout(PATIENCE)
+        context.set_default_timeout(3 * PATIENCE)
         other = context.new_page()
         visit_running(other, f"{address}/run")
         other.get_by_role("button", name="Cancel").click()
@@ -252,6 +263,20 @@ def test_a_job_goes_on_after_a_reload_is_seen_elsewhere_and_ends_when_cancelled(
     page.get_by_text("cancelled").first.wait_for()
     page.get_by_role("button", name="Start again").wait_for()
     assert page.get_by_role("button", name="Cancel").count() == 0
+
+
+def choose(page, label: str, option: str) -> None:
+    """Pick an option of a box, and wait until the page has taken it."""
+    page.get_by_role("combobox", name=label).click()
+    page.get_by_role("option", name=option, exact=True).click()
+    settle(page)
+
+
+def fill(page, label: str, text: str) -> None:
+    field = page.get_by_role("textbox", name=label)
+    field.fill(text)
+    field.press("Enter")
+    settle(page)
 
 
 def visit_running(page, url: str) -> None:

@@ -7,7 +7,7 @@ import json
 import pandas as pd
 import pytest
 
-from tests.apps.conftest import HOSTILE, PAGES, apps_module, open_page, words
+from tests.apps.conftest import HOSTILE, NO_NUMBERS, PAGES, apps_module, open_page, words
 
 
 def result(root, pattern: str) -> dict:
@@ -22,12 +22,18 @@ def name(head: dict) -> str:
     return f"L{head['layer']} H{head['head']}"
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if page != "run"])
+@pytest.mark.parametrize("page", [page for page in PAGES if page not in NO_NUMBERS])
 def test_every_number_explains_itself(finished, page):
     at = open_page(page)
-    unexplained = [m.label for m in at.metric if not m.help and m.label != "1 Model"]
+    unexplained = [m.label for m in at.metric if not m.help]
     assert at.metric
     assert unexplained == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_says_how_to_read_it(finished, page):
+    labels = [expander.label for expander in open_page(page).expander]
+    assert "How to read this page" in labels
 
 
 def charts(at) -> list:
@@ -102,6 +108,86 @@ def test_a_head_opens_its_attention_on_a_probe_sample(finished):
     assert not at.exception
 
 
+def write_retrieval(root) -> dict:
+    """A run of retrieval scores on the model of the chain's circuit, in the reverse order."""
+    folder = next(root.glob("heads-exact-*"))
+    other = folder.with_name("heads-retrieval-0000bbbb")
+    other.mkdir()
+    content = json.loads((folder / "heads.json").read_text()) | {"method": "retrieval"}
+    for head in content["heads"]:
+        head["rank"] = len(content["heads"]) + 1 - head["rank"]
+        head["delta"] = 1 / head["rank"]
+        head["selected"] = head["rank"] <= 2
+    (other / "heads.json").write_text(json.dumps(content))
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest |= {"stage": "heads-retrieval", "created": "2026-01-01T00:00:00+00:00"}
+    (other / "manifest.json").write_text(json.dumps(manifest))
+    return content
+
+
+def test_retrieval_scores_are_a_second_layer_of_the_map(copied):
+    first = heads_by_rank(copied)[0]
+    content = write_retrieval(copied)
+    at = open_page("heads")
+    at.segmented_control(key="layer").select("retrieval").run()
+    spec = json.loads(charts(at)[0].proto.spec)
+    assert spec["layout"]["title"]["text"].startswith("Retrieval score")
+    other = next(
+        h for h in content["heads"] if (h["layer"], h["head"]) == (first["layer"], first["head"])
+    )
+    assert f"Retrieval score {other['delta']:.4f}" in words(at)
+    assert f"Rank by it {other['rank']} / 12" in words(at)
+    assert "Dashed: what the other measure chooses" in words(at)
+
+
+def test_loss_increases_are_a_second_layer_of_a_retrieval_run(copied):
+    write_retrieval(copied)
+    at = open_page("heads")
+    box = at.selectbox(key="circuit")
+    box.select(next(option for option in box.options if "retrieval" in option)).run()
+    assert at.segmented_control(key="layer").options[-1] == "loss increase"
+    at.segmented_control(key="layer").select("loss increase").run()
+    spec = json.loads(charts(at)[0].proto.spec)
+    assert spec["layout"]["title"]["text"].startswith("Loss increase")
+
+
+def test_without_retrieval_scores_the_map_offers_to_measure_them(finished):
+    at = open_page("heads")
+    assert "retrieval" not in at.segmented_control(key="layer").options
+    assert any("second layer" in link.proto.label for link in at.get("page_link"))
+
+
+def test_a_page_loads_the_model_as_its_run_did(copied, monkeypatch):
+    asked = []
+    real = apps_module("passes").loaded_model
+
+    def note(name, **how):
+        asked.append(how)
+        return real(name, **how)
+
+    monkeypatch.setattr(apps_module("passes"), "loaded_model", note)
+    for path in copied.glob("score-*/manifest.json"):
+        manifest = json.loads(path.read_text())
+        manifest["inputs"]["model"]["template"] = "none"
+        path.write_text(json.dumps(manifest))
+    at = open_page("tokens")
+    assert asked[-1]["template"] == "none"
+    assert asked[-1]["dtype"] == "float32"
+    assert at.metric
+
+
+def test_a_form_hands_on_how_the_model_was_loaded(copied):
+    path = next(copied.glob("heads-*/manifest.json"))
+    manifest = json.loads(path.read_text())
+    manifest["inputs"]["model"]["template"] = "none"
+    path.write_text(json.dumps(manifest))
+    at = open_page("run")
+    at.segmented_control(key="stage").select("score").run()
+    command = next(c.value for c in at.code if c.value.startswith("workbench score"))
+    assert "--template=none" in command
+    assert "--dtype" not in command
+
+
 def test_a_single_run_of_heads_has_nothing_to_be_compared_with(finished):
     assert "no other run" in words(open_page("heads"))
 
@@ -141,9 +227,9 @@ def test_every_variant_stands_beside_the_others_with_its_place_in_the_pool(finis
     top = scores.sort_values("score", ascending=False).iloc[0]
     shown = next(d.value for d in open_page("tokens").dataframe if "variant" in d.value)
     shown = shown.set_index("variant")
-    assert shown.loc["cv2", "with sink"] == pytest.approx(top["cv2"])
+    assert shown.loc["cv2", "score"] == pytest.approx(top["cv2"])
     below = (scores["cv2_no_sink"] < top["cv2_no_sink"]).mean()
-    assert shown.loc["cv2", "pool below, without sink"] == pytest.approx(below)
+    assert shown.loc["cv2, no sink", "pool below"] == pytest.approx(below)
 
 
 def test_two_samples_stand_side_by_side_under_one_head(finished):
@@ -238,7 +324,7 @@ def test_a_preview_says_how_much_it_shares_with_a_saved_selection(finished):
     at = open_page("select")
     at.slider(key="percent").set_value(25)
     at.selectbox(key="policy").select("top").run()
-    box = at.selectbox(key="against")
+    box = at.selectbox(key="second")
     box.select(box.options[1]).run()
     assert "Shared rows 100%" in words(at)
 

@@ -133,6 +133,6 @@ def test_finished_runs_are_listed_with_their_manifests(finished):
 
 
 def test_no_value_of_a_form_can_become_an_option():
-    stages = apps_module("stages")
-    flags = stages.flags({"by": "--out=/etc", "seed": 3, "no-control": True, "trim": None})
+    inputs = apps_module("stage_inputs")
+    flags = inputs.flags({"by": "--out=/etc", "seed": 3, "no-control": True, "trim": None})
     assert flags == ["--by=--out=/etc", "--seed=3", "--no-control"]

@@ -3,6 +3,19 @@
 heads_heatmap(read_heads(path)).show()
 """
 
+from workbench.figures.amplification import (
+    gain_bars,
+    level_bars,
+    mask_course,
+    mask_maps,
+    operation_bars,
+)
+from workbench.figures.amplification_html import (
+    RESULT_COLUMNS,
+    amplification_page,
+    results_rows,
+    warnings_of,
+)
 from workbench.figures.attention import (
     next_token_bars,
     overview_strip,
@@ -28,6 +41,7 @@ from workbench.figures.pools import (
     score_histogram,
     selected_against_pool,
 )
+from workbench.figures.steps import step_blocks, step_losses, step_weight_bars
 from workbench.figures.validation import (
     control_rises,
     knockout_curve,
@@ -38,27 +52,39 @@ from workbench.figures.validation_html import validation_page
 
 __all__ = [
     "LAYERS",
+    "RESULT_COLUMNS",
+    "amplification_page",
     "binned_histogram",
     "control_rises",
     "elbow",
+    "gain_bars",
     "head_name",
     "heads_difference",
     "heads_heatmap",
     "knockout_curve",
     "layers_of",
+    "level_bars",
+    "mask_course",
+    "mask_maps",
     "measure_name",
     "mix_before_after",
     "next_token_bars",
+    "operation_bars",
     "overview_strip",
     "pattern_heatmap",
     "random_draws",
+    "results_rows",
     "sample_deltas",
     "score_against_label",
     "score_against_length",
     "score_histogram",
     "selected_against_pool",
     "stability_bars",
+    "step_blocks",
+    "step_losses",
+    "step_weight_bars",
     "token_bars",
     "token_strip",
     "validation_page",
+    "warnings_of",
 ]

@@ -13,11 +13,10 @@ import numpy as np
 import plotly.graph_objects as go
 from jaxtyping import Float
 
-from workbench.figures.look import BLUE, SEQUENTIAL, VERMILION, framed
+from workbench.figures.look import BLUE, SEQUENTIAL, VERMILION, framed, shade
 
 _MAX_TICKS = 40
 _MOST_BINS = 240
-_UP, _DOWN = "230,159,0", "86,180,233"
 
 
 def token_strip(
@@ -37,10 +36,7 @@ def token_strip(
     for place, (token, value) in enumerate(zip(tokens, values, strict=True), start=first):
         label = html.escape(f"token {place}: {visible(token)}, {meaning} {value:.3g}", quote=True)
         shown = html.escape(token).replace("\n", "&#9166;<br>") or "&#8709;"
-        # At most half opaque keeps dark and light text legible on it.
-        share = 0.55 * min(1.0, abs(float(value)) / top)
-        color = _UP if value >= 0 else _DOWN
-        style = f"background:rgba({color},{share:.3f});border-radius:3px"
+        style = f"background:{shade(float(value) / top)};border-radius:3px"
         spans.append(f'<span title="{label}" style="{style}">{shown}</span>')
     frame = "font-family:monospace;line-height:1.9;white-space:pre-wrap;overflow-wrap:anywhere"
     return f'<div style="{frame}">{"".join(spans)}</div>'

@@ -18,7 +18,7 @@ from workbench.types import Head, HeadScore, HeadScores
 DELTA = "loss increase (nats per token)"
 RETRIEVAL = "retrieval score (share of tokens copied)"
 # Beyond this many heads a layer the numbers in the cells overlap.
-_MAX_NUMBERED = 16
+_MAX_NUMBERED = 8
 
 
 class Layer(NamedTuple):
@@ -65,20 +65,22 @@ def heads_heatmap(
     layer: str = "delta",
     before: Collection[Head] | None = None,
     marked: Collection[Head] = (),
+    second: HeadScores | None = None,
     is_small: bool = False,
 ) -> go.Figure:
     """Layer by head, coloured by one of `LAYERS`; the circuit is boxed.
 
-    Heads of `before`, another circuit, that have left it have a dashed box; those `marked` have a
-    cross; a small map has no numbers in its cells. A plotly heatmap takes no clicks, so transparent
+    Heads of `before`, another circuit, that are not in it have a dashed box; those `marked` have a
+    cross; a small map has no numbers in its cells. With a `second` measure of the same model the
+    colours are of that one, and the boxes stay. A plotly heatmap takes no clicks, so transparent
     squares lie over it; their `customdata` is `[layer, head]`.
     """
+    measured = second or heads
     shown = LAYERS[layer]
-    title, unit = shown.title, shown.unit
-    if heads.method == "retrieval" and layer == "delta":
-        title, unit = "Retrieval score per head (higher: copies more)", "share"
-    values = _grid(heads, [float(getattr(h, layer)) for h in heads.heads])
-    figure = _map(heads, values, title=title, unit=unit, is_signed=shown.is_signed)
+    if measured.method == "retrieval" and layer == "delta":
+        shown = Layer("Retrieval score per head (higher: copies more)", "share", is_signed=False)
+    values = _grid(measured, [float(getattr(h, layer)) for h in measured.heads])
+    figure = _map(heads, values, shown, second=second)
     if is_small:
         figure.update_layout(title_text="Heads by loss increase")
         figure.update_traces(texttemplate=None, selector={"type": "heatmap"})
@@ -113,7 +115,7 @@ def heads_difference(a: HeadScores, b: HeadScores) -> go.Figure:
     else:
         values = [float(first[head].rank - second[head].rank) for head in first]
         title, unit = "Places gained in the second run", "ranks"
-    figure = _map(a, _grid(a, values), title=title, unit=unit)
+    figure = _map(a, _grid(a, values), Layer(title, unit))
     circuits = [{head for head, h in heads.items() if h.selected} for heads in (first, second)]
     for head in sorted(circuits[0] | circuits[1]):
         is_shared = head in circuits[0] & circuits[1]
@@ -131,26 +133,25 @@ def _grid(heads: HeadScores, values: Sequence[float]) -> Float[np.ndarray, "laye
 def _map(
     heads: HeadScores,
     values: Float[np.ndarray, "layer head"],
+    shown: Layer,
     *,
-    title: str,
-    unit: str,
-    is_signed: bool = True,
+    second: HeadScores | None = None,
 ) -> go.Figure:
     reach = float(np.abs(values).max()) or 1.0
     n_layers, n_heads = values.shape
-    figure = framed(title, x="head", y="layer", height=170 + 34 * n_layers)
+    figure = framed(shown.title, x="head", y="layer", height=170 + 34 * n_layers)
     figure.add_heatmap(
         z=values,
-        colorscale=DIVERGING if is_signed else SEQUENTIAL,
-        zmin=-reach if is_signed else 0,
+        colorscale=DIVERGING if shown.is_signed else SEQUENTIAL,
+        zmin=-reach if shown.is_signed else 0,
         zmax=reach,
         xgap=1,
         ygap=1,
         hoverinfo="skip",
-        texttemplate="%{z:.2f}" if n_heads <= _MAX_NUMBERED else None,
-        colorbar={"title": {"text": unit}, "thickness": 14},
+        texttemplate=_template(reach) if n_heads <= _MAX_NUMBERED else None,
+        colorbar={"title": {"text": shown.unit}, "thickness": 14},
     )
-    figure.add_trace(_click_targets(heads))
+    figure.add_trace(_click_targets(heads, second))
     figure.update_xaxes(dtick=1, showgrid=False, range=[-0.5, n_heads - 0.5])
     figure.update_yaxes(dtick=1, showgrid=False, range=[n_layers - 0.5, -0.5])
     figure.update_layout(hoverdistance=60, clickmode="event+select", showlegend=False)
@@ -158,12 +159,26 @@ def _map(
     return figure
 
 
-def _click_targets(heads: HeadScores) -> go.Scatter:
+def _template(reach: float) -> str:
+    """Two decimals, or as many more as the largest number needs to show a digit."""
+    return "%{z:.2f}" if reach >= 0.1 else "%{z:.1e}" if reach < 0.001 else "%{z:.3f}"
+
+
+def _click_targets(heads: HeadScores, second: HeadScores | None = None) -> go.Scatter:
+    texts = [_hover(h) for h in heads.heads]
+    if second is not None:
+        found = {(h.layer, h.head): h for h in second.heads}
+        others = [found[h.layer, h.head] for h in heads.heads]
+        unit = measure_name(second)
+        texts = [
+            f"{text}<br>{unit} {h.delta:.4f}, rank {h.rank}"
+            for text, h in zip(texts, others, strict=True)
+        ]
     return go.Scatter(
         x=[h.head for h in heads.heads],
         y=[h.layer for h in heads.heads],
         customdata=[[h.layer, h.head] for h in heads.heads],
-        text=[_hover(h) for h in heads.heads],
+        text=texts,
         hovertemplate="%{text}<extra></extra>",
         mode="markers",
         marker={"symbol": "square", "size": 30, "opacity": 0},
@@ -225,10 +240,12 @@ def elbow(heads: HeadScores) -> go.Figure:
     return figure
 
 
-def sample_deltas(deltas: Float[np.ndarray, " sample"], head: Head) -> go.Figure:
-    """How the loss of each probe sample changes when one head is uniform."""
-    title = f"{head_name(*head)} by sample; right of 0: needed"
-    figure = framed(title, x=DELTA, y="probe samples")
+def sample_deltas(
+    deltas: Float[np.ndarray, " sample"], head: Head, *, unit: str = DELTA
+) -> go.Figure:
+    """How the loss of each probe sample changes when one head is uniform, or what it copies."""
+    what = "right of 0: needed" if unit == DELTA else "further right: copies more"
+    figure = framed(f"{head_name(*head)} by sample; {what}", x=unit, y="probe samples")
     figure.add_histogram(x=deltas, nbinsx=30, marker={"color": BLUE}, name="samples")
     figure.add_vline(x=0, line={"width": 1, "color": GREY})
     mean = float(np.mean(deltas)) if len(deltas) else 0.0

@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 
 # Okabe and Ito's palette (jfly.uni-koeln.de/color); the grey is legible on light and dark.
 BLUE, ORANGE, VERMILION, GREY = "#0072B2", "#E69F00", "#D55E00", "#8C8C8C"
+_UP, _DOWN = "230,159,0", "86,180,233"
 DIVERGING = "RdBu_r"
 SEQUENTIAL = "Cividis"
 
@@ -28,3 +29,12 @@ def framed(title: str, *, x: str, y: str, height: int = 340) -> go.Figure:
     figure.update_xaxes(title_text=x, zeroline=False)
     figure.update_yaxes(title_text=y, zeroline=False)
     return figure
+
+
+def shade(share: float) -> str:
+    """A background for text: orange for 0 to 1, blue for 0 to -1, the stronger the farther from 0.
+
+    At most half opaque, which keeps dark and light text legible on it.
+    """
+    opacity = 0.55 * min(1.0, abs(share))
+    return f"rgba({_UP if share >= 0 else _DOWN},{opacity:.3f})"

@@ -159,5 +159,6 @@ def selected_against_pool(
             hovertemplate=f"{label}: %{{y:.1%}} near %{{x:.4g}}<extra></extra>",
         )
     figure.update_yaxes(tickformat=".0%")
-    figure.update_layout(barmode="overlay", bargap=0.03)
+    # The title is as wide as the figure may be: the legend goes below it.
+    figure.update_layout(barmode="overlay", bargap=0.03, margin={"t": 85}, height=300)
     return figure
