@@ -25,7 +25,7 @@ from transformers import (
 from transformers.masking_utils import eager_mask
 
 from workbench.ablation import iter_importance, uniform_heads
-from workbench.models import Model, Rendered, hooks, running_mean
+from workbench.models import Model, Rendered, hooks, running_mean, with_engine
 from workbench.scoring import score_batch
 from workbench.types import Head
 
@@ -247,7 +247,7 @@ TITLES = (
     "padded right and left",
     "importance = plain loop",
     "scores = `output_attentions`",
-    "engine",
+    "fused engine = same scores",
 )
 DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "models.md"
 BEGIN, END = "<!-- matrix: python -m tests.matrix -->\n", "<!-- end of matrix -->\n"
@@ -271,8 +271,16 @@ def agreeing_row(name: str, folder: Path, model: Model) -> list[str]:
         word(*by_form["right"], *by_form["left"]),
         word(importance_difference(model, reference)),
         word(score_difference(model, reference)),
-        "hooked",
+        fused_word(model, reference, word),
     ]
+
+
+def fused_word(model: Model, reference: Reference, word: Callable[..., str]) -> str:
+    """Whether the fused engine's scores are the reference's, or that its own check refuses it."""
+    fused = with_engine(model, "auto")
+    if fused.fused is None:
+        return "refused, hooked runs"
+    return word(score_difference(fused, reference))
 
 
 def refused_row(name: str, folder: Path, refusal: str) -> list[str]:

@@ -1,26 +1,22 @@
 """Do the scores agree with one another, and with how many steps a problem really takes?
 
-    python analyses/005_scores_compared/study.py
+    python -m analyses.005_scores_compared.study
 
 Finds both circuits (costliest heads, retrieval heads), scores every pool with every method, and
-writes `results/comparison.json` and `results/tables.md`. The tables also go into this folder's
-README, between its marks. Runs are kept in `work/`, so running it again resumes.
+writes `results/comparison.json` and the tables in this folder's README. Running it again resumes.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
+from analyses.shared import Study, number
 from workbench.circuits import RetrievalOptions
 from workbench.config import finite_or_none
-from workbench.data import write_jsonl
 from workbench.execute import (
     HeadsOptions,
     ModelSource,
@@ -28,7 +24,6 @@ from workbench.execute import (
     Place,
     ProbeOptions,
     read_scores,
-    read_usable,
     run_heads,
     run_probe,
     run_retrieval,
@@ -36,8 +31,6 @@ from workbench.execute import (
 )
 from workbench.scoring import ScoreOptions, partial_spearman, spearman, variant_columns
 
-HERE = Path(__file__).resolve().parent
-MARKS = ("<!-- tables -->", "<!-- end of tables -->")
 # Method, and the circuit that it reads.
 METHODS = {
     "circuitseer": "costliest",
@@ -62,9 +55,11 @@ NAMES = {
 }
 
 
-def find_circuits(place: Place, source: ModelSource, options: argparse.Namespace) -> dict[str, Any]:
+def find_circuits(
+    study: Study, source: ModelSource, options: argparse.Namespace
+) -> dict[str, Outcome]:
     """The heads that the solutions of the first pool need most, and those that copy by key."""
-    pool = drawn(place, options.pools[0], options.n)
+    place, pool = study.place, study.drawn(options.pools[0], options.n)
     probe = run_probe(place, source, [pool], ProbeOptions(n=options.probe_n, trim=0.02))
     asked = HeadsOptions(min_heads=options.min_heads)
     retrieval = RetrievalOptions(
@@ -93,17 +88,6 @@ def scores_of(
             found["length"], found["n_steps"] = frame["n_tokens_row"], frame["n_steps"]
     wanted = [name for name in NAMES if name != "n_steps" or len(found[name].dropna())]
     return pd.DataFrame(found, columns=wanted).dropna().astype("float64")
-
-
-def drawn(place: Place, pool: str, n_rows: int | None) -> str:
-    """The pool itself, or a file with `n_rows` of it, drawn by chance."""
-    if n_rows is None:
-        return pool
-    samples = read_usable([pool])
-    order = np.random.default_rng(0).permutation(len(samples))[:n_rows]
-    path = place.runs.parent / f"{pool}-{n_rows}.jsonl"
-    write_jsonl(path, (dict(samples[i].row) for i in sorted(order.tolist())))
-    return str(path)
 
 
 def correlations(frame: pd.DataFrame) -> dict[str, dict[str, dict[str, float | None]]]:
@@ -139,10 +123,6 @@ def table(pool: str, n_rows: int, report: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def number(value: float | None) -> str:
-    return "-" if value is None else f"{value:+.2f}"
-
-
 def heads_lines(circuits: dict[str, Outcome]) -> list[str]:
     """Which heads were read, in words."""
     lines = []
@@ -157,25 +137,11 @@ def heads_lines(circuits: dict[str, Outcome]) -> list[str]:
     return lines
 
 
-def write_results(text: str, report: dict[str, Any], *, readme: bool) -> None:
-    results = HERE / "results"
-    results.mkdir(exist_ok=True)
-    content = json.dumps(report, indent=1, sort_keys=True) + "\n"
-    (results / "comparison.json").write_text(content, encoding="utf-8")
-    (results / "tables.md").write_text(text, encoding="utf-8")
-    if readme:
-        path = HERE / "README.md"
-        before, rest = path.read_text(encoding="utf-8").split(MARKS[0])
-        after = rest.split(MARKS[1])[1]
-        path.write_text(f"{before}{MARKS[0]}\n{text}{MARKS[1]}{after}", encoding="utf-8")
-
-
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--model", default="math-tiny")
-    parser.add_argument("--device", default="auto")
     parser.add_argument("--pools", nargs="+", default=["generated", "gsm8k"])
     parser.add_argument("--n", type=int, help="rows of each pool, drawn by chance (default: all)")
     parser.add_argument("--probe-n", type=int, default=100)
@@ -183,21 +149,20 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--shots", type=int, default=3)
     parser.add_argument("--key-length", type=int, default=32)
     parser.add_argument("--min-heads", type=int, default=3)
-    parser.add_argument("--work", type=Path, default=HERE / "work")
+    parser.add_argument("--work", type=Path, help="folder of the runs")
     parser.add_argument("--dry", action="store_true", help="print the tables and write no results")
     return parser.parse_args()
 
 
 def main() -> None:
     options = parse()
-    options.work.mkdir(parents=True, exist_ok=True)
-    place = Place(options.work / "runs", say)
-    source = ModelSource(options.model, device=options.device)
-    circuits = find_circuits(place, source, options)
+    study = Study.at(__file__, work=options.work)
+    source = ModelSource(options.model)
+    circuits = find_circuits(study, source, options)
     report: dict[str, Any] = {"model": options.model, "pools": {}}
     parts = ["\n".join(heads_lines(circuits))]
     for pool in options.pools:
-        frame = scores_of(place, source, drawn(place, pool, options.n), circuits)
+        frame = scores_of(study.place, source, study.drawn(pool, options.n), circuits)
         report["pools"][pool] = {"n": len(frame), **correlations(frame)}
         parts.append(table(pool, len(frame), report["pools"][pool]))
     report["heads"] = {
@@ -208,12 +173,7 @@ def main() -> None:
     text = "\n\n".join(parts) + "\n"
     print(text)
     if not options.dry:
-        write_results(text, report, readme=True)
-
-
-def say(done: int, total: int, text: str) -> None:
-    if done == total:
-        print(f"{text}: {total}", file=sys.stderr)
+        study.report(report, text, name="comparison")
 
 
 if __name__ == "__main__":

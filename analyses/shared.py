@@ -1,0 +1,80 @@
+"""What the studies share: rows drawn by chance, runs kept between attempts, tables in the README.
+
+study = Study.at(__file__, work=None)
+study.place, study.drawn("gsm8k", 200), study.figure(figure, "scores")
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+from workbench.data import write_jsonl
+from workbench.execute import Place, read_usable
+
+MARKS = ("<!-- tables -->", "<!-- end of tables -->")
+STUDIES_DATA = Path(__file__).resolve().parents[1] / "data" / "studies"
+
+
+@dataclass(frozen=True)
+class Study:
+    """A folder of `analyses`; its runs lie in `work`, so that running it again resumes."""
+
+    folder: Path
+    work: Path
+
+    @classmethod
+    def at(cls, file: str, *, work: Path | None = None) -> Study:
+        folder = Path(file).resolve().parent
+        study = cls(folder, work or folder / "work")
+        study.work.mkdir(parents=True, exist_ok=True)
+        return study
+
+    @property
+    def place(self) -> Place:
+        return Place(self.work / "runs", say)
+
+    def drawn(self, source: str, n: int | None, *, seed: int = 0) -> str:
+        """The source itself, or a file with `n` of its rows, drawn by chance."""
+        if n is None:
+            return source
+        samples = read_usable([source])
+        order = np.random.default_rng(seed).permutation(len(samples))[:n]
+        stem = Path(source).name.partition(".")[0]
+        path = self.work / f"{stem}-{n}-seed{seed}.jsonl"
+        write_jsonl(path, (dict(samples[i].row) for i in sorted(order.tolist())))
+        return str(path)
+
+    def report(self, report: dict[str, Any], text: str, *, name: str) -> None:
+        """`results/NAME.json`, and `text` into the README between its marks."""
+        results = self.folder / "results"
+        results.mkdir(exist_ok=True)
+        content = json.dumps(report, indent=1, sort_keys=True) + "\n"
+        (results / f"{name}.json").write_text(content, encoding="utf-8")
+        readme = self.folder / "README.md"
+        before, rest = readme.read_text(encoding="utf-8").split(MARKS[0])
+        after = rest.split(MARKS[1])[1]
+        filled = f"{before}{MARKS[0]}\n{text}{MARKS[1]}{after}"
+        readme.write_text(filled, encoding="utf-8")
+
+    def figure(self, figure: go.Figure, name: str, *, width: int = 900) -> None:
+        """`results/NAME.png`."""
+        results = self.folder / "results"
+        results.mkdir(exist_ok=True)
+        figure.write_image(results / f"{name}.png", width=width)
+
+
+def say(done: int, total: int, text: str) -> None:
+    """Progress of a stage: one line when it is done."""
+    if done == total:
+        print(f"{text}: {total}", file=sys.stderr)
+
+
+def number(value: float | None, digits: int = 2) -> str:
+    return "-" if value is None else f"{value:+.{digits}f}"
