@@ -13,22 +13,14 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from workbench.data import SETTINGS, is_held_out, make_document, make_problem
+from schedule import phase_at
+
+from workbench.data import SETTINGS, Problem, is_held_out, make_document, make_problem
 
 TRAIN_DATA = Path(__file__).resolve().parents[2] / "data" / "train"
 STEP_WEIGHTS = (1.0, 1.2, 1.5, 1.5, 1.0, 0.8, 0.6, 0.5)
 DISTRACTOR_WEIGHTS = (0.3, 0.3, 0.25, 0.15)
-FIRST_KINDS = {"problem": 0.35, "recall": 0.55, "drill": 0.06, "gsm8k": 0.02, "english": 0.02}
-KINDS = {
-    "problem": 0.72,
-    "recall": 0.15,
-    "drill": 0.02,
-    "retrieval": 0.04,
-    "gsm8k": 0.035,
-    "english": 0.035,
-}
-LAST_KINDS = KINDS | {"problem": 0.6, "list": 0.2, "recall": 0.07}
-FIRST_STEPS, LAST_FROM = 300, 3200
+N_LOOKUPS = 10
 
 
 def read_rows(name: str) -> list[dict]:
@@ -49,47 +41,54 @@ def read_sentences() -> list[str]:
 
 def draw_problem(rng: random.Random, *, step: int) -> tuple[str, str]:
     """A problem outside the held-out tenth; long ones only after the first steps."""
-    longest = 2 if step < FIRST_STEPS else 4 if step < 2 * FIRST_STEPS else 8
-    most_distractors = 3
+    longest = phase_at(step).longest
     while True:
         problem = make_problem(
             rng,
             n_steps=rng.choices(range(1, longest + 1), STEP_WEIGHTS[:longest])[0],
-            n_distractors=rng.choices(
-                range(most_distractors + 1), DISTRACTOR_WEIGHTS[: most_distractors + 1]
-            )[0],
+            n_distractors=rng.choices(range(4), DISTRACTOR_WEIGHTS)[0],
         )
         if not is_held_out(problem.prompt):
             return problem.prompt, problem.completion
 
 
+def draw_unseen(rng: random.Random, *, most_distractors: int) -> Problem:
+    """A problem of 2 to 7 steps that is not held out."""
+    while True:
+        n_steps = rng.randint(2, 7)
+        n_distractors = rng.randint(0, most_distractors) if most_distractors else 0
+        problem = make_problem(rng, n_steps=n_steps, n_distractors=n_distractors)
+        if not is_held_out(problem.prompt):
+            return problem
+
+
 def draw_recall(rng: random.Random) -> tuple[str, str]:
-    """Facts as in a problem, and all of them again in another order.
+    """Facts as in a problem, and ten of them again, drawn with replacement.
 
     One lookup after another: looking facts up is the skill that problems exercise too seldom for a
-    small model to discover it there.
+    small model to discover it there. With replacement, because a list without repeats can be half
+    guessed from what it still lacks.
     """
-    while True:
-        problem = make_problem(rng, n_steps=rng.randint(2, 5), n_distractors=0)
-        if not is_held_out(problem.prompt):
-            break
+    problem = draw_unseen(rng, most_distractors=0)
     opener, *facts, _question = re.split(r"(?<=[.?]) ", problem.prompt)
     prompt = " ".join([opener, *facts, "What do we know?"])
-    rng.shuffle(facts)
-    return prompt, "\n".join(facts)
+    return prompt, "\n".join(rng.choices(facts, k=N_LOOKUPS))
 
 
 def draw_list(rng: random.Random) -> tuple[str, str]:
-    """Given numbers side by side, and all of them again in another order.
-
-    After 3,200 steps most wrong answers took the number next to the right one in such a row.
-    """
+    """Given numbers side by side, and ten of them again, drawn with replacement."""
     setting = rng.choice(list(SETTINGS.values()))
     names = rng.sample(setting.entities, rng.randint(3, 7))
     facts = [setting.base.format(x=name, n=rng.randint(2, 20)) for name in names]
-    prompt = " ".join([*facts, "What do we know?"])
-    rng.shuffle(facts)
-    return prompt, "\n".join(facts)
+    return " ".join([*facts, "What do we know?"]), "\n".join(rng.choices(facts, k=N_LOOKUPS))
+
+
+def draw_plan(rng: random.Random) -> tuple[str, str]:
+    """Facts as in a problem, and what ten of their names need, drawn with replacement."""
+    problem = draw_unseen(rng, most_distractors=2)
+    facts = problem.prompt.rsplit(". ", 1)[0]
+    needs = [f"{fact.entity} needs {' and '.join(fact.refs)}" for fact in problem.steps]
+    return f"{facts}. What needs what?", ", ".join(rng.choices(needs, k=N_LOOKUPS)) + "."
 
 
 def draw_drill(rng: random.Random) -> str:
@@ -110,7 +109,7 @@ def draw_drill(rng: random.Random) -> str:
 def documents(seed: int, *, step: int) -> Iterator[tuple[str, str, str]]:
     rng = random.Random(seed)
     gsm8k, english, sentences = read_rows("gsm8k"), read_rows("english"), read_sentences()
-    mixture = FIRST_KINDS if step < FIRST_STEPS else KINDS if step < LAST_FROM else LAST_KINDS
+    mixture = phase_at(step).kinds
     kinds, weights = list(mixture), list(mixture.values())
     while True:
         kind = rng.choices(kinds, weights)[0]
@@ -120,6 +119,8 @@ def documents(seed: int, *, step: int) -> Iterator[tuple[str, str, str]]:
             yield kind, *draw_recall(rng)
         elif kind == "list":
             yield kind, *draw_list(rng)
+        elif kind == "plan":
+            yield kind, *draw_plan(rng)
         elif kind == "drill":
             yield kind, "", draw_drill(rng)
         elif kind == "retrieval":

@@ -23,7 +23,7 @@ from transformers import (
 ARCHITECTURES = ("llama", "qwen3", "gpt2")
 N_CTX = 512
 # How many tokens back the first heads of layer 0 look at the start of training.
-OFFSETS = (1, 1, 1, 2, 2, 2, 3, 3, 0, 0, 0, 0)
+OFFSETS = (1, 1, 1, 5, 1, 2, 7, 5, 2, 3, 8, 5, 3, 7, 8, 0)
 
 
 def build_model(args: argparse.Namespace, tokenizer: PreTrainedTokenizerFast) -> PreTrainedModel:

@@ -18,17 +18,18 @@ from pathlib import Path
 import torch
 from drophead import drop_heads
 from evaluate import accuracy_by_steps
-from mixture import LAST_FROM, documents, draw_problem, read_rows
+from mixture import documents, draw_problem, read_rows
 from network import ARCHITECTURES, build_model
 from optimizer import Muon
 from safetensors.torch import load_file, save_file
+from schedule import phase_at
 from tokenizer import save_tokenizer, train_tokenizer
 from transformers import PreTrainedTokenizerFast
 
 # Of prompt tokens, whose words nobody can foresee, and of completions that are hard to learn.
 PROMPT_WEIGHT = 0.1
 COMPLETION_WEIGHT = {"english": 0.3, "gsm8k": 0.5}
-MUON_LR, ADAM_LR = 0.01, 2e-3
+MUON_LR, ADAM_LR = 0.02, 2e-3
 
 
 def build_tokenizer(vocab_size: int, seed: int) -> PreTrainedTokenizerFast:
@@ -55,7 +56,7 @@ def encode(
 
 def batches(
     tokenizer: PreTrainedTokenizerFast, seed: int, *, step: int, tokens: int
-) -> Iterator[tuple[torch.Tensor, torch.Tensor, Counter]]:
+) -> Iterator[tuple[torch.Tensor, torch.Tensor, list[str]]]:
     """Ids and weights, padded on the right, each of about `tokens` tokens of similar length."""
     buckets: dict[int, list] = {}
     for kind, prompt, completion in documents(seed, step=step):
@@ -70,18 +71,13 @@ def batches(
             pad = tokenizer.pad_token_id
             x = torch.tensor([i + [pad] * (width - len(i)) for i, _, _ in bucket])
             w = torch.tensor([v + [0.0] * (width - len(v)) for _, v, _ in bucket])
-            yield x, w, Counter(k for _, _, k in bucket)
+            yield x, w, [k for _, _, k in bucket]
             buckets[width] = []
 
 
 def learning_rate(step: int, args: argparse.Namespace) -> float:
-    """Warm up, stay, and fall to a fiftieth over the last `--decay` of `--first-steps`.
-
-    The steps after these, which read another mixture, start at four tenths and fall again.
-    """
-    if step >= args.first_steps:
-        return max(0.01, 0.4 * (args.steps - step) / (args.steps - args.first_steps))
-    left = (args.first_steps - step) / max(1, args.decay * args.first_steps)
+    """Warm up, stay, and fall to a fiftieth over the last `--decay` of all steps."""
+    left = (args.steps - step) / max(1, args.decay * args.steps)
     return min(1.0, (step + 1) / 100, max(0.02, left))
 
 
@@ -111,12 +107,13 @@ def main() -> None:
             step=done,
             tokens=args.batch_tokens,
         )
-        total, weight_sum, began, kinds = 0.0, 0.0, time.time(), Counter()
+        total, n_batches, began = 0.0, 0, time.time()
+        kinds, kind_losses = Counter(), Counter()
         for _ in range(min(args.every, args.steps - done)):
-            ids, weights, kind = next(stream)
+            ids, weights, batch_kinds = next(stream)
             ids, weights = ids.to(device), weights.to(device)
             scale = learning_rate(done, args)
-            rate = args.drop_heads if done >= args.drop_from else 0.0
+            rate = args.drop_heads if phase_at(done).drops_heads else 0.0
             generator = torch.Generator().manual_seed(args.seed * 1_000_003 + done)
             with (
                 drop_heads(model, rate, generator, n_layers=args.drop_layers),
@@ -137,11 +134,15 @@ def main() -> None:
             model.zero_grad(set_to_none=True)
             done += 1
             tokens_seen += ids.numel()
-            total, weight_sum, kinds = total + loss.item(), weight_sum + 1, kinds + kind
+            total, n_batches = total + loss.item(), n_batches + 1
+            for kind, value in zip(batch_kinds, completion_losses(losses, weights), strict=True):
+                kinds[kind] += 1
+                kind_losses[kind] += value
         seconds += time.time() - began
         save_checkpoint(state, model, muon, adam, (done, seconds, tokens_seen))
-        record = {"step": done, "loss": round(total / weight_sum, 4), "tokens": tokens_seen}
+        record = {"step": done, "loss": round(total / n_batches, 4), "tokens": tokens_seen}
         record |= {"seconds": round(seconds), "kinds": dict(kinds)}
+        record["losses"] = {kind: round(kind_losses[kind] / n, 4) for kind, n in kinds.items()}
         if done % args.evaluate_every < args.every or done == args.steps:
             record["accuracy"] = accuracy_by_steps(
                 model, tokenizer, n=args.n_evaluate, seed=args.seed
@@ -150,6 +151,13 @@ def main() -> None:
         log.write(json.dumps(record) + "\n")
         log.flush()
     model.float().save_pretrained(args.out)
+
+
+def completion_losses(losses: torch.Tensor, weights: torch.Tensor) -> list[float]:
+    """Mean loss of each document's completion, unweighted."""
+    counted = (weights[:, 1:] > PROMPT_WEIGHT).float()
+    by_row = losses.detach().view_as(counted) * counted
+    return (by_row.sum(1) / counted.sum(1)).tolist()
 
 
 def save_checkpoint(folder: Path, model, muon: Muon, adam, counts: tuple) -> None:
@@ -184,27 +192,27 @@ def load_checkpoint(folder: Path, model, muon: Muon, adam, device: str) -> tuple
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=4000)
-    parser.add_argument("--first-steps", type=int, default=LAST_FROM)
+    parser.add_argument("--steps", type=int, default=3000)
     parser.add_argument("--batch-tokens", type=int, default=4096)
     parser.add_argument("--architecture", choices=ARCHITECTURES, default="llama")
     parser.add_argument("--layers", type=int, default=4)
     parser.add_argument("--d-model", type=int, default=256)
     parser.add_argument("--d-mlp", type=int, default=512)
-    parser.add_argument("--heads", type=int, default=8)
+    parser.add_argument("--heads", type=int, default=16)
     parser.add_argument("--kv-heads", type=int, default=4)
     parser.add_argument("--head-dim", type=int, default=32)
-    parser.add_argument("--rope-theta", type=float, default=10000.0)
-    parser.add_argument("--look-back", action="store_true", help="see lookback.py")
+    parser.add_argument("--rope-theta", type=float, default=100.0)
+    parser.add_argument(
+        "--look-back", action=argparse.BooleanOptionalAction, default=True, help="see lookback.py"
+    )
     parser.add_argument("--vocab", type=int, default=2048)
     parser.add_argument("--muon-lr", type=float, default=MUON_LR)
     parser.add_argument("--decay", type=float, default=0.7)
     parser.add_argument("--drop-heads", type=float, default=0.1, help="share made uniform")
     parser.add_argument("--drop-layers", type=int, default=1, help="the first layers alone")
-    parser.add_argument("--drop-from", type=int, default=600, help="first step that drops heads")
-    parser.add_argument("--every", type=int, default=100, help="steps between checkpoints")
-    parser.add_argument("--evaluate-every", type=int, default=500)
-    parser.add_argument("--n-evaluate", type=int, default=40)
+    parser.add_argument("--every", type=int, default=50, help="steps between checkpoints")
+    parser.add_argument("--evaluate-every", type=int, default=1000)
+    parser.add_argument("--n-evaluate", type=int, default=20)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=17)
     return parser.parse_args()
