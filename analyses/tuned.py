@@ -1,0 +1,160 @@
+"""Fine-tuned models and their right answers: what the studies that train have in common.
+
+answers = Answers(study.work / "answers.json")
+answers.of("random", 0, lambda: right_answers(folder, test))
+report = against(answers.by_arm(), "random")
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+from workbench.circuits import answerable
+from workbench.data import atomic_file, is_held_out, is_right, make_problem, write_jsonl
+from workbench.execute import read_usable
+from workbench.models import decode, decoded_text, load_model
+from workbench.probe import usable_samples
+
+TRAIN = Path(__file__).parent / "000_reference_model" / "train.py"
+MAX_NEW_TOKENS = 280
+
+
+def write_problems(path: Path, n: int, *, seed: int, without: set[str] = frozenset()) -> set[str]:
+    """`n` problems of 1 to 8 steps that no training has read; returns their texts."""
+    rng = random.Random(f"sampling {seed}")
+    rows: dict[str, dict[str, Any]] = {}
+    while len(rows) < n:
+        problem = make_problem(rng, n_steps=1 + len(rows) % 8, n_distractors=rng.randint(0, 3))
+        if is_held_out(problem.prompt) and problem.prompt not in without:
+            rows[problem.prompt] = problem.to_row()
+    write_jsonl(path, rows.values())
+    return set(rows)
+
+
+def train_relative(folder: Path, steps: int, *flags: str) -> Path:
+    """A relative of the bundled model, by the script that trained it; resumes."""
+    if not (folder / "model.safetensors").exists():
+        fixed = ["--drop-heads", "0", "--evaluate-every", "100000", "--steps", str(steps)]
+        command = [sys.executable, str(TRAIN), "--out", str(folder.resolve()), *fixed, *flags]
+        subprocess.run(command, check=True, cwd=TRAIN.parent)
+    return folder
+
+
+def right_answers(folder: Path, data: str) -> list[bool]:
+    """Whether the model's greedy answer is right, for each problem of `data`."""
+    model = load_model(str(folder))
+    samples = read_usable([data])
+    problems = answerable(usable_samples(model, samples), samples, n=len(samples))
+    prompts = [problem.prompt for problem in problems]
+    decoded = decode(model, prompts, max_new_tokens=MAX_NEW_TOKENS)
+    return [
+        is_right(decoded_text(model, ids), problem.reference)
+        for ids, problem in zip(decoded, problems, strict=True)
+    ]
+
+
+class Answers:
+    """Right answers by arm and seed, kept in a file as they come."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        self.found: dict[str, dict[str, list[bool]]] = {}
+        if path.exists():
+            self.found = json.loads(path.read_text(encoding="utf-8"))
+
+    def of(self, arm: str, seed: int, work: Callable[[], list[bool]]) -> list[bool]:
+        """What is kept for this arm and seed, or what `work` finds."""
+        seeds = self.found.setdefault(arm, {})
+        if str(seed) not in seeds:
+            seeds[str(seed)] = work()
+            with atomic_file(self.path) as file:
+                file.write(json.dumps(self.found).encode())
+            share = np.mean(seeds[str(seed)])
+            print(f"{arm}, seed {seed}: {share:.1%} right", file=sys.stderr, flush=True)
+        return seeds[str(seed)]
+
+    def by_arm(self) -> dict[str, list[list[bool]]]:
+        return {arm: list(seeds.values()) for arm, seeds in self.found.items()}
+
+
+def against(answers: dict[str, list[list[bool]]], chance_arm: str) -> dict[str, dict[str, Any]]:
+    """Accuracy of each arm, and its difference from `chance_arm` with a 95 % interval.
+
+    The interval resamples seeds and problems; the same problems are used for both arms. Problem `i`
+    has `1 + i % 8` steps.
+    """
+    rng = np.random.default_rng(0)
+    chance = np.array(answers[chance_arm], dtype=float)
+    report = {}
+    for name, rows in answers.items():
+        right = np.array(rows, dtype=float)
+        draws = []
+        for _ in range(2000):
+            problems = rng.integers(0, right.shape[1], right.shape[1])
+            one = right[rng.integers(0, len(right), len(right))][:, problems]
+            other = chance[rng.integers(0, len(chance), len(chance))][:, problems]
+            draws.append(one.mean() - other.mean())
+        low, high = np.percentile(draws, [2.5, 97.5])
+        report[name] = {
+            "accuracy": float(right.mean()),
+            "by_seed": right.mean(axis=1).tolist(),
+            "by_steps": [float(right[:, i::8].mean()) for i in range(8)],
+            "difference": float(right.mean() - chance.mean()),
+            "low": float(low),
+            "high": float(high),
+        }
+    return report
+
+
+def table(report: dict[str, dict[str, Any]], n_seeds: int) -> str:
+    lines = ["| arm | right answers | seeds | against random (95 % interval) | 1-4 steps | 5-8 |"]
+    lines.append("|---|--:|---|--:|--:|--:|")
+    for name, row in sorted(report.items(), key=lambda item: -item[1]["accuracy"]):
+        seeds = ", ".join(f"{value:.1%}" for value in row["by_seed"])
+        short, long = np.mean(row["by_steps"][:4]), np.mean(row["by_steps"][4:])
+        interval = f"{row['difference']:+.1%} ({row['low']:+.1%} .. {row['high']:+.1%})"
+        lines.append(
+            f"| {name} | {row['accuracy']:.1%} | {seeds} | {interval} | {short:.1%} | {long:.1%} |"
+        )
+    better = [n for n, row in report.items() if row["low"] > 0]
+    worse = [n for n, row in report.items() if row["high"] < 0]
+    lines += ["", f"Better than random (interval above 0): {', '.join(better) or 'none'}."]
+    lines += [f"Worse than random (interval below 0): {', '.join(worse) or 'none'}."]
+    lines += [f"All others cannot be told from random with {n_seeds} seeds."]
+    return "\n".join(lines) + "\n"
+
+
+def plot(report: dict[str, dict[str, Any]]) -> go.Figure:
+    rows = sorted(report.items(), key=lambda item: item[1]["difference"])
+    differences = [row["difference"] for _, row in rows]
+    figure = go.Figure(
+        go.Scatter(
+            x=differences,
+            y=[name for name, _ in rows],
+            mode="markers",
+            marker={"size": 11, "color": "#0072b2"},
+            error_x={
+                "type": "data",
+                "symmetric": False,
+                "array": [row["high"] - row["difference"] for _, row in rows],
+                "arrayminus": [row["difference"] - row["low"] for _, row in rows],
+            },
+        )
+    )
+    figure.add_vline(x=0, line_dash="dash", line_color="#888888")
+    figure.update_layout(
+        template="plotly_white",
+        title="Right answers after fine-tuning, against a random tenth (95 % intervals)",
+        xaxis={"title": "difference in accuracy; right: better than random", "tickformat": "+.0%"},
+        height=520,
+    )
+    return figure
