@@ -43,7 +43,8 @@ def write_problems(path: Path, n: int, *, seed: int, without: set[str] = frozens
 def train_relative(folder: Path, steps: int, *flags: str) -> Path:
     """A relative of the bundled model, by the script that trained it; resumes."""
     if not (folder / "model.safetensors").exists():
-        fixed = ["--drop-heads", "0", "--evaluate-every", "100000", "--steps", str(steps)]
+        fixed = ["--schedule", "lookups-first", "--muon-lr", "0.02", "--drop-heads", "0"]
+        fixed += ["--evaluate-every", "100000", "--steps", str(steps)]
         command = [sys.executable, str(TRAIN), "--out", str(folder.resolve()), *fixed, *flags]
         subprocess.run(command, check=True, cwd=TRAIN.parent)
     return folder

@@ -1,7 +1,8 @@
 """What `math-tiny` reads: generated problems above all, and a little of everything it is probed on.
 
-`documents(seed, step)` yields endless `(kind, prompt, completion)`; plain text has no prompt.
-The stream is a pure function of its seed, so a resumed training reads what an unbroken one reads.
+`documents(seed, schedule, step=0)` yields endless `(kind, prompt, completion)`; plain text has no
+prompt. The stream is a pure function of its seed and schedule, so a resumed training reads what an
+unbroken one reads.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from schedule import phase_at
+from schedule import Schedule
 
 from workbench.data import SETTINGS, Problem, is_held_out, make_document, make_problem
 
@@ -39,9 +40,8 @@ def read_sentences() -> list[str]:
     return sentences
 
 
-def draw_problem(rng: random.Random, *, step: int) -> tuple[str, str]:
-    """A problem outside the held-out tenth; long ones only after the first steps."""
-    longest = phase_at(step).longest
+def draw_problem(rng: random.Random, *, longest: int = 8) -> tuple[str, str]:
+    """A problem of at most `longest` steps, outside the held-out tenth."""
     while True:
         problem = make_problem(
             rng,
@@ -52,40 +52,47 @@ def draw_problem(rng: random.Random, *, step: int) -> tuple[str, str]:
             return problem.prompt, problem.completion
 
 
-def draw_unseen(rng: random.Random, *, most_distractors: int) -> Problem:
-    """A problem of 2 to 7 steps that is not held out."""
+def draw_unseen(rng: random.Random, *, longest: int, most_distractors: int = 0) -> Problem:
+    """A problem of 2 to `longest` steps that is not held out."""
     while True:
-        n_steps = rng.randint(2, 7)
+        n_steps = rng.randint(2, longest)
         n_distractors = rng.randint(0, most_distractors) if most_distractors else 0
         problem = make_problem(rng, n_steps=n_steps, n_distractors=n_distractors)
         if not is_held_out(problem.prompt):
             return problem
 
 
-def draw_recall(rng: random.Random) -> tuple[str, str]:
-    """Facts as in a problem, and ten of them again, drawn with replacement.
+def draw_recall(rng: random.Random, *, with_replacement: bool) -> tuple[str, str]:
+    """Facts as in a problem, and then again in another order, or ten of them.
 
     One lookup after another: looking facts up is the skill that problems exercise too seldom for a
-    small model to discover it there. With replacement, because a list without repeats can be half
-    guessed from what it still lacks.
+    small model to discover it there.
     """
-    problem = draw_unseen(rng, most_distractors=0)
+    problem = draw_unseen(rng, longest=7 if with_replacement else 5)
     opener, *facts, _question = re.split(r"(?<=[.?]) ", problem.prompt)
     prompt = " ".join([opener, *facts, "What do we know?"])
-    return prompt, "\n".join(rng.choices(facts, k=N_LOOKUPS))
+    return prompt, "\n".join(repeated(rng, facts, with_replacement=with_replacement))
 
 
-def draw_list(rng: random.Random) -> tuple[str, str]:
-    """Given numbers side by side, and ten of them again, drawn with replacement."""
+def draw_list(rng: random.Random, *, with_replacement: bool) -> tuple[str, str]:
+    """Given numbers side by side, and then again in another order, or ten of them."""
     setting = rng.choice(list(SETTINGS.values()))
     names = rng.sample(setting.entities, rng.randint(3, 7))
     facts = [setting.base.format(x=name, n=rng.randint(2, 20)) for name in names]
-    return " ".join([*facts, "What do we know?"]), "\n".join(rng.choices(facts, k=N_LOOKUPS))
+    prompt = " ".join([*facts, "What do we know?"])
+    return prompt, "\n".join(repeated(rng, facts, with_replacement=with_replacement))
+
+
+def repeated(rng: random.Random, facts: list[str], *, with_replacement: bool) -> list[str]:
+    if with_replacement:
+        return rng.choices(facts, k=N_LOOKUPS)
+    rng.shuffle(facts)
+    return facts
 
 
 def draw_plan(rng: random.Random) -> tuple[str, str]:
     """Facts as in a problem, and what ten of their names need, drawn with replacement."""
-    problem = draw_unseen(rng, most_distractors=2)
+    problem = draw_unseen(rng, longest=7, most_distractors=2)
     facts = problem.prompt.rsplit(". ", 1)[0]
     needs = [f"{fact.entity} needs {' and '.join(fact.refs)}" for fact in problem.steps]
     return f"{facts}. What needs what?", ", ".join(rng.choices(needs, k=N_LOOKUPS)) + "."
@@ -106,19 +113,20 @@ def draw_drill(rng: random.Random) -> str:
     return "\n".join(lines)
 
 
-def documents(seed: int, *, step: int) -> Iterator[tuple[str, str, str]]:
+def documents(seed: int, schedule: Schedule, *, step: int) -> Iterator[tuple[str, str, str]]:
     rng = random.Random(seed)
     gsm8k, english, sentences = read_rows("gsm8k"), read_rows("english"), read_sentences()
-    mixture = phase_at(step).kinds
+    phase, again = schedule.phase_at(step), schedule.with_replacement
+    mixture = phase.kinds
     kinds, weights = list(mixture), list(mixture.values())
     while True:
         kind = rng.choices(kinds, weights)[0]
         if kind == "problem":
-            yield kind, *draw_problem(rng, step=step)
+            yield kind, *draw_problem(rng, longest=phase.longest)
         elif kind == "recall":
-            yield kind, *draw_recall(rng)
+            yield kind, *draw_recall(rng, with_replacement=again)
         elif kind == "list":
-            yield kind, *draw_list(rng)
+            yield kind, *draw_list(rng, with_replacement=again)
         elif kind == "plan":
             yield kind, *draw_plan(rng)
         elif kind == "drill":

@@ -1,15 +1,25 @@
-"""What is read when, and where heads are dropped: phases by step.
+"""What is read when, how fast is learned, and where heads are dropped: phases by step.
 
-Look-up first, problems after it. The table repeats the training that made `math-tiny` to the step:
-it was steered as it went, when the losses of its kinds of documents showed what was still missing.
+`problems-first` made the bundled `math-tiny`. `lookups-first` begins with lists of look-ups, drawn
+with replacement (a list without repeats can be half guessed from what it still lacks); it repeats
+to the step a training that was steered as it went, by the losses of its kinds of documents.
 
-    phase_at(step).kinds
+    SCHEDULES["lookups-first"].phase_at(step).kinds
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+PROBLEMS = {
+    "problem": 0.72,
+    "recall": 0.15,
+    "drill": 0.02,
+    "retrieval": 0.04,
+    "gsm8k": 0.035,
+    "english": 0.035,
+}
+RECALLS = {"problem": 0.35, "recall": 0.55, "drill": 0.06, "gsm8k": 0.02, "english": 0.02}
 LOOKUPS = {
     "problem": 0.2,
     "list": 0.35,
@@ -20,7 +30,7 @@ LOOKUPS = {
 }
 LISTS = LOOKUPS | {"problem": 0.15, "list": 0.45, "plan": 0.3}
 PLANS = LOOKUPS | {"problem": 0.3, "list": 0.15, "plan": 0.47, "recall": 0.03}
-PROBLEMS = {
+MIXED = {
     "problem": 0.7,
     "list": 0.05,
     "plan": 0.1,
@@ -30,6 +40,7 @@ PROBLEMS = {
     "gsm8k": 0.03,
     "english": 0.03,
 }
+FOREVER = 10**9
 
 
 @dataclass(frozen=True)
@@ -42,16 +53,46 @@ class Phase:
     drops_heads: bool = False
 
 
-PHASES = (
-    Phase(300, LOOKUPS, 2),
-    Phase(350, PROBLEMS, 4),
-    Phase(600, LISTS, 2),
-    Phase(700, PROBLEMS, 4, drops_heads=True),
-    Phase(1000, PLANS, 4),
-    Phase(1200, PROBLEMS, 4),
-    Phase(10**9, PROBLEMS, 8, drops_heads=True),
-)
+@dataclass(frozen=True)
+class Schedule:
+    """Phases; after `restarts_at` steps the rate starts again at four tenths and falls anew."""
+
+    phases: tuple[Phase, ...]
+    restarts_at: int | None = None
+    with_replacement: bool = False
+
+    def phase_at(self, step: int) -> Phase:
+        return next(phase for phase in self.phases if step < phase.until)
+
+    def rate_at(self, step: int, n_steps: int, decay: float) -> float:
+        """Warm up, stay, and fall to a fiftieth over the last `decay` of the steps."""
+        end = self.restarts_at if self.restarts_at and self.restarts_at < n_steps else n_steps
+        if step >= end:
+            return max(0.01, 0.4 * (n_steps - step) / (n_steps - end))
+        return min(1.0, (step + 1) / 100, max(0.02, (end - step) / max(1, decay * end)))
 
 
-def phase_at(step: int) -> Phase:
-    return next(phase for phase in PHASES if step < phase.until)
+SCHEDULES = {
+    "problems-first": Schedule(
+        (
+            Phase(300, RECALLS, 2),
+            Phase(600, PROBLEMS, 4),
+            Phase(3200, PROBLEMS, 8, drops_heads=True),
+            # Most wrong answers then took the number next to the right one in a row of numbers.
+            Phase(FOREVER, PROBLEMS | {"problem": 0.6, "list": 0.2, "recall": 0.07}, 8, True),
+        ),
+        restarts_at=3200,
+    ),
+    "lookups-first": Schedule(
+        (
+            Phase(300, LOOKUPS, 2),
+            Phase(350, MIXED, 4),
+            Phase(600, LISTS, 2),
+            Phase(700, MIXED, 4, drops_heads=True),
+            Phase(1000, PLANS, 4),
+            Phase(1200, MIXED, 4),
+            Phase(FOREVER, MIXED, 8, drops_heads=True),
+        ),
+        with_replacement=True,
+    ),
+}

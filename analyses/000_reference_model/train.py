@@ -22,19 +22,19 @@ from mixture import documents, draw_problem, read_rows
 from network import ARCHITECTURES, build_model
 from optimizer import Muon
 from safetensors.torch import load_file, save_file
-from schedule import phase_at
+from schedule import SCHEDULES, Schedule
 from tokenizer import save_tokenizer, train_tokenizer
 from transformers import PreTrainedTokenizerFast
 
 # Of prompt tokens, whose words nobody can foresee, and of completions that are hard to learn.
 PROMPT_WEIGHT = 0.1
 COMPLETION_WEIGHT = {"english": 0.3, "gsm8k": 0.5}
-MUON_LR, ADAM_LR = 0.02, 2e-3
+MUON_LR, ADAM_LR = 0.01, 2e-3
 
 
 def build_tokenizer(vocab_size: int, seed: int) -> PreTrainedTokenizerFast:
     rng = random.Random(seed)
-    corpus = ["\n".join(draw_problem(rng, step=10_000)) for _ in range(12_000)]
+    corpus = ["\n".join(draw_problem(rng)) for _ in range(12_000)]
     corpus += [f" {n}" for n in range(100)] * 2_000
     corpus += [f"{row['problem']}\n{row['solution']}" for row in read_rows("gsm8k")]
     corpus += [row["text"] for row in read_rows("english")]
@@ -55,11 +55,11 @@ def encode(
 
 
 def batches(
-    tokenizer: PreTrainedTokenizerFast, seed: int, *, step: int, tokens: int
+    tokenizer: PreTrainedTokenizerFast, seed: int, schedule: Schedule, *, step: int, tokens: int
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor, list[str]]]:
     """Ids and weights, padded on the right, each of about `tokens` tokens of similar length."""
     buckets: dict[int, list] = {}
-    for kind, prompt, completion in documents(seed, step=step):
+    for kind, prompt, completion in documents(seed, schedule, step=step):
         ids, weights = encode(tokenizer, kind, prompt, completion)
         if len(ids) > 512:
             continue
@@ -75,12 +75,6 @@ def batches(
             buckets[width] = []
 
 
-def learning_rate(step: int, args: argparse.Namespace) -> float:
-    """Warm up, stay, and fall to a fiftieth over the last `--decay` of all steps."""
-    left = (args.steps - step) / max(1, args.decay * args.steps)
-    return min(1.0, (step + 1) / 100, max(0.02, left))
-
-
 def main() -> None:
     args = parse_args()
     torch.set_num_threads(args.threads)
@@ -92,18 +86,19 @@ def main() -> None:
         tokenizer = build_tokenizer(args.vocab, args.seed)
         save_tokenizer(tokenizer, args.out)
     model = build_model(args, tokenizer).to(device)
-    matrices = [p for n, p in model.named_parameters() if p.ndim == 2 and "embed" not in n]
-    others = [p for n, p in model.named_parameters() if p.ndim != 2 or "embed" in n]
+    matrices, others = split_parameters(model)
     muon = Muon(matrices)
     adam = torch.optim.AdamW(others, lr=ADAM_LR, betas=(0.9, 0.98), weight_decay=0.0)
     state = args.out / "checkpoint"
     done, seconds, tokens_seen = load_checkpoint(state, model, muon, adam, device)
+    schedule = SCHEDULES[args.schedule]
     log = (args.out / "log.jsonl").open("a", encoding="utf-8")
 
     while done < args.steps:
         stream = batches(
             tokenizer,
             args.seed * 1_000_003 + done,
+            schedule,
             step=done,
             tokens=args.batch_tokens,
         )
@@ -112,8 +107,8 @@ def main() -> None:
         for _ in range(min(args.every, args.steps - done)):
             ids, weights, batch_kinds = next(stream)
             ids, weights = ids.to(device), weights.to(device)
-            scale = learning_rate(done, args)
-            rate = args.drop_heads if phase_at(done).drops_heads else 0.0
+            scale = schedule.rate_at(done, args.steps, args.decay)
+            rate = args.drop_heads if schedule.phase_at(done).drops_heads else 0.0
             generator = torch.Generator().manual_seed(args.seed * 1_000_003 + done)
             with (
                 drop_heads(model, rate, generator, n_layers=args.drop_layers),
@@ -151,6 +146,17 @@ def main() -> None:
         log.write(json.dumps(record) + "\n")
         log.flush()
     model.float().save_pretrained(args.out)
+
+
+def split_parameters(
+    model: torch.nn.Module,
+) -> tuple[list[torch.nn.Parameter], list[torch.nn.Parameter]]:
+    """Weight matrices, for Muon; and embeddings, biases and norms."""
+    groups: tuple[list, list] = ([], [])
+    for name, parameter in model.named_parameters():
+        is_matrix = parameter.ndim == 2 and not any(n in name for n in ("embed", "wte", "wpe"))
+        groups[not is_matrix].append(parameter)
+    return groups
 
 
 def completion_losses(losses: torch.Tensor, weights: torch.Tensor) -> list[float]:
@@ -192,27 +198,26 @@ def load_checkpoint(folder: Path, model, muon: Muon, adam, device: str) -> tuple
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--steps", type=int, default=4000)
+    parser.add_argument("--schedule", choices=SCHEDULES, default="problems-first")
     parser.add_argument("--batch-tokens", type=int, default=4096)
     parser.add_argument("--architecture", choices=ARCHITECTURES, default="llama")
     parser.add_argument("--layers", type=int, default=4)
     parser.add_argument("--d-model", type=int, default=256)
     parser.add_argument("--d-mlp", type=int, default=512)
-    parser.add_argument("--heads", type=int, default=16)
+    parser.add_argument("--heads", type=int, default=8)
     parser.add_argument("--kv-heads", type=int, default=4)
     parser.add_argument("--head-dim", type=int, default=32)
-    parser.add_argument("--rope-theta", type=float, default=100.0)
-    parser.add_argument(
-        "--look-back", action=argparse.BooleanOptionalAction, default=True, help="see lookback.py"
-    )
+    parser.add_argument("--rope-theta", type=float, default=10000.0)
+    parser.add_argument("--look-back", action="store_true", help="see lookback.py")
     parser.add_argument("--vocab", type=int, default=2048)
     parser.add_argument("--muon-lr", type=float, default=MUON_LR)
     parser.add_argument("--decay", type=float, default=0.7)
     parser.add_argument("--drop-heads", type=float, default=0.1, help="share made uniform")
     parser.add_argument("--drop-layers", type=int, default=1, help="the first layers alone")
-    parser.add_argument("--every", type=int, default=50, help="steps between checkpoints")
-    parser.add_argument("--evaluate-every", type=int, default=1000)
-    parser.add_argument("--n-evaluate", type=int, default=20)
+    parser.add_argument("--every", type=int, default=100, help="steps between checkpoints")
+    parser.add_argument("--evaluate-every", type=int, default=500)
+    parser.add_argument("--n-evaluate", type=int, default=40)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=17)
     return parser.parse_args()

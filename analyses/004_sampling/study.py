@@ -38,7 +38,7 @@ from workbench.scoring import ScoreOptions
 from workbench.tuning import TuneOptions
 
 NEEDS = {"circuitseer": "costliest", "attention-influence": "retrieval", "air": "retrieval"}
-TARGET = ("--layers", "3", "--heads", "8", "--d-model", "192", "--d-mlp", "384")
+TARGET = ("--layers", "3", "--d-model", "192", "--d-mlp", "384", "--look-back")
 
 
 def scores_of(study: Study, source: ModelSource, pool: str) -> dict[tuple[str, str], Path]:

@@ -41,7 +41,9 @@ from workbench.execute import (
 from workbench.scoring import ScoreOptions, partial_spearman, spearman
 from workbench.tuning import TuneOptions
 
-SMALL = ("--layers", "3", "--heads", "8", "--d-model", "192", "--d-mlp", "384")
+SMALL = ("--layers", "3", "--d-model", "192", "--d-mlp", "384", "--look-back")
+# The sizes are the bundled model's.
+TARGET = ("--look-back", "--seed", "18")
 POLICIES = ("soft", "top")
 
 
@@ -135,7 +137,9 @@ def main() -> None:
     test = write_problems(study.work / "test.jsonl", options.test_n, seed=1)
     write_problems(study.work / "pool.jsonl", options.pool_n, seed=2, without=test)
     small = train_relative(study.work / "small", options.small_steps, *SMALL)
-    target = train_relative(study.work / "target", options.target_steps, "--seed", "18")
+    target = train_relative(
+        study.work / "target", options.target_steps, "--look-back", "--seed", "18"
+    )
     references = {
         "small": read_with(study, str(small), pool),
         "large": read_with(study, options.model, pool),
