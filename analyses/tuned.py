@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from workbench.circuits import answerable
-from workbench.data import atomic_file, is_held_out, is_right, make_problem, write_jsonl
+from workbench.circuits import answerable, answers_right
+from workbench.data import atomic_file, is_held_out, make_problem, write_jsonl
 from workbench.execute import read_usable
-from workbench.models import decode, decoded_text, load_model
+from workbench.models import load_model
 from workbench.probe import usable_samples
 
 TRAIN = Path(__file__).parent / "000_reference_model" / "train.py"
@@ -55,12 +55,7 @@ def right_answers(folder: Path, data: str) -> list[bool]:
     model = load_model(str(folder))
     samples = read_usable([data])
     problems = answerable(usable_samples(model, samples), samples, n=len(samples))
-    prompts = [problem.prompt for problem in problems]
-    decoded = decode(model, prompts, max_new_tokens=MAX_NEW_TOKENS)
-    return [
-        is_right(decoded_text(model, ids), problem.reference)
-        for ids, problem in zip(decoded, problems, strict=True)
-    ]
+    return answers_right(model, problems, [()], max_new_tokens=MAX_NEW_TOKENS).right[0].tolist()
 
 
 class Answers:

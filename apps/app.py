@@ -29,6 +29,7 @@ page = st.navigation(
             icon=":material/filter_alt:",
             url_path="select",
         ),
+        st.Page("page_amplify.py", title="Amplify", icon=":material/bolt:", url_path="amplify"),
         st.Page("page_run.py", title="Run", icon=":material/play_circle:", url_path="run"),
     ]
 )

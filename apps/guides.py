@@ -88,6 +88,16 @@ saved rows, with a dataset card that says how they were chosen.
 
 *Controls:* `random` and `length-matched` of the same size are what a selection has to beat.
 """,
+    "amplify": """
+A **pivotal token** is where a right and a wrong solution of the same problem part. The **mask**
+says which query, key and value heads and which neurons pull the model to the right token there:
+yellow is kept (its output doubled while searching), dark blue is not. The **update** changes only
+the weights of what is kept, by a few small steps; the **report** holds it on new problems against
+the same update of everything, of as much drawn at random, and LoRA.
+
+*Known bias:* the step that is kept was chosen on validation problems, so look at the held-out ones.
+A gain that the random mask has too says nothing of these components. One seed is an anecdote.
+""",
     "run": """
 A stage is one `workbench` command. Fill in its form, look at the plan (how many samples, passes,
 how long), start it. It runs in a process of its own: close the page, come back, or watch it from

@@ -168,6 +168,36 @@ WORDS = {
     "random are the baselines to hold them against.",
     "part": "What is scored. Each method has its own default.",
     "with_loss": "Also the loss of each solution, as a label of difficulty. One more pass.",
+    "pivots": "Problems solved at one time and not at another, each with the token where the two "
+    "traces part. More: a steadier mask. Bias: what is always or never solved has none.",
+    "pivot_problems": "Problems of the task that were traced, from the half of the data that no "
+    "later step is tested on.",
+    "greedy_right": "Share of these problems that greedy decoding solves. Near 0 or 100 %: few "
+    "pivotal tokens. Bias: the answer counts, not the way to it.",
+    "mean_sampled": "Traces drawn until one was right where greedy was wrong, or the other way. "
+    "Higher: the model rarely changes its mind, and its pivots are rarer events.",
+    "pivot": "Arrow keys go up and down. Blue: the token of the right trace; orange: of the wrong.",
+    "mask_kept": "Query, key and value heads and neurons whose mask value ends above one half. "
+    "Fewer: more specific. Bias: set by the price l1 above all.",
+    "mask_share": "Of all heads by projection and neurons. The paper's masks keep 0.17 to 1.59 %. "
+    "Bias: neurons are most of the count.",
+    "difference_before": "Logit of the right token less that of the wrong one, mean over the "
+    "pivotal tokens, unchanged model. Higher: it goes right more surely. Bias: above 0 where "
+    "greedy decoding was right, below where it was wrong, so the mix of the two decides.",
+    "difference_after": "The same in the last epoch, with every kept output doubled and the others "
+    "scaled down. Higher is the aim. Bias: the tokens it was learnt on, and a mask is no update.",
+    "validation_before": "Share of the validation problems answered right by the unchanged model.",
+    "validation_after": "The same after the step that is kept. Higher is better. Bias: too high, "
+    "because these problems chose the step; the report has others.",
+    "step_kept": "Gradient steps taken; 0: no step was better than none (a tie counts as none), so "
+    "nothing is changed.",
+    "task_right": "Share of held-out problems of the task answered right by the unchanged model.",
+    "amplify_gain": "Rise of that share by the masked update, mean over the seeds, with a 95 % "
+    "interval over seeds and problems. An interval above 0 is a gain. Bias: of this task alone.",
+    "amplify_against": "The masked update's share less that of the same update on as many "
+    "components drawn at random. An interval above 0: the mask mattered, not just any training.",
+    "side_effects": "Loss on text: nats per token, lower is better. Values retrieved: word for "
+    "word by key. Components changed: a control that kept step 0 changed none.",
     "n_samples": "Rows that the command would work on.",
     "forward_passes": "Batches through the whole model, or parts of it added up.",
     "estimated_seconds": "From a short measurement on this machine, which may be busier later. "

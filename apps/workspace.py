@@ -24,7 +24,7 @@ from workbench.runs import RunSummary, list_runs, read_manifest
 
 DEFAULT_ROOTS = (Path("runs"), Path("demo/runs"))
 OWN, BUNDLED = "mine", "demo"
-RESULT_STAGES = ("heads", "score")
+RESULT_STAGES = ("heads", "score", "amplify")
 MISSING = {"heads": "circuit", "score": "scores", "validate": "validation", "select": "selection"}
 T = TypeVar("T")
 
@@ -75,7 +75,7 @@ def demo_root() -> Path | None:
 
 
 def has_own_results() -> bool:
-    """Whether the reader's own folder holds a finished circuit or scores."""
+    """Whether the reader's own folder holds a finished circuit, scores or amplification."""
     return any(
         run.status == "finished" and run.stage.partition("-")[0] in RESULT_STAGES
         for run in _listed(own_root())

@@ -29,6 +29,17 @@ class ModelRefusedError(InputError):
     """The model cannot be worked on; the message says which check failed and by how much."""
 
 
+class NoRoomError(WorkbenchError):
+    """The smallest piece of the work does not fit the device's memory; `reason` is what it said."""
+
+    def __init__(self, what: str, *, reason: str):
+        self.reason = reason
+        super().__init__(
+            f"{what} does not fit the memory ({reason}); leave out the longest rows, or pass "
+            "--dtype bfloat16 or another --device"
+        )
+
+
 class RunBusyError(WorkbenchError):
     """Another process holds the run's lock."""
 

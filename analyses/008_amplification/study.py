@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from analyses.shared import Study
-from workbench.amplification import MaskOptions, UpdateOptions
+from workbench.amplification import KINDS, MaskOptions, UpdateOptions
 from workbench.execute import (
     LocalizeOptions,
     ModelSource,
@@ -109,7 +109,7 @@ def prices_table(rows: Sequence[dict[str, Any]]) -> str:
             f"{row['seed']}{' *' if row['is_chosen'] else ''}",
             f"{row['n_pivots']} of {row['n_problems']}",
             f"{row['l1']:g}",
-            " / ".join(str(n) for n in row["kept"].values()),
+            " / ".join(str(row["kept"][kind]) for kind in KINDS),
             f"{row['share']:.2%}",
             f"{row['difference_before']:+.2f} to {row['difference_after']:+.2f}",
             f"{row['validation_before']:.1%} to {row['validation_after']:.1%}",
@@ -117,7 +117,7 @@ def prices_table(rows: Sequence[dict[str, Any]]) -> str:
         ]
         for row in rows
     ]
-    header = ["seed", "pivots", "l1", "query / key / value / neuron", "kept"]
+    header = ["seed", "pivots", "l1", " / ".join(KINDS), "kept"]
     return table_of(
         [*header, "logit difference", f"validation ({rows[0]['validation_n']})", "steps"], cells
     )

@@ -51,6 +51,8 @@ def test_the_commands_are_those_that_scripts_rely_on():
         ("runs", "list"),
         ("runs", "show"),
         ("runs", "path"),
+        ("tune",),
+        *(("amplify", step) for step in ("localize", "mask", "update", "report")),
         ("app",),
     }
     assert promised <= set(EVERY)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -16,9 +17,11 @@ from workbench.models import (
     load_model,
     padded,
     render,
+    sample_losses,
     uniform_pattern,
     with_engine,
 )
+from workbench.models.fused import _sdpa
 from workbench.models.fused_columns import received_by_keys
 from workbench.scoring import attention_received, score_batch
 from workbench.types import Head
@@ -99,6 +102,23 @@ def test_no_pattern_of_all_queries_and_keys_is_ever_held():
     assert largest == [16 * 512, 16 * 1024]
 
 
+@pytest.mark.parametrize("window", [3, 300, 700])
+def test_a_sliding_window_block_by_block_is_attention_under_the_whole_mask(window):
+    generator = torch.Generator().manual_seed(0)
+    query = torch.randn(2, 4, 640, 8, generator=generator)
+    key, value = torch.randn(2, 2, 2, 640, 8, generator=generator)
+    module = SimpleNamespace(num_key_value_groups=2, is_causal=True)
+    with Largest() as seen:
+        found = _sdpa(module, (query, key, value), window, scaling=0.3)
+    visible = uniform_pattern(640, window=window) > 0
+    shared = [states.repeat_interleave(2, dim=1) for states in (key, value)]
+    expected = torch.nn.functional.scaled_dot_product_attention(
+        query, *shared, attn_mask=visible, scale=0.3
+    )
+    torch.testing.assert_close(found, expected.transpose(1, 2), atol=1e-5, rtol=0)
+    assert seen.numel < 640**2
+
+
 @pytest.mark.parametrize("name", FUSED)
 def test_both_engines_give_the_same_scores_and_losses(name, tiny, samples):
     hooked = tiny(name)
@@ -109,6 +129,9 @@ def test_both_engines_give_the_same_scores_and_losses(name, tiny, samples):
         expected = score_batch(hooked, HEADS, rows, part=part)
         for one, other in zip(score_batch(fused, HEADS, rows, part=part), expected, strict=True):
             assert one == pytest.approx(other, abs=2e-6)
+    batches = [list(range(len(rows)))]
+    one, other = (sample_losses(m, rows, batches=batches) for m in (hooked, fused))
+    assert one == pytest.approx(other, abs=2e-5)
     expected, found = (weakened_losses(m, HEADS, ids, counted) for m in (hooked, fused))
     torch.testing.assert_close(found.base, expected.base, atol=2e-5, rtol=0)
     torch.testing.assert_close(found.weak, expected.weak, atol=2e-5, rtol=0)

@@ -9,7 +9,7 @@ heads of one layer share a batch. The plain loop, one hooked pass a head, is the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,10 +18,14 @@ from jaxtyping import Float64
 from torch import Tensor
 
 from workbench.ablation.hooks import check_heads, folded_uniform_hook
+from workbench.errors import NoRoomError
 from workbench.models import (
+    PATTERNS,
     BlockInputs,
+    DidNotFit,
     Model,
     Rendered,
+    attempt,
     capture,
     counted_mask,
     hooks,
@@ -67,23 +71,50 @@ def iter_importance(
     first.
     """
     fold = fold or (FOLD_CPU if model.device.type == "cpu" else FOLD_GPU)
-    by_layer = heads_by_layer(model, heads)
-    n_done, n_total = 0, len(batches) * len(by_layer)
-    for batch in batches:
-        chosen = [rendered[i] for i in batch]
-        ids = padded([r.ids for r in chosen], model.pad_id)
-        counted = counted_mask(chosen, part)
-        inputs = capture(model, ids)
-        base = sample_means(token_losses(model, inputs.final, ids, counted), counted)
-        deltas = np.full((len(batch), model.n_layers, model.n_heads), np.nan)
-        for layer, of_layer in by_layer.items():
-            losses = _layer_losses(
-                model, inputs, ids, counted, layer=layer, heads=of_layer, fold=fold
-            )
-            deltas[:, layer, of_layer] = (losses - base[:, None]).cpu().numpy()
-            n_done += 1
-            on_progress(n_done, n_total, f"layer {layer} of a batch of {len(batch)} samples")
-        yield ImportanceBatch(tuple(batch), base.cpu().numpy(), deltas)
+    by_layer, lengths = heads_by_layer(model, heads), [len(r.ids) for r in rendered]
+    n_total = len(batches) * len(by_layer)
+    for number, batch in enumerate(batches):
+
+        def tell(n_layers: int, n_samples: int, before: int = number * len(by_layer)) -> None:
+            text = f"layer {list(by_layer)[n_layers - 1]} of a batch of {n_samples} samples"
+            on_progress(before + n_layers, n_total, text)
+
+        def work(piece: list[int], tell: Callable[[int, int], None] = tell) -> ImportanceBatch:
+            chosen = [rendered[i] for i in piece]
+            base, deltas = _measured(model, chosen, part, by_layer=by_layer, fold=fold, tell=tell)
+            return ImportanceBatch(tuple(piece), base, deltas)
+
+        yield together([found for _, found in model.memory.pieces(batch, lengths, work)])
+
+
+def _measured(
+    model: Model,
+    chosen: Sequence[Rendered],
+    part: str,
+    *,
+    by_layer: Mapping[int, list[int]],
+    fold: int,
+    tell: Callable[[int, int], None],
+) -> tuple[Float64[np.ndarray, " sample"], Float64[np.ndarray, "sample layer head"]]:
+    """Base losses and deltas of samples that are run as one batch."""
+    ids, counted = padded([r.ids for r in chosen], model.pad_id), counted_mask(chosen, part)
+    inputs = capture(model, ids)
+    base = sample_means(token_losses(model, inputs.final, ids, counted), counted)
+    deltas = np.full((len(chosen), model.n_layers, model.n_heads), np.nan)
+    for n_done, (layer, of_layer) in enumerate(by_layer.items()):
+        losses = _layer_losses(model, inputs, ids, counted, layer=layer, heads=of_layer, fold=fold)
+        deltas[:, layer, of_layer] = (losses - base[:, None]).cpu().numpy()
+        tell(n_done + 1, len(chosen))
+    return base.cpu().numpy(), deltas
+
+
+def together(pieces: Sequence[ImportanceBatch]) -> ImportanceBatch:
+    """The pieces of a batch as one."""
+    return ImportanceBatch(
+        tuple(index for piece in pieces for index in piece.indices),
+        np.concatenate([piece.base_loss for piece in pieces]),
+        np.concatenate([piece.deltas for piece in pieces]),
+    )
 
 
 def heads_by_layer(model: Model, heads: Iterable[Head] | None = None) -> dict[int, list[int]]:
@@ -110,13 +141,24 @@ def _layer_losses(
 ) -> Float64[Tensor, "sample head"]:
     """Sample losses with each of `heads` of `layer` uniform, `fold` pattern values a pass."""
     n_batch, n_pos = ids.shape
-    per_pass = max(1, min(len(heads), fold // (n_batch * model.n_heads * n_pos**2)))
-    columns = []
-    for start in range(0, len(heads), per_pass):
-        together = heads[start : start + per_pass]
-        with hooks(model, [folded_uniform_hook(model, layer, together)]):
-            residual = replay(model, inputs, from_layer=layer, copies=len(together))
-        copied_ids, copied = ids.repeat(len(together), 1), counted.repeat(len(together), 1)
-        losses = sample_means(token_losses(model, residual, copied_ids, copied), copied)
-        columns.append(losses.reshape(len(together), n_batch).T)
+    per_head, columns, start = n_batch * model.n_heads * n_pos**2, [], 0
+    while start < len(heads):
+        per_pass = max(1, model.memory.limit(PATTERNS, fold) // per_head)
+        folded = heads[start : start + per_pass]
+
+        def work(folded: Sequence[int] = folded) -> Float64[Tensor, "sample head"]:
+            with hooks(model, [folded_uniform_hook(model, layer, folded)]):
+                residual = replay(model, inputs, from_layer=layer, copies=len(folded))
+            copied_ids, copied = ids.repeat(len(folded), 1), counted.repeat(len(folded), 1)
+            losses = sample_means(token_losses(model, residual, copied_ids, copied), copied)
+            return losses.reshape(len(folded), n_batch).T
+
+        found = attempt(work)
+        if not isinstance(found, DidNotFit):
+            columns.append(found)
+            start += len(folded)
+        elif len(folded) > 1:
+            model.memory.halve(PATTERNS, len(folded) * per_head, found.reason)
+        else:
+            raise NoRoomError(f"a batch of {n_batch} x {n_pos} tokens", reason=found.reason)
     return torch.cat(columns, dim=1)

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float64, Int
 
-FIRST, CONFIDENCE = 16, 0.95
+FIRST, CONFIDENCE = 8, 0.95
 
 Measure = Callable[[Sequence[int], Sequence[int]], Float64[np.ndarray, "sample head"]]
 """`measure(samples, heads)`: the delta of each of these heads on each of these samples."""

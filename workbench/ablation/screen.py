@@ -19,7 +19,7 @@ import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
 
-from workbench.ablation.importance import ImportanceBatch, heads_by_layer
+from workbench.ablation.importance import ImportanceBatch, heads_by_layer, together
 from workbench.models import (
     BlockInputs,
     Model,
@@ -53,20 +53,23 @@ def iter_screen(
 
     `way` is the share of z~ - z at which the gradient is taken.
     """
-    by_layer = heads_by_layer(model, heads)
-    n_done, n_total = 0, len(batches) * len(by_layer)
-    for batch in batches:
-        chosen = [rendered[i] for i in batch]
+    by_layer, lengths = heads_by_layer(model, heads), [len(r.ids) for r in rendered]
+
+    def work(piece: list[int]) -> ImportanceBatch:
+        chosen = [rendered[i] for i in piece]
         ids, counted = padded([r.ids for r in chosen], model.pad_id), counted_mask(chosen, part)
         inputs = capture(model, ids)
         base = sample_means(token_losses(model, inputs.final, ids, counted), counted)
-        deltas = np.full((len(batch), model.n_layers, model.n_heads), np.nan)
+        deltas = np.full((len(piece), model.n_layers, model.n_heads), np.nan)
         for layer, of_layer in by_layer.items():
             estimates = _layer_estimates(model, inputs, (ids, counted), layer=layer, way=way)
             deltas[:, layer, of_layer] = estimates.cpu().numpy()[:, of_layer]
-            n_done += 1
-            on_progress(n_done, n_total, f"gradient of layer {layer}, {len(batch)} samples")
-        yield ImportanceBatch(tuple(batch), base.cpu().numpy(), deltas)
+        return ImportanceBatch(tuple(piece), base.cpu().numpy(), deltas)
+
+    for n_done, batch in enumerate(batches):
+        found = together([piece for _, piece in model.memory.pieces(batch, lengths, work)])
+        on_progress(n_done + 1, len(batches), f"gradients of {len(batch)} samples")
+        yield found
 
 
 def _layer_estimates(

@@ -55,7 +55,9 @@ def set_effects(
         check_heads(model, heads)
     loss = np.empty((len(sets), len(rendered)))
     exact = np.empty((len(sets), len(rendered)), dtype=bool)
-    for n_done, batch in enumerate(batches):
+    lengths = [len(r.ids) for r in rendered]
+
+    def work(batch: list[int]) -> None:
         chosen = [rendered[i] for i in batch]
         ids, counted = padded([r.ids for r in chosen], model.pad_id), counted_mask(chosen, part)
         inputs = capture(model, ids)
@@ -65,7 +67,10 @@ def set_effects(
                 with hooks(model, uniform_hooks(model, heads)):
                     final = replay(model, inputs, from_layer=min(h.layer for h in heads))
             losses, right = token_outcomes(model, final, ids, counted)
-            loss[row, list(batch)] = sample_means(losses, counted).cpu().numpy()
-            exact[row, list(batch)] = right.all(dim=1).cpu().numpy()
+            loss[row, batch] = sample_means(losses, counted).cpu().numpy()
+            exact[row, batch] = right.all(dim=1).cpu().numpy()
+
+    for n_done, batch in enumerate(batches):
+        model.memory.pieces(batch, lengths, work)
         on_progress(n_done + 1, len(batches), f"{len(sets)} sets on {len(batch)} samples")
     return SetEffects(loss, exact)

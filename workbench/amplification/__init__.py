@@ -7,6 +7,7 @@ alone, and what it did.
 """
 
 from workbench.amplification.card import model_card
+from workbench.amplification.checkpoint import CHECKPOINT
 from workbench.amplification.components import (
     KINDS,
     Components,
@@ -15,13 +16,8 @@ from workbench.amplification.components import (
     every_component,
     random_components,
 )
-from workbench.amplification.mask import (
-    Example,
-    FoundMask,
-    MaskOptions,
-    has_normalised_queries,
-    learn_mask,
-)
+from workbench.amplification.learning import learn_mask
+from workbench.amplification.mask import Example, FoundMask, MaskOptions, has_normalised_queries
 from workbench.amplification.mask_file import (
     NORMALISED_WARNING,
     mask_summary,
@@ -36,13 +32,10 @@ from workbench.amplification.pivots import (
     REASONS,
     RULES,
     PivotOptions,
-    Problem,
-    allowed_length,
-    answers_of,
     find_pivots,
-    problems_of,
 )
 from workbench.amplification.pivots_file import pivots_table, read_examples, read_pivots
+from workbench.amplification.problems import Problem, allowed_length, answers_of, problems_of
 from workbench.amplification.report import CONTROLS, NAMES, amplification_report, read_report
 from workbench.amplification.rows import Layout, Rows, network_shape, read_layout
 from workbench.amplification.splits import (
@@ -56,14 +49,24 @@ from workbench.amplification.splits import (
     parse_where,
     part_of,
 )
-from workbench.amplification.trainable import LoraMasters, RowMasters, lora_names
-from workbench.amplification.update import VARIANTS, History, Point, UpdateOptions, run_steps
+from workbench.amplification.trainable import LoraMasters, RowMasters, adapted_names
+from workbench.amplification.update import (
+    LORA_LR,
+    VARIANTS,
+    History,
+    Point,
+    UpdateOptions,
+    prefix_gradient,
+    run_steps,
+)
 
 __all__ = [
     "BATCH_TOKENS",
+    "CHECKPOINT",
     "CONTROLS",
     "KINDS",
     "LOCALIZE",
+    "LORA_LR",
     "NAMES",
     "NORMALISED_WARNING",
     "OK",
@@ -87,6 +90,7 @@ __all__ = [
     "Rows",
     "UpdateOptions",
     "Where",
+    "adapted_names",
     "allowed_length",
     "amplification_report",
     "answers_of",
@@ -100,7 +104,6 @@ __all__ = [
     "label_of",
     "last_logits",
     "learn_mask",
-    "lora_names",
     "mask_summary",
     "model_card",
     "network_shape",
@@ -109,6 +112,7 @@ __all__ = [
     "part_of",
     "pivots_table",
     "plain_network",
+    "prefix_gradient",
     "problems_of",
     "random_components",
     "read_examples",

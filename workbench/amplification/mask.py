@@ -1,11 +1,9 @@
-"""Which components pull the model to the right token? A mask over all of them, learnt by gradient.
+"""A mask over the parts of a model: what it is asked with, what it does in a pass, what comes out.
 
 Constructive Circuit Amplification (arXiv 2512.16914): one value in [0, 1] a query head, key head,
-value head and neuron, all 1 at first, applied at the last prefix token as 2m times the component's
-output; the logit difference is raised while an L1 price pushes every value down.
+value head and neuron, applied at the last prefix token as 2m times the component's output.
 
-    found = learn_mask(model, examples, MaskOptions(l1=5e-3))
-    found.kept.share(found.shape)
+    hooks_at = mask_hooks(model_shape(model), values)      # what a mask does; see `learning`
 """
 
 from __future__ import annotations
@@ -20,11 +18,9 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from workbench.amplification.components import KINDS, Components, ModelShape
-from workbench.amplification.lastpass import Hooks, Prefixes, cache_prefixes, last_token_logits
-from workbench.amplification.network import logit_difference
+from workbench.amplification.lastpass import Hooks
 from workbench.errors import InputError
 from workbench.models import Model
-from workbench.types import Progress, no_progress
 
 HOOKS = {
     "query": "blocks.{}.attn.hook_q",
@@ -65,7 +61,8 @@ class MaskOptions:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.l1 < 0 or self.lr <= 0 or min(self.epochs, self.batch_size) < 1:
+        above_zero = (self.epochs, self.batch_size, self.decay_every, self.patience)
+        if self.l1 < 0 or self.lr <= 0 or self.decay <= 0 or min(above_zero) < 1:
             raise InputError(
                 f"the mask is asked for with l1 {self.l1:g}, lr {self.lr:g}, {self.epochs} epochs "
                 f"and batches of {self.batch_size}",
@@ -133,82 +130,6 @@ def _scaling(
     return apply
 
 
-@dataclass(frozen=True)
-class _Learning:
-    """What every epoch works on."""
-
-    model: Model
-    shape: ModelShape
-    prefixes: Prefixes
-    examples: Sequence[Example]
-    options: MaskOptions
-
-
-def learn_mask(
-    model: Model,
-    examples: Sequence[Example],
-    options: MaskOptions,
-    *,
-    on_progress: Progress = no_progress,
-) -> FoundMask:
-    """Minimise `l1 * sum(m) - mean(logit difference)` (METHODS, section 4) and round at the end."""
-    shape = model_shape(model)
-    n_batches = -(-len(examples) // options.batch_size)
-    n_total = len(examples) + options.epochs * n_batches
-    prefixes = cache_prefixes(
-        model,
-        [example.prefix for example in examples],
-        on_progress=lambda done, _, text: on_progress(done, n_total, text),
-    )
-    learning = _Learning(model, shape, prefixes, examples, options)
-    values = {
-        kind: torch.ones(
-            shape.n_layers, shape.per_layer(kind), device=model.device, requires_grad=True
-        )
-        for kind in KINDS
-    }
-    optimizer = torch.optim.Adam(values.values(), lr=options.lr)
-    schedule = torch.optim.lr_scheduler.StepLR(optimizer, options.decay_every, options.decay)
-    before = _mean_difference(learning)
-    curve: list[dict[str, Any]] = []
-    settled, stopped = 0, "all epochs"
-    for epoch in range(options.epochs):
-        start, rate = _flat(values), float(schedule.get_last_lr()[0])
-        differences = _epoch(learning, values, optimizer, epoch)
-        schedule.step()
-        curve.append(_point(epoch, differences, values, start, rate))
-        done = len(examples) + (epoch + 1) * n_batches
-        on_progress(done, n_total, f"epoch {epoch + 1}, {curve[-1]['kept']} components kept")
-        same = bool(((_flat(values) > 0.5) == (start > 0.5)).all())
-        settled = settled + 1 if same and curve[-1]["moved"] < options.still else 0
-        if settled >= options.patience:
-            stopped = f"settled after {epoch + 1} epochs"
-            break
-    plain = {k: v.detach().cpu().numpy().astype(np.float64) for k, v in values.items()}
-    return FoundMask(shape, plain, rounded_components(plain), curve, before, stopped)
-
-
-def _epoch(
-    learning: _Learning, values: Values, optimizer: torch.optim.Optimizer, epoch: int
-) -> list[float]:
-    """One round over the examples in a new order; the logit difference of each."""
-    examples, options = learning.examples, learning.options
-    differences: list[float] = []
-    for batch in batches_of(len(examples), options.batch_size, seed=options.seed, round_=epoch):
-        hooks_at = mask_hooks(learning.shape, values)
-        logits = last_token_logits(learning.model, learning.prefixes, batch, hooks_at)
-        difference = logit_difference(logits, *targets(examples, batch))
-        price = torch.stack([value.sum() for value in values.values()]).sum()
-        optimizer.zero_grad()
-        (options.l1 * price - difference.mean()).backward()
-        optimizer.step()
-        with torch.no_grad():
-            for value in values.values():
-                value.clamp_(0, 1)
-        differences += difference.detach().tolist()
-    return differences
-
-
 def batches_of(n: int, size: int, *, seed: int, round_: int) -> list[list[int]]:
     """All indices once, in an order that follows from the seed and the round."""
     order = np.random.default_rng([seed, round_]).permutation(n).tolist()
@@ -222,17 +143,6 @@ def targets(examples: Sequence[Example], batch: Sequence[int]) -> tuple[Tensor, 
     )
 
 
-@torch.no_grad()
-def _mean_difference(learning: _Learning) -> float:
-    examples, size = learning.examples, learning.options.batch_size
-    total = 0.0
-    for start in range(0, len(examples), size):
-        batch = range(start, min(start + size, len(examples)))
-        logits = last_token_logits(learning.model, learning.prefixes, batch)
-        total += float(logit_difference(logits, *targets(examples, batch)).double().sum())
-    return total / len(examples)
-
-
 def rounded_components(values: dict[str, Float[np.ndarray, "layer component"]]) -> Components:
     """The components whose value is nearer to 1; exactly a half, which changes nothing, is not."""
     return Components(
@@ -241,22 +151,3 @@ def rounded_components(values: dict[str, Float[np.ndarray, "layer component"]]) 
             for kind, value in values.items()
         }
     )
-
-
-def _flat(values: Values) -> Tensor:
-    return torch.cat([v.detach().flatten() for v in values.values()]).clone()
-
-
-def _point(
-    epoch: int, differences: list[float], values: Values, start: Tensor, lr: float
-) -> dict[str, Any]:
-    """One epoch as a row of the curve; `moved` is the mean change of a value."""
-    flat = _flat(values)
-    return {
-        "epoch": epoch + 1,
-        "difference": float(np.mean(differences)),
-        "sum": float(flat.double().sum()),
-        "kept": int((flat > 0.5).sum()),
-        "moved": float((flat - start).abs().mean()),
-        "lr": lr,
-    }

@@ -140,9 +140,9 @@ def verdict(report: Mapping[str, Any]) -> tuple[bool, str]:
         beaten = beaten and (name != "random" or difference["low"] > 0)
         sentences.append(_against_sentence(NAMES[name], difference))
     sentences += _side_sentences(report)
-    if not helped:
+    if not helped and any(m["best"]["step"] for m in report["variants"]["mask"]):
         sentences.insert(1, "That is no gain beyond chance.")
-    elif not beaten:
+    elif helped and not beaten:
         sentences.insert(1, "A random mask of equal size is not clearly worse.")
     if n_seeds < 3:
         sentences.append("Fewer than three seeds: the interval says little about other seeds.")
@@ -150,13 +150,22 @@ def verdict(report: Mapping[str, Any]) -> tuple[bool, str]:
 
 
 def _gain_sentence(report: Mapping[str, Any], found: Mapping[str, Any], n_seeds: int) -> str:
-    shares = [m.get("share_components", 0.0) for m in report["variants"]["mask"]]
     seeds = "1 seed" if n_seeds == 1 else f"{n_seeds} seeds"
+    before = report["base"]["task"]
+    shares = [m["share_components"] for m in report["variants"]["mask"] if m["best"]["step"]]
+    if not shares:
+        return (
+            "On the validation problems no step of the masked update was better than none (a tie "
+            f"counts as none), so nothing was changed: {before:.1%} right before and after, "
+            f"{seeds}."
+        )
+    where = f" with {len(shares)} of {n_seeds} seeds" if len(shares) < n_seeds else ""
+    rest = " With the others no step was better than none on validation." if where else ""
     return (
-        f"Updating {np.mean(shares):.2%} of the components takes the share of right answers from "
-        f"{report['base']['task']:.1%} to {report['base']['task'] + found['mean']:.1%} "
+        f"Updating {np.mean(shares):.2%} of the components{where} takes the share of right answers "
+        f"from {before:.1%} to {before + found['mean']:.1%} "
         f"({found['mean']:+.1%}, 95 % interval {found['low']:+.1%} to {found['high']:+.1%}, "
-        f"{found['n_problems']} problems, {seeds})."
+        f"{found['n_problems']} problems, {seeds}).{rest}"
     )
 
 

@@ -1,6 +1,6 @@
 """Circuits: rank heads, cut the top, compare rankings, and check them against chance."""
 
-from workbench.circuits.answering import answerable
+from workbench.circuits.answering import answerable, answers_right
 from workbench.circuits.comparison import compare_heads
 from workbench.circuits.contrast import Importance, head_values
 from workbench.circuits.curve import knockout_sets
@@ -51,6 +51,7 @@ __all__ = [
     "Work",
     "Worker",
     "answerable",
+    "answers_right",
     "circuit_of",
     "compare_heads",
     "copied_share",

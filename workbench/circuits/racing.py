@@ -37,7 +37,7 @@ class RaceOptions:
     min_heads: int = 1
     seed: int = 0
     confidence: float = 0.95
-    first: int = 16
+    first: int = 8
     batch_tokens: int = BATCH_TOKENS
 
     def __post_init__(self) -> None:
@@ -51,7 +51,7 @@ class RaceOptions:
             raise InputError(
                 f"the race starts on {self.first} samples",
                 expected="at least 2, to have a spread",
-                do="pass --first 16",
+                do="pass --first 8",
             )
 
     def n_selected(self, model: ModelInfo) -> int:

@@ -61,11 +61,16 @@ def retrieval_scores(
     """
     loss, exact = np.empty(len(probe)), np.empty(len(probe), dtype=bool)
     scores = np.empty((len(probe), model.n_layers, model.n_heads))
-    batches = batches_by_length([len(s.rendered.ids) for s in probe], max_tokens=batch_tokens)
-    for n_done, batch in enumerate(batches):
+    lengths = [len(s.rendered.ids) for s in probe]
+    batches = batches_by_length(lengths, max_tokens=batch_tokens)
+
+    def work(batch: list[int]) -> None:
         measured = _batch(model, [probe[i] for i in batch])
         loss[batch], exact[batch] = measured.base_loss, measured.exact
         scores[batch] = measured.scores
+
+    for n_done, batch in enumerate(batches):
+        model.memory.pieces(batch, lengths, work)
         on_progress(n_done + 1, len(batches), f"retrieval in {len(batch)} samples")
     return RetrievalScores(loss, exact, scores)
 

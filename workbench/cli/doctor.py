@@ -10,7 +10,9 @@ from workbench.cli.options import json_option, model_options, model_source, prin
 @click.command()
 @model_options
 @json_option
-def doctor(model_name: str, device: str, dtype: str, batch_tokens: int, as_json: bool) -> None:
+def doctor(
+    model_name: str, device: str, dtype: str, batch_tokens: int | None, as_json: bool
+) -> None:
     """Versions, devices, memory, and the self-check of a model."""
     from workbench.execute.doctor import examine
 

@@ -82,7 +82,7 @@ def heads() -> None:
 @click.option(
     "--first",
     type=click.IntRange(min=2),
-    default=16,
+    default=8,
     show_default=True,
     help="Samples that all heads start on; read by race and screen.",
 )
@@ -128,7 +128,7 @@ def find(
     model_name: str,
     device: str,
     dtype: str,
-    batch_tokens: int,
+    batch_tokens: int | None,
     probe_ref: str | None,
     data: tuple[str, ...],
     n: int | None,
@@ -338,7 +338,7 @@ def validate(
     model_name: str,
     device: str,
     dtype: str,
-    batch_tokens: int,
+    batch_tokens: int | None,
     heads_ref: str,
     data: tuple[str, ...],
     control: tuple[str, ...],

@@ -15,6 +15,7 @@ from types import FrameType
 import click
 
 from workbench import __version__
+from workbench.cli.amplify import amplify
 from workbench.cli.app import app
 from workbench.cli.demo import demo
 from workbench.cli.doctor import doctor
@@ -39,7 +40,7 @@ def cli() -> None:
     """
 
 
-for command in (app, demo, doctor, export, heads, probe, runs, score, select, tune):
+for command in (amplify, app, demo, doctor, export, heads, probe, runs, score, select, tune):
     cli.add_command(command)
 
 

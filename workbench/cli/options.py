@@ -121,9 +121,8 @@ def model_options(function: Callable) -> Callable:
             click.option(
                 "--batch-tokens",
                 type=click.IntRange(min=1),
-                default=2048,
-                show_default=True,
-                help="Tokens in a batch, padding included.",
+                default=None,
+                help="Tokens in a batch, padding included; default: by free memory.",
             ),
         )
     ):

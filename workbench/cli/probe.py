@@ -57,7 +57,7 @@ def build(
     model_name: str,
     device: str,
     dtype: str,
-    batch_tokens: int,
+    batch_tokens: int | None,
     data: tuple[str, ...],
     runs_dir: Path,
     as_json: bool,

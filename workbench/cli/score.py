@@ -97,7 +97,7 @@ def score(
     model_name: str,
     device: str,
     dtype: str,
-    batch_tokens: int,
+    batch_tokens: int | None,
     heads_ref: str | None,
     data: tuple[str, ...],
     shape: str | None,

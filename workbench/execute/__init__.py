@@ -1,5 +1,15 @@
 """Stages as runs: each asks one question, writes one directory, and is never answered twice."""
 
+from workbench.execute.amplify import LocalizeOptions, run_localize, run_mask
+from workbench.execute.amplify_explain import (
+    explain_localize,
+    explain_mask,
+    explain_report,
+    explain_update,
+)
+from workbench.execute.amplify_measure import ReportOptions
+from workbench.execute.amplify_report import run_report
+from workbench.execute.amplify_update import run_update
 from workbench.execute.explain_validate import explain_validate
 from workbench.execute.heads import HeadsOptions, read_importance, run_heads
 from workbench.execute.probe import ProbeOptions, read_probe, run_probe
@@ -19,15 +29,21 @@ from workbench.execute.validate import ValidateOptions, run_validate
 
 __all__ = [
     "HeadsOptions",
+    "LocalizeOptions",
     "ModelSource",
     "Outcome",
     "Place",
     "ProbeOptions",
+    "ReportOptions",
     "SelectOptions",
     "StepsSource",
     "ValidateOptions",
     "explain_export",
+    "explain_localize",
+    "explain_mask",
+    "explain_report",
     "explain_select",
+    "explain_update",
     "explain_validate",
     "read_importance",
     "read_probe",
@@ -35,10 +51,14 @@ __all__ = [
     "read_usable",
     "run_export",
     "run_heads",
+    "run_localize",
+    "run_mask",
     "run_probe",
+    "run_report",
     "run_retrieval",
     "run_score",
     "run_select",
     "run_tune",
+    "run_update",
     "run_validate",
 ]

@@ -9,12 +9,13 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from workbench.amplification import (
+    BATCH_TOKENS,
+    CHECKPOINT,
     LOCALIZE,
     NORMALISED_WARNING,
     OK,
@@ -24,34 +25,38 @@ from workbench.amplification import (
     Problem,
     Where,
     allowed_length,
-    draw_rows,
     find_pivots,
     has_normalised_queries,
     learn_mask,
     mask_summary,
     parse_where,
     pivots_table,
-    plain_network,
-    problems_of,
     read_examples,
     read_pivots,
 )
 from workbench.config import file_digest
-from workbench.errors import InputError
+from workbench.execute.amplify_chain import (
+    LOCALIZED,
+    MASK,
+    PIVOTS,
+    base_facts,
+    check_model_of,
+    checkable,
+    data_of,
+    network_of,
+    read_parent,
+    task_rows,
+    telling,
+)
 from workbench.execute.request import (
     ModelSource,
     Outcome,
     Place,
     data_inputs,
     loaded_facts,
-    read_usable,
 )
-from workbench.models import Model
-from workbench.runs import Run, RunSpec, open_run, read_manifest
-from workbench.types import Progress, Sample
+from workbench.runs import Run, RunSpec, open_run
 
-PIVOTS, LOCALIZED = "pivots.parquet", "pivots.json"
-MASK = "mask.json"
 # Problems traced together. Results do not depend on it, but resuming loses no more than one shard.
 SHARD = 128
 
@@ -83,7 +88,7 @@ class LocalizeOptions:
     def label_column(self) -> str | None:
         return self.label or (self.task.column if self.task else None)
 
-    def spending(self, problems: Sequence[Problem]) -> PivotOptions:
+    def spending(self, problems: Sequence[Problem], batch_tokens: int) -> PivotOptions:
         """The same in the words of `find_pivots`."""
         return PivotOptions(
             max_new_tokens=self.max_new_tokens or allowed_length(problems),
@@ -92,13 +97,22 @@ class LocalizeOptions:
             hot=self.hot,
             cool=self.cool,
             seed=self.seed,
+            batch_tokens=batch_tokens,
         )
 
 
 def run_localize(
-    place: Place, source: ModelSource, data: Sequence[str], options: LocalizeOptions
+    place: Place,
+    source: ModelSource,
+    data: Sequence[str],
+    options: LocalizeOptions,
+    *,
+    batch_tokens: int = BATCH_TOKENS,
 ) -> Outcome:
-    """Find the pivotal tokens of `n` problems, shard by shard."""
+    """Find the pivotal tokens of `n` problems, shard by shard.
+
+    `batch_tokens` cached tokens are held at once while decoding: memory, not results.
+    """
     spec = RunSpec(
         "amplify-localize",
         config=dataclasses.asdict(options),
@@ -110,18 +124,24 @@ def run_localize(
     with open_run(place.runs, spec) as run:
         reused = run.finished
         if not reused:
-            _localize(run, place, source, data, options)
+            _localize(run, place, source, data, options, batch_tokens=batch_tokens)
     return Outcome(run.path, run.result, reused, json.loads(run.result.read_text()))
 
 
 def _localize(
-    run: Run, place: Place, source: ModelSource, data: Sequence[str], options: LocalizeOptions
+    run: Run,
+    place: Place,
+    source: ModelSource,
+    data: Sequence[str],
+    options: LocalizeOptions,
+    *,
+    batch_tokens: int,
 ) -> None:
     left_out: Counter[str] = Counter()
     samples = task_rows(data, LOCALIZE, n=options.n, seed=options.seed, where=options.task)
     model = network_of(source)
     problems = checkable(model, samples, label=options.label_column, left_out=left_out)
-    pivoting = options.spending(problems)
+    pivoting = options.spending(problems, batch_tokens)
     shards = [problems[i : i + SHARD] for i in range(0, len(problems), SHARD)]
     tell = telling(run, place)
     for index, shard in enumerate(shards):
@@ -168,112 +188,15 @@ def run_mask(place: Place, source: ModelSource, pivots_path: Path, options: Mask
         if not reused:
             examples = read_examples(pivots_path)
             model = source.load()
-            found = learn_mask(model, examples, options, on_progress=telling(run, place))
+            kept = run.path / CHECKPOINT
+            found = learn_mask(
+                model, examples, options, checkpoint=kept, on_progress=telling(run, place)
+            )
             warnings = [NORMALISED_WARNING] if has_normalised_queries(model) else []
             run.write_json("model.json", loaded_facts(model))
             summary = mask_summary(
                 found, options, model=model.info, n_examples=len(examples), warnings=warnings
             )
             run.finish_json(MASK, summary, counts={"ok": len(examples)})
+            kept.unlink(missing_ok=True)
     return Outcome(run.path, run.result, reused, json.loads(run.result.read_text()))
-
-
-def telling(run: Run, place: Place) -> Progress:
-    """Progress to the run's events and to whoever is watching."""
-
-    def tell(done: int, total: int, text: str) -> None:
-        run.event(done, total, text)
-        place.on_progress(done, total, text)
-
-    return tell
-
-
-def task_rows(
-    data: Sequence[str], part: str, *, n: int, seed: int, where: Where | None
-) -> list[Sample]:
-    """Rows of the task in one part of the data."""
-    return draw_rows(read_usable(data), part, n=n, seed=seed, where=where)
-
-
-def checkable(
-    model: Model,
-    samples: Sequence[Sample],
-    *,
-    label: str | None,
-    left_out: Counter[str] | None = None,
-) -> list[Problem]:
-    """The samples as problems; InputError if no answer can be checked."""
-    problems = problems_of(model, samples, label=label, left_out=left_out)
-    if not problems:
-        raise InputError(
-            f"none of the {len(samples)} rows has an answer that can be checked",
-            expected="rows with a marked answer (####, boxed) or a column 'answer'",
-            do="pass other data",
-        )
-    return problems
-
-
-def pinned(source: ModelSource) -> str:
-    """The model's name with the commit looked up, not what a branch may point at by now."""
-    revision = source.find()[1]
-    return f"{source.name.partition('@')[0]}@{revision}" if revision else source.name
-
-
-def network_of(source: ModelSource) -> Model:
-    """The checkpoint without hooks."""
-    if source.device_map is not None or source.quantize is not None:
-        raise InputError(
-            "the weights are spread over devices or packed",
-            expected="whole weights on one device",
-            do="leave out --device-map and --quantize",
-        )
-    return plain_network(
-        pinned(source), device=source.device, dtype=source.dtype, template=source.template
-    )
-
-
-def base_facts(source: ModelSource) -> dict[str, Any]:
-    """Which model this is; one from a folder goes by the folder's name."""
-    base = source.manifest()
-    return base if base["revision"] else {**base, "id": Path(base["id"]).name}
-
-
-def read_parent(path: Path) -> dict[str, Any]:
-    """The JSON result of an earlier stage."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as err:
-        raise InputError(
-            f"'{path}' cannot be read ({type(err).__name__})",
-            expected="the result of an earlier stage of `workbench amplify`",
-            do="run that stage again, or pass its run folder",
-        ) from err
-
-
-def check_model_of(content: Mapping[str, Any], source: ModelSource) -> None:
-    """Raise InputError unless `source` is the model that an earlier stage worked on."""
-    expected = content.get("model", {}).get("weights_sha256", "")
-    given = source.fingerprint()["weights_sha256"]
-    if expected != given:
-        raise InputError(
-            f"the model '{source.name}' has weights {given[:12]}",
-            expected=f"weights {expected[:12]}, with which the earlier stage was run",
-            do="pass the same model, or run the earlier stages on this one",
-        )
-
-
-def data_of(result: Path) -> list[str]:
-    """The data that a run's result was made from."""
-    return list(read_manifest(result.parent)["details"].get("data", []))
-
-
-def parent_of(result: Path, name: str) -> Path:
-    """The file `name` of the run that a run's result was made from, which lies beside it."""
-    for parent in read_manifest(result.parent)["parents"]:
-        if (path := result.parent.parent / parent / name).is_file():
-            return path
-    raise InputError(
-        f"the run '{result.parent.name}' was made from a run with {name} that is not beside it",
-        expected=f"both in '{result.parent.parent}'",
-        do="run the earlier stages again with the same --runs",
-    )

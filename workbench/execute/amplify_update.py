@@ -12,9 +12,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from workbench.amplification import (
+    BATCH_TOKENS,
+    CHECKPOINT,
     VALIDATE,
     Components,
     History,
@@ -24,10 +27,10 @@ from workbench.amplification import (
     RowMasters,
     Rows,
     UpdateOptions,
+    adapted_names,
     answers_of,
     copy_checkpoint,
     every_component,
-    lora_names,
     model_card,
     network_shape,
     parse_where,
@@ -42,7 +45,7 @@ from workbench.amplification import (
 )
 from workbench.config import file_digest
 from workbench.errors import InputError
-from workbench.execute.amplify import (
+from workbench.execute.amplify_chain import (
     LOCALIZED,
     PIVOTS,
     base_facts,
@@ -52,22 +55,33 @@ from workbench.execute.amplify import (
     network_of,
     parent_of,
     read_parent,
+    require_peft,
     task_rows,
     telling,
 )
 from workbench.execute.request import ModelSource, Outcome, Place, data_inputs
 from workbench.models import Model
 from workbench.runs import Run, RunSpec, open_run
-from workbench.tuning import model_folder
+from workbench.tuning import TuneOptions, model_folder, with_lora
 
 RESULT, MODEL = "update.json", "model"
 Changes = dict[str, tuple[Rows | None, Tensor]]
 
 
 def run_update(
-    place: Place, source: ModelSource, mask_path: Path, options: UpdateOptions
+    place: Place,
+    source: ModelSource,
+    mask_path: Path,
+    options: UpdateOptions,
+    *,
+    batch_tokens: int = BATCH_TOKENS,
 ) -> Outcome:
-    """Update the kept components of a mask run, or one of its controls (`options.variant`)."""
+    """Update the kept components of a mask run, or one of its controls (`options.variant`).
+
+    `batch_tokens` cached tokens are held at once while decoding: memory, not results.
+    """
+    if options.variant == "lora":
+        require_peft()
     pivots_path = parent_of(mask_path, PIVOTS)
     localized = read_parent(pivots_path.with_name(LOCALIZED))
     check_model_of(localized, source)
@@ -89,7 +103,8 @@ def run_update(
     with open_run(place.runs, spec) as run:
         reused = run.finished
         if not reused:
-            _update(run, place, source, mask_path, options)
+            _update(run, place, source, mask_path, options, batch_tokens=batch_tokens)
+            (run.path / CHECKPOINT).unlink(missing_ok=True)
     return Outcome(run.path, run.result, reused, json.loads(run.result.read_text()))
 
 
@@ -109,15 +124,20 @@ class Target:
     stored: Mapping[str, str]
     n_values: int
 
-    def changes(self) -> Changes:
-        """What to write, by the names in the files."""
+    def changes(self, state: Mapping[str, Tensor]) -> Changes:
+        """What to write for a state of the masters, by the names in the files."""
         rows = self.trainable.rows if isinstance(self.trainable, RowMasters) else {}
-        state = self.trainable.state()
         return {self.stored[name]: (rows.get(name), values) for name, values in state.items()}
 
 
 def _update(
-    run: Run, place: Place, source: ModelSource, mask_path: Path, options: UpdateOptions
+    run: Run,
+    place: Place,
+    source: ModelSource,
+    mask_path: Path,
+    options: UpdateOptions,
+    *,
+    batch_tokens: int,
 ) -> None:
     kept, shape = read_mask(mask_path)
     pivots_path = parent_of(mask_path, PIVOTS)
@@ -125,11 +145,12 @@ def _update(
     examples = read_examples(pivots_path)
     model, folder = network_of(source), source.find()[0]
     problems = _validation(model, mask_path, localized, options)
+    n_all = sum(p.numel() for p in model.hooked.original_model.parameters())
     target = _target(model, folder, kept, shape, options)
     longest = int(localized["max_new_tokens"])
 
     def accuracy() -> float:
-        right = answers_of(model, problems, max_new_tokens=longest)[1]
+        right = answers_of(model, problems, max_new_tokens=longest, batch_tokens=batch_tokens)[1]
         return sum(right) / len(right)
 
     history = run_steps(
@@ -138,6 +159,7 @@ def _update(
         examples,
         options,
         accuracy=accuracy,
+        checkpoint=run.path / CHECKPOINT,
         on_progress=telling(run, place),
     )
     summary = {
@@ -149,13 +171,13 @@ def _update(
         "seed": options.seed,
         "mask": mask_path.parent.name,
         "n_examples": len(examples),
-        **_changed(target, shape, model),
+        **_changed(target, shape, n_all),
         **_history(history, problems, localized),
     }
     with model_folder(run.path / MODEL) as written:
         copy_checkpoint(folder, written)
-        if history.best.step:
-            write_rows(written, target.changes())
+        if history.state is not None:
+            write_rows(written, target.changes(history.state))
         (written / "README.md").write_text(model_card(summary), encoding="utf-8")
         files = {path.name: file_digest(path) for path in sorted(written.iterdir())}
     summary["written"] = {"folder": MODEL, "files": files}
@@ -178,28 +200,32 @@ def _target(
     """The masters of the variant, over the network's own weights."""
     network = model.hooked.original_model
     if options.variant == "lora":
-        names = lora_names(network)
-        stored = stored_names(folder, names)
-        dtypes = {name: stored_weights(folder)[own].dtype for name, own in stored.items()}
-        masters = LoraMasters(
-            network,
-            names,
-            dtypes,
-            rank=options.lora_rank,
-            alpha=options.lora_alpha,
+        how = TuneOptions(
+            lora=True,
+            lora_rank=options.lora_rank,
+            lora_alpha=options.lora_alpha,
             seed=options.seed,
         )
-        return Target(None, masters, stored, sum(w.numel() for w in masters.weights.values()))
+        # Adapters go into the network itself, so every pass through it reads them.
+        adapted = with_lora(network, how)
+        stored, dtypes = _stored(folder, adapted_names(adapted))
+        masters = LoraMasters(adapted, dtypes)
+        return Target(None, masters, stored, sum(w.numel() for w in masters.first.values()))
     if network_shape(network) != shape:
         raise InputError(
             f"the mask is for a model of {shape}", expected=f"one of {network_shape(network)}"
         )
     chosen = _chosen(kept, shape, options)
     rows = read_layout(network, shape).rows(chosen)
-    stored = stored_names(folder, sorted(rows))
-    dtypes = {name: stored_weights(folder)[own].dtype for name, own in stored.items()}
+    stored, dtypes = _stored(folder, sorted(rows))
     masters = RowMasters(network, rows, dtypes)
     return Target(chosen, masters, stored, sum(m.numel() for m in masters.masters.values()))
+
+
+def _stored(folder: Path, names: list[str]) -> tuple[dict[str, str], dict[str, torch.dtype]]:
+    """Each weight's name in the files, and the dtype it is stored in."""
+    stored, there = stored_names(folder, names), stored_weights(folder)
+    return stored, {name: there[own].dtype for name, own in stored.items()}
 
 
 def _chosen(kept: Components, shape: ModelShape, options: UpdateOptions) -> Components:
@@ -216,10 +242,9 @@ def _chosen(kept: Components, shape: ModelShape, options: UpdateOptions) -> Comp
     return kept
 
 
-def _changed(target: Target, shape: ModelShape, model: Model) -> dict[str, Any]:
+def _changed(target: Target, shape: ModelShape, n_all: int) -> dict[str, Any]:
     """How much of the model the variant may change; LoRA reaches every component."""
     n_components = shape.n_components if target.components is None else len(target.components)
-    n_all = sum(p.numel() for p in model.hooked.original_model.parameters())
     return {
         "components": target.components.to_json() if target.components else None,
         "n_components": n_components,

@@ -5,42 +5,63 @@ explain_score(source, ["gsm8k"], options, heads_path=path)
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from workbench.circuits import MOST_TOKENS, RetrievalOptions, circuit_of, read_heads
 from workbench.data import batches_by_length, read_samples
+from workbench.execute.calibrate import of_batches, of_heads, seconds_per_token
 from workbench.execute.heads import HeadsOptions, race_options
 from workbench.execute.probe import read_probe
 from workbench.execute.race import RACES, expected_passes
 from workbench.execute.request import ModelSource, read_usable
-from workbench.models import Model, Rendered, UnrenderableError, capture, render
+from workbench.models import (
+    Model,
+    Rendered,
+    UnrenderableError,
+    position_bytes,
+    render,
+    sample_losses,
+)
+from workbench.models import batch_tokens as default_tokens
 from workbench.probe import usable_samples
-from workbench.scoring import NEEDS_HEADS, ScoreOptions
+from workbench.scoring import (
+    NEEDS_HEADS,
+    SHARD_ROWS,
+    ScoreOptions,
+    check_request,
+    on_engine,
+    score_shard,
+)
 from workbench.types import Sample
-
-CALIBRATION_TOKENS = 2048
 
 
 def explain_probe(
-    source: ModelSource, data: Sequence[str], *, batch_tokens: int, **options: Any
+    source: ModelSource, data: Sequence[str], *, batch_tokens: int | None = None, **options: Any
 ) -> dict[str, Any]:
     """One pass over the pool for `highest-loss`, none for the other strategies."""
     model = source.load()
+    tokens = batch_tokens or default_tokens(model)
     rendered = list(usable_samples(model, read_usable(data)).values())
-    passes = 1.0 if options.get("strategy") == "highest-loss" else 0.0
-    return plan_of(model, [len(r.ids) for r in rendered], batch_tokens, passes=passes)
+    lengths, seconds, passes = [len(r.ids) for r in rendered], 0.0, 0.0
+    if options.get("strategy") == "highest-loss":
+        passes, batches = 1.0, batches_by_length(lengths, max_tokens=tokens)
+
+        def work(batch: list[int]) -> None:
+            sample_losses(model, rendered, batches=[batch])
+
+        seconds = of_batches(work, batches, lengths)
+    return plan_of(model, lengths, tokens, passes=passes, seconds=seconds)
 
 
 def explain_heads(
     source: ModelSource,
     probe: Path | list[str],
     *,
-    batch_tokens: int,
+    batch_tokens: int | None = None,
     n: int | None = None,
     options: HeadsOptions | None = None,
     control: Sequence[str] = (),
@@ -54,38 +75,68 @@ def explain_heads(
     rendered = list(usable_samples(model, samples).values())[:n]
     if control:
         rendered += list(usable_samples(model, read_usable(control)).values())[: options.control_n]
-    passes = 1 + model.n_heads * (model.n_layers + 1) / 2
+    exact = passes = 1 + model.n_heads * (model.n_layers + 1) / 2
     if options.method in RACES:
-        race = race_options(options, batch_tokens)
-        passes = expected_passes(model.info, max(1, len(rendered)), race)
-    return plan_of(model, [len(r.ids) for r in rendered], batch_tokens, passes=passes)
+        passes = expected_passes(model.info, max(1, len(rendered)), race_options(options))
+    tokens = batch_tokens or default_tokens(model)
+    seconds = of_heads(model, rendered, tokens) * passes / exact if rendered else 0.0
+    lengths = [len(r.ids) for r in rendered]
+    return plan_of(model, lengths, tokens, passes=passes, seconds=seconds)
 
 
 def explain_retrieval(
-    source: ModelSource, retrieval: RetrievalOptions, *, batch_tokens: int
+    source: ModelSource, retrieval: RetrievalOptions, *, batch_tokens: int | None = None
 ) -> dict[str, Any]:
     """One pass over `n` samples as long as the context or the limit allows."""
     model = source.load()
     limit = min(model.n_ctx, MOST_TOKENS, retrieval.limit or MOST_TOKENS)
-    return plan_of(model, [limit] * retrieval.n, batch_tokens, passes=1.0)
+    return plan_of(model, [limit] * retrieval.n, batch_tokens or default_tokens(model), passes=1.0)
 
 
 def explain_score(
     source: ModelSource, data: Sequence[str], options: ScoreOptions, *, heads_path: Path | None
 ) -> dict[str, Any]:
-    """Passes by method: up to the circuit's last layer, or one and the layers from its first on."""
+    """Passes by method: up to the circuit's last layer, or one and the layers from its first on.
+
+    The time is that of rows scored for the purpose, on the engine that is to run.
+    """
     model = source.load()
-    rendered, passes = _rendered(model, data, options), 0.0
-    lengths = [length for r in rendered for length in _lengths(model, r, options)]
-    if options.method in ("loss", "ifd"):
-        passes = 1.0
-    elif heads_path is not None and options.method in NEEDS_HEADS:
-        layers = [head.layer for head in circuit_of(read_heads(heads_path)).heads]
+    circuit = circuit_of(read_heads(heads_path)) if heads_path else None
+    check_request(options, model, circuit)
+    model = on_engine(model, options)
+    options = dataclasses.replace(
+        options, batch_tokens=options.batch_tokens or default_tokens(model)
+    )
+    began = time.perf_counter()
+    rows = list(read_samples(data))
+    # A run reads the data twice: to count the rows, and to score them.
+    seconds = 2 * (time.perf_counter() - began)
+    usable = _usable(model, [row for row in rows if isinstance(row, Sample)], options)
+    of_rows = [_lengths(model, rendered, options) for _, rendered in usable]
+    sizes = [sum(lengths) for lengths in of_rows]
+    batches = [
+        [start + i for i in batch]
+        for start in range(0, len(usable), SHARD_ROWS)
+        for batch in batches_by_length(
+            [lengths[0] if lengths else 0 for lengths in of_rows[start : start + SHARD_ROWS]],
+            max_tokens=options.tokens,
+        )
+    ]
+
+    def work(batch: list[int]) -> None:
+        score_shard([usable[i][0] for i in batch], options=options, model=model, circuit=circuit)
+
+    seconds += of_batches(work, batches, sizes)
+    passes = 1.0 if options.method in ("loss", "ifd") else 0.0
+    if circuit is not None and options.method in NEEDS_HEADS:
+        layers = [head.layer for head in circuit.heads]
         if options.method == "circuitseer":
             passes = (max(layers) + 1) / model.n_layers
         else:
             passes = 1 + (model.n_layers - min(layers)) / model.n_layers
-    return plan_of(model, lengths, options.batch_tokens, passes=passes)
+    lengths = [length for lengths in of_rows for length in lengths]
+    plan = plan_of(model, lengths, options.tokens, passes=passes, seconds=seconds)
+    return {**plan, "engine": "hooked" if model.fused is None else "fused"}
 
 
 def _lengths(model: Model, rendered: Rendered, options: ScoreOptions) -> list[int]:
@@ -100,50 +151,51 @@ def _lengths(model: Model, rendered: Rendered, options: ScoreOptions) -> list[in
     return [end + sum(with_loss)]
 
 
-def _rendered(model: Model, data: Sequence[str], options: ScoreOptions) -> list[Rendered]:
+def _usable(
+    model: Model, samples: Sequence[Sample], options: ScoreOptions
+) -> list[tuple[Sample, Rendered]]:
+    """The rows that fit the model, with their tokens."""
     rows = []
-    for sample in read_samples(data):
-        if isinstance(sample, Sample):
-            try:
-                rows.append(render(sample, model.tokenizer))
-            except UnrenderableError:
-                continue
-    if options.method == "attention-influence":
-        return rows
-    return [r for r in rows if len(r.ids) <= model.n_ctx]
+    for sample in samples:
+        try:
+            rendered = render(sample, model.tokenizer)
+        except UnrenderableError:
+            continue
+        if options.method == "attention-influence" or len(rendered.ids) <= model.n_ctx:
+            rows.append((sample, rendered))
+    return rows
 
 
 def plan_of(
-    model: Model, lengths: Sequence[int], batch_tokens: int, *, passes: float
+    model: Model,
+    lengths: Sequence[int],
+    batch_tokens: int,
+    *,
+    passes: float,
+    seconds: float | None = None,
 ) -> dict[str, Any]:
-    """The plan of `passes` passes over sequences of these lengths, timed on this machine."""
+    """The plan of `passes` passes over sequences of these lengths.
+
+    They take `seconds`, or as long as a clean pass timed on this machine lets expect.
+    """
     batches = batches_by_length(lengths, max_tokens=batch_tokens)
     tokens = sum(len(b) * max(lengths[i] for i in b) for b in batches)
-    seconds_per_token = _calibrate(model, lengths)
+    if seconds is None:
+        seconds = tokens * passes * seconds_per_token(model, lengths)
     longest = max(lengths, default=0)
     rows = max(1, batch_tokens // max(1, longest))
     pattern_bytes = rows * model.n_heads * longest**2 * model.hooked.cfg.dtype.itemsize
     return {
         "samples": len(lengths),
         "batches": len(batches),
+        "batch_tokens": batch_tokens,
         "full_passes": round(passes, 2),
         "forward_passes": round(passes * len(batches), 1),
         "tokens": int(tokens * passes),
-        "estimated_seconds": round(tokens * passes * seconds_per_token, 1),
+        "estimated_seconds": round(seconds, 1),
         "weights_mb": round(
             sum(p.numel() * p.element_size() for p in model.hooked.parameters()) / 1e6
         ),
-        "attention_mb": round(3 * pattern_bytes / 1e6),
+        "attention_mb": 0 if model.fused is not None else round(3 * pattern_bytes / 1e6),
+        "batch_mb": round(rows * max(1, longest) * position_bytes(model) / 1e6),
     }
-
-
-def _calibrate(model: Model, lengths: Sequence[int]) -> float:
-    """Seconds a token of one clean pass at the median length."""
-    if not lengths:
-        return 0.0
-    width = sorted(lengths)[len(lengths) // 2]
-    ids = torch.full((max(1, CALIBRATION_TOKENS // width), width), model.pad_id)
-    capture(model, ids)
-    began = time.perf_counter()
-    capture(model, ids)
-    return (time.perf_counter() - began) / ids.numel()

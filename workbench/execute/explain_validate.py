@@ -17,6 +17,7 @@ from workbench.execute.heads import read_importance
 from workbench.execute.request import ModelSource, read_usable
 from workbench.execute.validate import ValidateOptions, draw, unseen
 from workbench.models import Model, check_same_model, decode
+from workbench.models import batch_tokens as default_tokens
 from workbench.probe import usable_samples
 from workbench.types import Head
 
@@ -30,14 +31,12 @@ def explain_validate(
     options: ValidateOptions,
     *,
     control: Sequence[str] = ("text",),
-    batch_tokens: int = 2048,
+    batch_tokens: int | None = None,
 ) -> dict[str, Any]:
     """A clean pass of every part and, for each set of heads, the layers from its lowest on."""
-    heads, model, spending = (
-        read_heads(heads_path),
-        source.load(),
-        options.spending(batch_tokens),
-    )
+    heads, model = read_heads(heads_path), source.load()
+    batch_tokens = batch_tokens or default_tokens(model)
+    spending = options.spending(batch_tokens)
     check_same_model(heads.model, model.info)
     importance = read_importance(heads_path.parent)
     seen = {row for found in importance if found is not None for row in found.row_ids}

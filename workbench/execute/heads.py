@@ -26,7 +26,15 @@ from workbench.data import batches_by_length, fingerprint_sources
 from workbench.errors import InputError
 from workbench.execute.probe import ROWS, read_probe
 from workbench.execute.race import RACES, raced_heads
-from workbench.execute.request import ModelSource, Outcome, Place, loaded_facts, read_usable
+from workbench.execute.request import (
+    ModelSource,
+    Outcome,
+    Place,
+    budget_of,
+    fitted,
+    loaded_facts,
+    read_usable,
+)
 from workbench.models import Model
 from workbench.probe import rendered_probe, usable_samples
 from workbench.runs import Run, RunSpec, open_run
@@ -53,7 +61,7 @@ class HeadsOptions:
     rank: str = "delta"
     control_n: int = 100
     confidence: float = 0.95
-    first: int = 16
+    first: int = 8
 
 
 def run_heads(
@@ -63,14 +71,14 @@ def run_heads(
     options: HeadsOptions,
     *,
     control: Sequence[str] = (),
-    batch_tokens: int = 2048,
+    batch_tokens: int | None = None,
 ) -> Outcome:
     """Ablate every head on the probe at `probe_path`, or answer from a finished run.
 
     With `control` data (plain text, say) every head is ablated on a draw of its rows as well.
     """
     n_selected(100, options.fraction)  # a wrong fraction or confidence is said before any work
-    asked = race_options(options, batch_tokens) if options.method in RACES else None
+    asked = race_options(options) if options.method in RACES else None
     if asked and (control or options.rank != "delta"):
         raise InputError(
             f"the method {options.method} runs few samples, which is too little for a contrast",
@@ -98,8 +106,10 @@ def run_heads(
         reused = run.finished
         if not reused:
             probe, model = read_probe(probe_path), source.load()
+            tokens = budget_of(run, model, batch_tokens)
             summary = _summary(probe, probe_path)
             if asked:
+                asked = dataclasses.replace(asked, batch_tokens=tokens)
                 heads = raced_heads(run, place, model, probe, asked, summary=summary)
                 run.merge_parts(RACED)
             else:
@@ -110,7 +120,7 @@ def run_heads(
                     probe,
                     options,
                     control=control,
-                    batch_tokens=batch_tokens,
+                    batch_tokens=tokens,
                     summary=summary,
                 )
             run.write_json("model.json", loaded_facts(model))
@@ -151,11 +161,11 @@ def _exact_heads(
     )
 
 
-def race_options(options: HeadsOptions, batch_tokens: int) -> RaceOptions:
+def race_options(options: HeadsOptions) -> RaceOptions:
     """What a race is asked, of all that heads are asked."""
     shared = {field.name for field in dataclasses.fields(RaceOptions)} - {"batch_tokens"}
     chosen = {name: value for name, value in dataclasses.asdict(options).items() if name in shared}
-    return RaceOptions(**chosen, batch_tokens=batch_tokens)
+    return RaceOptions(**chosen)
 
 
 def read_importance(folder: Path) -> tuple[Importance | None, Importance | None]:
@@ -232,7 +242,7 @@ def _measure(
             continue
 
         def tell(done: int, _total: int, text: str, before: int = number) -> None:
-            said = f"{series}: {text}" if series else text
+            said = fitted(run, model, f"{series}: {text}" if series else text)
             run.event(before * model.n_layers + done, n_total, said)
             place.on_progress(before * model.n_layers + done, n_total, said)
 

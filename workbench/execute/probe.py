@@ -20,7 +20,9 @@ from workbench.execute.request import (
     ModelSource,
     Outcome,
     Place,
+    budget_of,
     data_inputs,
+    fitted,
     loaded_facts,
     read_usable,
 )
@@ -49,7 +51,7 @@ def run_probe(
     data: Sequence[str],
     options: ProbeOptions,
     *,
-    batch_tokens: int = 2048,
+    batch_tokens: int | None = None,
 ) -> Outcome:
     """Choose the probe's samples from `data`, or answer from a finished run."""
     spec = RunSpec(
@@ -68,6 +70,7 @@ def run_probe(
             model = source.load()
 
             def tell(done: int, total: int, text: str) -> None:
+                text = fitted(run, model, text)
                 run.event(done, total, text)
                 place.on_progress(done, total, text)
 
@@ -75,7 +78,7 @@ def run_probe(
                 model,
                 samples,
                 **dataclasses.asdict(options),
-                batch_tokens=batch_tokens,
+                batch_tokens=budget_of(run, model, batch_tokens),
                 left_out=left_out,
                 on_progress=tell,
             )

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from workbench.ablation import ImportanceBatch
 from workbench.circuits import SCREEN_SAMPLES, RaceOptions, Work, Worker, race_heads, worker_of
-from workbench.execute.request import Place
+from workbench.execute.request import Place, fitted
 from workbench.models import Model
 from workbench.probe import rendered_probe
 from workbench.runs import Run
@@ -41,7 +41,7 @@ def raced_heads(
 ) -> HeadScores:
     """Race the heads of `model` on `probe`; `summary` describes the probe in the result."""
     rendered = rendered_probe(model, probe)
-    worker = _Stored(run, place, worker_of(model, rendered), model.info)
+    worker = _Stored(run, place, worker_of(model, rendered), model)
     worker.expected = len(rendered) * expected_passes(model.info, len(rendered), options)
     heads = race_heads(model.info, [len(r.ids) for r in rendered], worker, options, probe=summary)
     worker.tell(1, 1, "heads raced")
@@ -69,8 +69,9 @@ def expected_passes(model: ModelInfo, n_samples: int, options: RaceOptions) -> f
 class _Stored:
     """A worker that stores every piece it does, and reads back what was done before."""
 
-    def __init__(self, run: Run, place: Place, worker: Worker, model: ModelInfo) -> None:
-        self.run, self.place, self.worker, self.model = run, place, worker, model
+    def __init__(self, run: Run, place: Place, worker: Worker, model: Model) -> None:
+        self.run, self.place, self.worker, self.model = run, place, worker, model.info
+        self.loaded = model
         self.number, self.done, self.expected = 0, 0.0, 1.0
 
     def __call__(self, work: Work) -> ImportanceBatch:
@@ -82,6 +83,7 @@ class _Stored:
         return found
 
     def tell(self, done: int, total: int, text: str) -> None:
+        text = fitted(self.run, self.loaded, text)
         self.run.event(done, total, text)
         self.place.on_progress(done, total, text)
 

@@ -7,6 +7,7 @@ outcome.result, outcome.reused
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,8 +16,11 @@ from typing import Any
 
 from workbench.data import fingerprint_sources, read_samples
 from workbench.errors import InputError
-from workbench.models import Model, find_model, load_model, model_fingerprint
+from workbench.models import Model, batch_tokens, find_model, load_model, model_fingerprint
+from workbench.runs import Run, read_manifest
 from workbench.types import BadRow, Progress, Sample, no_progress
+
+BATCHES = "batches.json"
 
 
 class ModelSource:
@@ -122,5 +126,31 @@ def data_inputs(data: Sequence[str]) -> dict[str, Any]:
 
 
 def loaded_facts(model: Model) -> dict[str, Any]:
-    """What is only known after loading: device, self-check, hashes."""
-    return dict(model.facts)
+    """What is only known after loading: device, self-check, hashes; and what did not fit."""
+    halved = model.memory.halvings
+    return {**model.facts, **({"out_of_memory": halved} if halved else {})}
+
+
+def budget_of(run: Run, model: Model, asked: int | None) -> int:
+    """Tokens in a batch: as asked, or by the memory that was free when the run was begun.
+
+    Kept in the run, so that a resumed run cuts the same batches and gives the same bytes.
+    """
+    if asked is not None:
+        return asked
+    kept = run.path / BATCHES
+    if not kept.is_file():
+        run.write_json(BATCHES, {"batch_tokens": batch_tokens(model)})
+    chosen = int(json.loads(kept.read_text(encoding="utf-8"))["batch_tokens"])
+    run.record(batch_tokens=chosen)
+    return chosen
+
+
+def fitted(run: Run, model: Model, text: str) -> str:
+    """A line of progress that says so where batches were halved; the manifest then has them all."""
+    halved = model.memory.halvings
+    if not halved:
+        return text
+    if read_manifest(run.path)["details"].get("out_of_memory") != halved:
+        run.record(out_of_memory=halved)
+    return f"{text} (out of memory, halved to {halved[-1]['most']} {halved[-1]['kind']})"

@@ -34,7 +34,9 @@ from workbench.execute.request import (
     ModelSource,
     Outcome,
     Place,
+    budget_of,
     data_inputs,
+    fitted,
     loaded_facts,
     read_usable,
 )
@@ -53,7 +55,7 @@ def run_retrieval(
     retrieval: RetrievalOptions,
     *,
     text: Sequence[str] = TEXT,
-    batch_tokens: int = 2048,
+    batch_tokens: int | None = None,
 ) -> Outcome:
     """Find the heads that copy by key, with sentences of `text` as values, or answer again."""
     n_selected(100, options.fraction)  # a wrong fraction is said before any work
@@ -72,7 +74,8 @@ def run_retrieval(
             model = source.load()
             texts = [sample.text or sample.prompt for sample in read_usable(text)]
             probe = retrieval_probe(model, texts, retrieval)
-            measured = _measure(run, place, model, probe, batch_tokens)
+            tokens = budget_of(run, model, batch_tokens)
+            measured = _measure(run, place, model, probe, tokens)
             row_ids = [sample.sample.row_id for sample in probe]
             importance = retrieval_importance(measured, row_ids, decode=retrieval.decode)
             facts = {**probe_facts(probe, retrieval), "accuracy": float(measured.exact.mean())}
@@ -105,8 +108,9 @@ def _measure(
             measured = retrieval_scores(model, chosen, batch_tokens=batch_tokens)
             run.write_part(number, _table(measured, chosen, start))
         done = start + len(chosen)
-        run.event(done, len(probe), "retrievals")
-        place.on_progress(done, len(probe), "retrievals")
+        said = fitted(run, model, "retrievals")
+        run.event(done, len(probe), said)
+        place.on_progress(done, len(probe), said)
     table = pa.concat_tables(
         [pq.read_table(run.path / "parts" / f"{i:05d}.parquet") for i in range(len(starts))]
     )

@@ -28,7 +28,9 @@ from workbench.execute.request import (
     ModelSource,
     Outcome,
     Place,
+    budget_of,
     data_inputs,
+    fitted,
     loaded_facts,
     unreadable,
 )
@@ -106,6 +108,7 @@ def _score(
     model = on_engine(model, options)
     engine = {"asked": options.engine, **model.facts.get("engine", {"name": "hooked"})}
     run.record(engine=engine)
+    options = dataclasses.replace(options, batch_tokens=budget_of(run, model, options.batch_tokens))
     n_shards = 0
     for number, rows in enumerate(shards(read_samples(data, shape=shape))):
         n_shards += 1
@@ -116,8 +119,9 @@ def _score(
                 run.write_part(number, _table(scored.steps), series=STEP_PARTS)
             run.write_part(number, _table(scored.rows))
         done = min((number + 1) * SHARD_ROWS, n_rows)
-        run.event(done, n_rows, "rows scored")
-        place.on_progress(done, n_rows, "rows scored")
+        said = fitted(run, model, "rows scored")
+        run.event(done, n_rows, said)
+        place.on_progress(done, n_rows, said)
     frame = add_within_length(
         pd.concat(
             [pq.read_table(_part(run, i)).to_pandas() for i in range(n_shards)], ignore_index=True

@@ -24,7 +24,9 @@ from workbench.execute.request import (
     ModelSource,
     Outcome,
     Place,
+    budget_of,
     data_inputs,
+    fitted,
     loaded_facts,
     read_usable,
 )
@@ -74,7 +76,7 @@ def run_validate(
     *,
     control: Sequence[str] = ("text",),
     exclude: frozenset[str] = frozenset(),
-    batch_tokens: int = 2048,
+    batch_tokens: int | None = None,
 ) -> Outcome:
     """Hold the circuit against random sets on rows of `data` that it was not found on.
 
@@ -107,6 +109,7 @@ def run_validate(
             check_same_model(heads.model, model.info)
 
             def tell(done: int, total: int, text: str) -> None:
+                text = fitted(run, model, text)
                 run.event(done, total, text)
                 place.on_progress(done, total, text)
 
@@ -120,7 +123,7 @@ def run_validate(
                 controls={name: _control_rows(name, seen, options) for name in control},
                 importance=importance,
                 held_out=held_out,
-                options=options.spending(batch_tokens),
+                options=options.spending(budget_of(run, model, batch_tokens)),
                 on_progress=tell,
             )
             report["left_out"] |= malformed

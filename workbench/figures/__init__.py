@@ -13,9 +13,11 @@ from workbench.figures.amplification import (
 from workbench.figures.amplification_html import (
     RESULT_COLUMNS,
     amplification_page,
+    figures_of,
     results_rows,
     warnings_of,
 )
+from workbench.figures.amplification_text import fork_blocks
 from workbench.figures.attention import (
     next_token_bars,
     overview_strip,
@@ -57,6 +59,8 @@ __all__ = [
     "binned_histogram",
     "control_rises",
     "elbow",
+    "figures_of",
+    "fork_blocks",
     "gain_bars",
     "head_name",
     "heads_difference",

@@ -87,7 +87,7 @@ def results_rows(report: Record) -> list[list[str]]:
                     title,
                     *_measures(of_seeds),
                     f"{gain['mean']:+.1%} ({gain['low']:+.1%} to {gain['high']:+.1%})",
-                    f"{_mean(of_seeds, 'share_components'):.2%}",
+                    f"{_changed(of_seeds):.2%}",
                     ", ".join(str(m["best"]["step"]) for m in of_seeds),
                 ]
             )
@@ -101,7 +101,7 @@ RESULT_COLUMNS = (
     "loss on text",
     "values retrieved",
     "gain on the task",
-    "components",
+    "components changed",
     "steps kept",
 )
 
@@ -144,8 +144,9 @@ def _figure(figure: go.Figure) -> str:
     return f"<figure>{figure.to_html(full_html=False, include_plotlyjs=False)}</figure>"
 
 
-def _mean(models: Sequence[Record], name: str) -> float:
-    return float(np.mean([m[name] for m in models]))
+def _changed(models: Sequence[Record]) -> float:
+    """Mean share of components that differ from the base model: none where step 0 was kept."""
+    return float(np.mean([m["share_components"] if m["best"]["step"] else 0.0 for m in models]))
 
 
 def _share(values: Sequence[float | None]) -> str:

@@ -1,5 +1,6 @@
 """Models: load, self-check, render, and passes that compute no more than asked."""
 
+from workbench.models.budget import batch_tokens, position_bytes
 from workbench.models.decode import decode, decoded_text, default_stop_ids
 from workbench.models.find import find_model, model_fingerprint, weights_digest
 from workbench.models.forward import (
@@ -21,6 +22,7 @@ from workbench.models.hooked import load_hooked, wrap_model
 from workbench.models.identity import check_same_model
 from workbench.models.load import load_model, load_plain
 from workbench.models.losses import counted_mask, sample_losses
+from workbench.models.memory import PATTERNS, DidNotFit, attempt
 from workbench.models.model import Model, pattern_hook
 from workbench.models.placement import resolve_device
 from workbench.models.render import TEMPLATE, Rendered, UnrenderableError, render
@@ -34,11 +36,15 @@ from workbench.models.uniform import (
 
 __all__ = [
     "ENGINES",
+    "PATTERNS",
     "TEMPLATE",
     "BlockInputs",
+    "DidNotFit",
     "Model",
     "Rendered",
     "UnrenderableError",
+    "attempt",
+    "batch_tokens",
     "capture",
     "check_same_model",
     "counted_mask",
@@ -58,6 +64,7 @@ __all__ = [
     "padded",
     "padded_uniform_pattern",
     "pattern_hook",
+    "position_bytes",
     "position_logits",
     "render",
     "replay",

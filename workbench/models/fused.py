@@ -30,6 +30,8 @@ from workbench.types import Head
 
 ATTENTION = "workbench_fused"
 MAX_LOGITS = 2**25
+# Queries that are looked at together where a window is narrower than that.
+SMALLEST_WINDOW_BLOCK = 256
 
 
 class _EnoughError(Exception):
@@ -62,10 +64,12 @@ def shared_network(weights: Any) -> Any | None:
     that takes no attention of others.
     """
     from transformers import AttentionInterface, AttentionMaskInterface
-    from transformers.masking_utils import sdpa_mask
 
+    kinds = getattr(weights.config.get_text_config(), "layer_types", None) or ()
+    if set(kinds) - {"full_attention", "sliding_attention"}:
+        return None
     AttentionInterface.register(ATTENTION, _attend)
-    AttentionMaskInterface.register(ATTENTION, sdpa_mask)
+    AttentionMaskInterface.register(ATTENTION, _no_mask)
     tensors = [*weights.parameters(), *weights.buffers()]
     network = copy.deepcopy(weights, memo={id(tensor): tensor for tensor in tensors})
     try:
@@ -75,6 +79,10 @@ def shared_network(weights: Any) -> Any | None:
     return network.eval()
 
 
+def _no_mask(*_args: Any, **_options: Any) -> None:
+    """Attention is causal and padding is on the right; `_attend` sees to sliding windows."""
+
+
 def _attend(
     module: Any,
     query: Tensor,
@@ -82,32 +90,57 @@ def _attend(
     value: Tensor,
     attention_mask: Tensor | None,
     *,
-    plan: Plan | None = None,
+    plan: Plan,
     scaling: float | None = None,
     **options: Any,
 ) -> tuple[Tensor, None]:
     """SDPA, after what the plan asks of this layer."""
+    layer = module.layer_idx
+    if heads := plan.read.get(layer):
+        shared = query.shape[1] // key.shape[1]
+        plan.received[layer] = received_by_keys(
+            query[:, list(heads)],
+            key[:, [head // shared for head in heads]],
+            plan.spans,
+            scaling=query.shape[-1] ** -0.5 if scaling is None else scaling,
+            window=plan.windows[layer],
+        )
+    if layer == plan.stop_after:
+        raise _EnoughError
+    if heads := plan.uniform.get(layer):
+        query = query.clone()
+        query[plan.weak_from :, list(heads)] = 0
+    return _sdpa(module, (query, key, value), plan.windows[layer], scaling=scaling, **options), None
+
+
+def _sdpa(
+    module: Any,
+    states: tuple[Tensor, Tensor, Tensor],
+    window: int | None,
+    **options: Any,
+) -> Float[Tensor, "batch pos head d_head"]:
+    """Causal attention; within a sliding window block by block, so that no mask is T x T."""
     from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
-    layer = module.layer_idx
-    if plan is not None:
-        if heads := plan.read.get(layer):
-            shared = query.shape[1] // key.shape[1]
-            plan.received[layer] = received_by_keys(
-                query[:, list(heads)],
-                key[:, [head // shared for head in heads]],
-                plan.spans,
-                scaling=query.shape[-1] ** -0.5 if scaling is None else scaling,
-                window=plan.windows[layer],
-            )
-        if layer == plan.stop_after:
-            raise _EnoughError
-        if heads := plan.uniform.get(layer):
-            query = query.clone()
-            query[plan.weak_from :, list(heads)] = 0
-    return sdpa_attention_forward(
-        module, query, key, value, attention_mask, scaling=scaling, **options
-    )
+    query, key, value = states
+    n_pos = query.shape[2]
+    if window is None or window >= n_pos:
+        return sdpa_attention_forward(module, query, key, value, None, **options)[0]
+    step, blocks = max(window, SMALLEST_WINDOW_BLOCK), []
+    for first in range(0, n_pos, step):
+        last, left = min(first + step, n_pos), max(0, first - window + 1)
+        rows = torch.arange(first, last, device=query.device)[:, None]
+        keys = torch.arange(left, last, device=query.device)
+        block = sdpa_attention_forward(
+            module,
+            query[:, :, first:last],
+            key[:, :, left:last],
+            value[:, :, left:last],
+            ((keys <= rows) & (keys > rows - window))[None, None],
+            **options,
+        )
+        blocks.append(block[0])
+    return torch.cat(blocks, dim=1)
 
 
 def fused_columns(
@@ -127,6 +160,13 @@ def fused_columns(
         for i, head in enumerate(of_layer)
     }
     return torch.stack([read[head].to(model.device) for head in heads], dim=2)
+
+
+def fused_losses(
+    model: Model, ids: Int[Tensor, "batch pos"], counted: Bool[Tensor, "batch pos"]
+) -> Float[Tensor, "batch pos"]:
+    """Next-token losses of the counted tokens, zero elsewhere."""
+    return _losses(model, _run(model, ids, Plan(windows=model.windows)), ids, counted)
 
 
 def fused_weakened(

@@ -12,7 +12,8 @@ import torch
 from jaxtyping import Bool, Float64
 from torch import Tensor
 
-from workbench.models.forward import capture, padded, sample_means, token_losses
+from workbench.models.forward import final_residual, padded, sample_means, token_losses
+from workbench.models.fused import fused_losses
 from workbench.models.model import Model
 from workbench.models.render import Rendered
 from workbench.types import Progress, no_progress
@@ -36,12 +37,23 @@ def sample_losses(
     part: str = "completion",
     on_progress: Progress = no_progress,
 ) -> Float64[np.ndarray, " sample"]:
-    """Mean loss of each sample over `part`, in nats a token; hooks that are set take effect."""
-    losses = np.full(len(rendered), np.nan)
-    for n_done, batch in enumerate(batches):
+    """Mean loss of each sample over `part`, in nats a token.
+
+    Hooks that are set take effect, unless the model has been put on the fused engine.
+    """
+    losses, lengths = np.full(len(rendered), np.nan), [len(r.ids) for r in rendered]
+
+    def work(batch: list[int]) -> Float64[np.ndarray, " sample"]:
         chosen = [rendered[i] for i in batch]
         ids, counted = padded([r.ids for r in chosen], model.pad_id), counted_mask(chosen, part)
-        tokens = token_losses(model, capture(model, ids).final, ids, counted)
-        losses[list(batch)] = sample_means(tokens, counted).cpu().numpy()
+        if model.fused is not None:
+            tokens = fused_losses(model, ids, counted)
+        else:
+            tokens = token_losses(model, final_residual(model, ids), ids, counted)
+        return sample_means(tokens, counted).cpu().numpy()
+
+    for n_done, batch in enumerate(batches):
+        for piece, found in model.memory.pieces(batch, lengths, work):
+            losses[piece] = found
         on_progress(n_done + 1, len(batches), f"loss of {len(batch)} samples")
     return losses

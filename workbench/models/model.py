@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 
+from workbench.models.memory import Memory
 from workbench.types import ModelInfo
 
 
@@ -25,7 +26,7 @@ class Model:
     logits or None; `facts` (tokenizer and template hash, dtype, device, self-check) goes into every
     manifest. `tokenizer` is None for a network of one's own that knows token ids only. `plain` is
     the Hugging Face network around the same weights, `fused` the same once it has been found to
-    agree (`workbench.models.fused`): scores then run on it.
+    agree (`workbench.models.fused`): scores then run on it. `memory` knows what did not fit.
     """
 
     hooked: Any
@@ -37,6 +38,7 @@ class Model:
     facts: Mapping[str, Any]
     plain: Any = None
     fused: Any = None
+    memory: Memory = field(default_factory=Memory, compare=False)
 
     @property
     def n_layers(self) -> int:

@@ -63,7 +63,8 @@ def air_scores(
     """Score and steps of each sample; each has at least one counted completion token."""
     scores: list[AirScore | None] = [None] * len(rendered)
     lengths = [len(r.ids) for r in rendered]
-    for batch in batches_by_length(lengths, max_tokens=options.batch_tokens):
+
+    def work(batch: list[int]) -> None:
         chosen = [rendered[i] for i in batch]
         ids, counted = (
             padded([r.ids for r in chosen], model.pad_id),
@@ -75,6 +76,9 @@ def air_scores(
             places = np.flatnonzero(counted[row].numpy())
             tokens = base[row, places], weak[row, places]
             scores[i] = score_steps(samples[i], rendered[i], places, tokens, options)
+
+    for batch in batches_by_length(lengths, max_tokens=options.tokens):
+        model.memory.pieces(batch, lengths, work)
     return [score for score in scores if score is not None]
 
 

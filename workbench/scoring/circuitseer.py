@@ -7,7 +7,8 @@ One clean pass a batch, only up to the circuit's last layer; every variant comes
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -56,28 +57,35 @@ def score_batch(
     n_pos = max(end for _, end in windows[""])
     ids = padded([r.ids[:n_pos] for r in rendered], model.pad_id)
     received = column_means(model, heads, ids, list(windows.values()))
+    uniform = cache(partial(_uniform, model, tuple(heads)))
     result: list[dict[str, float]] = [{} for _ in rendered]
     for (suffix, spans), means in zip(windows.items(), received, strict=True):
         for i, (start, end) in enumerate(spans):
             for name in VARIANTS:
-                value = _variant(name, means[i, :, start:end], model, heads, per_head)
+                value = _variant(name, means[i, :, start:end], uniform, per_head)
                 result[i][name + suffix] = value
     return result
+
+
+def _uniform(model: Model, heads: tuple[Head, ...], n_pos: int) -> Float64[np.ndarray, "head pos"]:
+    """What keys would receive from each head if it were uniform over `n_pos` tokens."""
+    of_window = {
+        window: uniform_column_mean(n_pos, window=window).numpy()
+        for window in {model.windows[head.layer] for head in heads}
+    }
+    return np.stack([of_window[model.windows[head.layer]] for head in heads])
 
 
 def _variant(
     name: str,
     received: Float64[np.ndarray, "head pos"],
-    model: Model,
-    heads: Sequence[Head],
+    uniform_of: Callable[[int], Float64[np.ndarray, "head pos"]],
     per_head: bool,
 ) -> float:
     n = received.shape[1]
     if n < MIN_TOKENS:
         return float("nan")
-    uniform = np.stack(
-        [uniform_column_mean(n, window=model.windows[head.layer]).numpy() for head in heads]
-    )
+    uniform = uniform_of(n)
     if not per_head:
         return VARIANTS[name](received.mean(0), uniform.mean(0))
     return float(np.mean([VARIANTS[name](a, u) for a, u in zip(received, uniform, strict=True)]))

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from workbench.ablation import weakened_losses
+from workbench.ablation import WeakenedLosses, weakened_losses
 from workbench.data import batches_by_length
 from workbench.models import Model, Rendered, padded
 from workbench.types import Head
@@ -72,15 +72,20 @@ def influence_scores(
     ]
     base, weak = torch.zeros(2, len(rendered), dtype=torch.float64)
     n_tokens, n_windows = [0] * len(rendered), [0] * len(rendered)
-    for batch in batches_by_length([len(w.ids) for w in cut], max_tokens=batch_tokens):
+    lengths = [len(w.ids) for w in cut]
+
+    def work(batch: list[int]) -> WeakenedLosses:
         chosen = [cut[i] for i in batch]
         ids, counted = padded([w.ids for w in chosen], model.pad_id), counted_of(chosen)
-        losses = weakened_losses(model, heads, ids, counted)
-        for i, window in enumerate(chosen):
-            base[window.row] += losses.base[i].double().sum().cpu()
-            weak[window.row] += losses.weak[i].double().sum().cpu()
-            n_tokens[window.row] += sum(window.counted)
-            n_windows[window.row] += 1
+        return weakened_losses(model, heads, ids, counted)
+
+    for batch in batches_by_length(lengths, max_tokens=batch_tokens):
+        for piece, losses in model.memory.pieces(batch, lengths, work):
+            for i, window in enumerate(cut[place] for place in piece):
+                base[window.row] += losses.base[i].double().sum().cpu()
+                weak[window.row] += losses.weak[i].double().sum().cpu()
+                n_tokens[window.row] += sum(window.counted)
+                n_windows[window.row] += 1
     return [
         {**influence_columns(float(base[i]) / n, float(weak[i]) / n), "n_windows": n_windows[i]}
         for i, n in enumerate(n_tokens)

@@ -53,11 +53,15 @@ def _circuitseer(
     part, heads = options.scored_part, _heads(circuit)
     lengths = [r.window(part)[1] for r in rendered]
     columns: list[Columns] = [{} for _ in rendered]
-    for batch in batches_by_length(lengths, max_tokens=options.batch_tokens):
+
+    def work(batch: list[int]) -> None:
         chosen = [rendered[i] for i in batch]
         rows = score_batch(model, heads, chosen, part=part, per_head=options.per_head)
         for i, row in zip(batch, rows, strict=True):
             columns[i] = {**row, "score": row[options.column]}
+
+    for batch in batches_by_length(lengths, max_tokens=options.tokens):
+        model.memory.pieces(batch, lengths, work)
     return [Scored(row) for row in columns]
 
 
@@ -73,7 +77,7 @@ def _attention_influence(
         _heads(circuit),
         rendered,
         part=options.scored_part,
-        batch_tokens=options.batch_tokens,
+        batch_tokens=options.tokens,
     )
     return [Scored(row) for row in rows]
 
@@ -95,9 +99,7 @@ def _loss(
     rendered: Sequence[Rendered],
     options: ScoreOptions,
 ) -> list[Scored]:
-    losses = loss_scores(
-        model, rendered, part=options.scored_part, batch_tokens=options.batch_tokens
-    )
+    losses = loss_scores(model, rendered, part=options.scored_part, batch_tokens=options.tokens)
     return [Scored({"score": loss}) for loss in losses]
 
 
@@ -108,7 +110,7 @@ def _ifd(
     rendered: Sequence[Rendered],
     options: ScoreOptions,
 ) -> list[Scored]:
-    return [Scored(row) for row in ifd_scores(model, rendered, batch_tokens=options.batch_tokens)]
+    return [Scored(row) for row in ifd_scores(model, rendered, batch_tokens=options.tokens)]
 
 
 def _length(

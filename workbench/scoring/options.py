@@ -21,6 +21,8 @@ OWN_PART = {"loss": "completion", "attention-influence": "all", "air": "completi
 COMPLETION_ONLY = ("air", "ifd")
 METHODS = ("circuitseer", "attention-influence", "air", "loss", "length", "ifd", "random")
 NEEDS_HEADS = ("circuitseer", "attention-influence", "air")
+MODEL_FREE = ("length", "random")
+BATCH_TOKENS = 2048
 FLOOR = 0.05
 TOP = 0.2
 
@@ -33,7 +35,8 @@ class ScoreOptions:
     `loss` (the solution's, one more pass through all layers). `air` reads `floor` (nats a token,
     the least base loss that a difference is divided by), `absolute` (no division), and for the
     training weights of its steps `weights`, `temperature` and `top` (share of steps weighted up).
-    `engine` is what passes with heads run on (`workbench.models.with_engine`).
+    `engine` is what passes run on (`workbench.models.with_engine`); `batch_tokens` None goes by
+    free memory.
     """
 
     method: str
@@ -42,7 +45,7 @@ class ScoreOptions:
     part: str | None = None
     per_head: bool = False
     with_loss: bool = False
-    batch_tokens: int = 2048
+    batch_tokens: int | None = None
     seed: int = 0
     absolute: bool = False
     floor: float = FLOOR
@@ -80,6 +83,11 @@ class ScoreOptions:
     @property
     def scored_part(self) -> str:
         return self.part or OWN_PART.get(self.method, "prompt")
+
+    @property
+    def tokens(self) -> int:
+        """Positions in a batch, where free memory has not been asked."""
+        return self.batch_tokens or BATCH_TOKENS
 
     @property
     def column(self) -> str:

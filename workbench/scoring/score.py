@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -20,6 +20,7 @@ from workbench.models import (
     Model,
     Rendered,
     UnrenderableError,
+    batch_tokens,
     check_same_model,
     render,
     with_engine,
@@ -35,7 +36,7 @@ from workbench.scoring.methods import (
     tokens_needed,
     why_too_short,
 )
-from workbench.scoring.options import NEEDS_HEADS, ScoreOptions
+from workbench.scoring.options import MODEL_FREE, NEEDS_HEADS, ScoreOptions
 from workbench.scoring.within_length import score_within_length
 from workbench.types import BadRow, Circuit, Progress, Sample, no_progress
 
@@ -62,8 +63,9 @@ def check_request(options: ScoreOptions, model: Model, circuit: Circuit | None) 
 
 
 def on_engine(model: Model, options: ScoreOptions) -> Model:
-    """The model on the engine that was asked for, where the method reads heads at all."""
-    return with_engine(model, options.engine) if options.method in NEEDS_HEADS else model
+    """The model on the engine that was asked for, where the method runs it at all."""
+    runs = options.with_loss or options.method not in MODEL_FREE
+    return with_engine(model, options.engine) if runs else model
 
 
 def score_samples(
@@ -99,6 +101,7 @@ def score_shard(
 
     On the engine that `model` has, the hooked one unless `on_engine` has chosen.
     """
+    options = _with_budget(options, model)
     records = [_record(row) for row in rows]
     usable: list[tuple[int, Sample, Rendered]] = []
     for i, row in enumerate(rows):
@@ -108,9 +111,7 @@ def score_shard(
     samples, rendered_rows = [s for _, s, _ in usable], [r for _, _, r in usable]
     scored = SCORERS[options.method](model, circuit, samples, rendered_rows, options)
     if options.with_loss and options.method != "loss":
-        losses = loss_scores(
-            model, rendered_rows, part="completion", batch_tokens=options.batch_tokens
-        )
+        losses = loss_scores(model, rendered_rows, part="completion", batch_tokens=options.tokens)
         scored = [
             Scored({**s.columns, "loss": loss}, s.steps)
             for s, loss in zip(scored, losses, strict=True)
@@ -118,6 +119,12 @@ def score_shard(
     for (i, _, _), values in zip(usable, scored, strict=True):
         _put(records[i], values.columns)
     return ShardScores(_frame(records, options), _steps(samples, scored, options))
+
+
+def _with_budget(options: ScoreOptions, model: Model) -> ScoreOptions:
+    if options.batch_tokens is not None:
+        return options
+    return replace(options, batch_tokens=batch_tokens(model))
 
 
 def _steps(

@@ -1,0 +1,163 @@
+"""All rows: what is measured, against what, and what it should come to.
+
+ROWS["race"].measure(settings)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from benchmarks import commands, explaining, gpu, importance, memory, padding, racing, scoring
+from benchmarks.measure import Measured, Settings
+
+
+@dataclass(frozen=True)
+class Row:
+    """`least` or `most` is the target for the figure, in `unit`."""
+
+    what: str
+    against: str
+    measure: Callable[[Settings], Measured]
+    unit: str
+    least: float | None = None
+    most: float | None = None
+
+    @property
+    def target(self) -> str:
+        sign, number = ("≥", self.least) if self.least is not None else ("≤", self.most)
+        return f"{sign} {number:g}{self.unit}"
+
+    def met(self, value: float) -> bool:
+        if self.least is not None:
+            return value >= self.least
+        return self.most is not None and value <= self.most
+
+
+PLAIN = "plain loop, one hooked pass a head"
+ROWS: dict[str, Row] = {
+    "importance-equal": Row(
+        "importance of all heads, exact, equal lengths, 12 x 12 heads",
+        PLAIN,
+        importance.equal,
+        " x",
+        least=1.75,
+    ),
+    "importance-gsm8k": Row(
+        "importance of all heads, exact, GSM8K lengths, solution counted, bundled model",
+        f"{PLAIN}, batches of 8, all logits",
+        importance.lengths,
+        " x",
+        least=2.5,
+    ),
+    "race": Row(
+        "`heads find --method race`, bundled model, probe of 300",
+        "exact, the same probe",
+        racing.race_time,
+        " x",
+        least=6,
+    ),
+    "race-same": Row(
+        "`race`: resamples of the probe with the same top 5 %",
+        "exact, the same resample",
+        racing.agreement("race"),
+        " of 20",
+        least=19,
+    ),
+    "race-simulated": Row(
+        "`race`: wrong top sets in 100 simulated runs, at confidence 0.95",
+        "the means of all samples",
+        racing.simulated,
+        " of 100",
+        most=5,
+    ),
+    "screen": Row(
+        "`heads find --method screen`, 12 x 12 heads",
+        "exact, the same probe",
+        racing.screen_time,
+        " x",
+        least=2.5,
+    ),
+    "screen-same": Row(
+        "`screen`: resamples of the probe with the same top 5 %",
+        "exact, the same resample",
+        racing.agreement("screen"),
+        " of 20",
+        least=19,
+    ),
+    "eager-1024": Row(
+        "CircuitSeer scores, T = 1,024, 12 x 12 heads",
+        "`output_attentions=True`, eager",
+        scoring.eager(1024),
+        " x",
+        least=2,
+    ),
+    "eager-4096": Row(
+        "CircuitSeer scores, T = 4,096, 12 x 12 heads",
+        "`output_attentions=True`, eager",
+        scoring.eager(4096),
+        " x",
+        least=4,
+    ),
+    "sdpa-1024": Row(
+        "CircuitSeer scores, T = 1,024, 12 x 12 heads",
+        "plain SDPA pass through the same layers",
+        scoring.sdpa(1024),
+        " x its time",
+        most=1.1,
+    ),
+    "sdpa-4096": Row(
+        "CircuitSeer scores, T = 4,096, 12 x 12 heads",
+        "plain SDPA pass through the same layers",
+        scoring.sdpa(4096),
+        " x its time",
+        most=1.1,
+    ),
+    "sdpa-large": Row(
+        "CircuitSeer scores, T = 512, two batches, 1.5B shape in bfloat16",
+        "plain SDPA pass through the same layers",
+        scoring.sdpa_large,
+        " x its time",
+        most=1.1,
+    ),
+    "memory-flat": Row(
+        "memory of scoring a position at T = 4,096",
+        "a position at T = 1,024",
+        memory.flat,
+        " x",
+        most=1.1,
+    ),
+    "influence": Row(
+        "AttentionInfluence scores, T = 512, 12 x 12 heads",
+        "two plain SDPA passes, all logits",
+        scoring.influence,
+        " x",
+        least=1,
+    ),
+    "padding": Row(
+        "tokens spent on padding, GSM8K pool", "all tokens", padding.padding, " %", most=5
+    ),
+    "gpu": Row(
+        "scoring on a GPU, 1.5B shape, bfloat16, T = 1,024",
+        "matmul peak of that GPU, measured",
+        gpu.scoring_share,
+        " % of it",
+        least=45,
+    ),
+    "help": Row("`workbench --help`", "-", commands.help_text, " s", most=0.5),
+    "heads-show": Row("`workbench heads show`", "-", commands.heads_show, " s", most=1.5),
+    "explain": Row(
+        "time that `--explain` foretells, bundled model",
+        "the time the work takes",
+        explaining.explained,
+        " % off",
+        most=30,
+    ),
+    "load": Row(
+        "peak memory of loading the 1.5B shape, bfloat16",
+        "its weights on disk",
+        memory.loading,
+        " x",
+        most=1.25,
+    ),
+}
