@@ -22,7 +22,7 @@ from workbench.types import HeadScore, HeadScores
 ROOT = Path(__file__).resolve().parents[2]
 N_ROWS = 2600
 # Small batches make a shard last: a run must still be working when the signal reaches it.
-OPTIONS = ScoreOptions("circuitseer", variant="excess", batch_tokens=256)
+OPTIONS = ScoreOptions("circuitseer", variant="excess", batch_tokens=64)
 PATIENCE = 120
 
 
@@ -71,7 +71,7 @@ def start(checkpoint: Path, data: Path, heads_path: Path, runs: Path) -> subproc
     command = [
         *(sys.executable, "-m", "workbench.cli.main", "score", "--model", str(checkpoint)),
         *("--data", str(data), "--heads", str(heads_path), "--runs", str(runs)),
-        *("--variant", "excess", "--batch-tokens", "256", "--device", "cpu"),
+        *("--variant", "excess", "--batch-tokens", "64", "--device", "cpu"),
     ]
     # Sums may be taken in another order by another number of threads.
     environment = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}
