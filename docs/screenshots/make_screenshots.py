@@ -32,6 +32,7 @@ PAGES = {
     "samples": "samples",
     "validate": "validate",
     "select": "select",
+    "amplify": "amplify",
     "run": "run?stage=score",
 }
 SCHEMES = ("light", "dark")
