@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+# What training and studies read.
+CLONE_ONLY = ("data/train/", "data/studies/")
 ROOT = Path(__file__).resolve().parents[1]
 PRINT_PLACES = """
 import workbench
@@ -49,8 +51,8 @@ def files_in(folder: str) -> set[str]:
 
 
 @pytest.mark.parametrize("folder", ["data", "apps"])
-def test_the_wheel_carries_every_file_of_the_folder_but_training_data(names, folder):
-    expected = {n for n in files_in(folder) if not n.startswith("data/train/")}
+def test_the_wheel_carries_every_file_of_the_folder_but_data_of_the_clone(names, folder):
+    expected = {n for n in files_in(folder) if not n.startswith(CLONE_ONLY)}
     carried = {n.removeprefix("workbench/_bundled/") for n in names if "/_bundled/" in n}
     assert {n for n in carried if n.startswith(f"{folder}/")} == expected
 
@@ -71,7 +73,7 @@ def test_the_wheel_carries_the_bundled_model(names):
 def test_the_wheel_carries_no_tests_and_no_training_data(names):
     roots = {name.split("/")[0] for name in names}
     assert {root for root in roots if not root.endswith(".dist-info")} == {"workbench"}
-    assert not any("data/train" in name for name in names)
+    assert not any(part in name for name in names for part in CLONE_ONLY)
 
 
 def test_an_installed_wheel_finds_its_own_data(wheel, tmp_path):
