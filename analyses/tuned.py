@@ -7,6 +7,7 @@ report = against(answers.by_arm(), "random")
 
 from __future__ import annotations
 
+import argparse
 import json
 import random
 import subprocess
@@ -18,11 +19,13 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from analyses.shared import Study
 from workbench.circuits import answerable, answers_right
 from workbench.data import atomic_file, is_held_out, make_problem, write_jsonl
-from workbench.execute import read_usable
+from workbench.execute import ModelSource, read_usable, run_tune
 from workbench.models import load_model
 from workbench.probe import usable_samples
+from workbench.tuning import TuneOptions
 
 TRAIN = Path(__file__).parent / "000_reference_model" / "train.py"
 MAX_NEW_TOKENS = 280
@@ -56,6 +59,32 @@ def right_answers(folder: Path, data: str) -> list[bool]:
     samples = read_usable([data])
     problems = answerable(usable_samples(model, samples), samples, n=len(samples))
     return answers_right(model, problems, [()], max_new_tokens=MAX_NEW_TOKENS).right[0].tolist()
+
+
+def answers_after(
+    study: Study, export: Path, options: argparse.Namespace, *, seed: int
+) -> list[bool]:
+    """Right answers of `work/target` after fine-tuning on an export, to `work/test.jsonl`."""
+    tuning = TuneOptions(max_steps=options.steps, lr=options.lr, seed=seed)
+    tuned = run_tune(study.place, ModelSource(str(study.work / "target")), export, tuning)
+    return right_answers(tuned.run / "model", str(study.work / "test.jsonl"))
+
+
+def tuning_parser(description: str | None, *, model: str) -> argparse.ArgumentParser:
+    """The flags of a study that fine-tunes; `model` says what `--model` is for."""
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--model", default="math-tiny", help=model)
+    parser.add_argument("--pool-n", type=int, default=6000)
+    parser.add_argument("--test-n", type=int, default=240)
+    parser.add_argument("--target-steps", type=int, default=700)
+    parser.add_argument("--steps", type=int, default=225, help="optimiser steps of 8 rows")
+    parser.add_argument("--lr", type=float, default=5e-4)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--work", type=Path)
+    parser.add_argument("--dry", action="store_true", help="print the tables and write no results")
+    return parser
 
 
 class Answers:

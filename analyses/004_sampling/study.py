@@ -9,7 +9,6 @@ and counts right answers to held-out problems. Everything finished is kept in `w
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 from analyses.arms import ARMS, MATCHED, export_arm, export_matched
@@ -17,10 +16,12 @@ from analyses.shared import Study
 from analyses.tuned import (
     Answers,
     against,
+    answers_after,
     plot,
     right_answers,
     table,
     train_relative,
+    tuning_parser,
     write_problems,
 )
 from workbench.circuits import RetrievalOptions
@@ -32,10 +33,8 @@ from workbench.execute import (
     run_probe,
     run_retrieval,
     run_score,
-    run_tune,
 )
 from workbench.scoring import ScoreOptions
-from workbench.tuning import TuneOptions
 
 NEEDS = {"circuitseer": "costliest", "attention-influence": "retrieval", "air": "retrieval"}
 TARGET = ("--layers", "3", "--d-model", "192", "--d-mlp", "384", "--look-back")
@@ -59,44 +58,17 @@ def scores_of(study: Study, source: ModelSource, pool: str) -> dict[tuple[str, s
     return found
 
 
-def tuned_answers(
-    study: Study,
-    options: argparse.Namespace,
-    name: str,
-    *,
-    seed: int,
-    scores: dict[tuple[str, str], Path],
-) -> list[bool]:
-    """Right answers of the target after fine-tuning on one arm's rows."""
-    pool, test = str(study.work / "pool.jsonl"), str(study.work / "test.jsonl")
+def export_of(study: Study, name: str, *, seed: int, scores: dict[tuple[str, str], Path]) -> Path:
+    """The folder with one arm's rows."""
     if name == MATCHED:
-        export = export_matched(study, scores["circuitseer", "paper"], pool, seed=seed)
-    else:
-        arm = ARMS[name]
-        export = export_arm(study, scores[arm.method, arm.variant], arm, name=name, seed=seed)
-    tuning = TuneOptions(max_steps=options.steps, lr=options.lr, seed=seed)
-    tuned = run_tune(study.place, ModelSource(str(study.work / "target")), export, tuning)
-    return right_answers(tuned.run / "model", test)
-
-
-def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    parser.add_argument("--model", default="math-tiny", help="the model that scores")
-    parser.add_argument("--pool-n", type=int, default=6000)
-    parser.add_argument("--test-n", type=int, default=240)
-    parser.add_argument("--target-steps", type=int, default=700)
-    parser.add_argument("--steps", type=int, default=225, help="optimiser steps of 8 rows")
-    parser.add_argument("--lr", type=float, default=5e-4)
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--work", type=Path)
-    parser.add_argument("--dry", action="store_true", help="print the tables and write no results")
-    return parser.parse_args()
+        pool = str(study.work / "pool.jsonl")
+        return export_matched(study, scores["circuitseer", "paper"], pool, seed=seed)
+    arm = ARMS[name]
+    return export_arm(study, scores[arm.method, arm.variant], arm, name=name, seed=seed)
 
 
 def main() -> None:
-    options = parse()
+    options = tuning_parser(__doc__, model="the model that scores").parse_args()
     study = Study.at(__file__, work=options.work)
     test = write_problems(study.work / "test.jsonl", options.test_n, seed=1)
     write_problems(study.work / "pool.jsonl", options.pool_n, seed=2, without=test)
@@ -108,7 +80,8 @@ def main() -> None:
         for name in [*ARMS, MATCHED]:
 
             def work(name: str = name, seed: int = seed) -> list[bool]:
-                return tuned_answers(study, options, name, seed=seed, scores=scores)
+                export = export_of(study, name, seed=seed, scores=scores)
+                return answers_after(study, export, options, seed=seed)
 
             answers.of(name, seed, work)
     report = against(answers.by_arm(), "random")

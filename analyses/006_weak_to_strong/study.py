@@ -8,21 +8,23 @@ Both references score one pool; the target is fine-tuned on each one's tenth and
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from analyses.arms import Arm, export_arm
 from analyses.shared import Study, number
 from analyses.tuned import (
     Answers,
     against,
+    answers_after,
     plot,
     right_answers,
     table,
     train_relative,
+    tuning_parser,
     write_problems,
 )
 from workbench.execute import (
@@ -31,15 +33,11 @@ from workbench.execute import (
     ProbeOptions,
     SelectOptions,
     read_scores,
-    run_export,
     run_heads,
     run_probe,
     run_score,
-    run_select,
-    run_tune,
 )
 from workbench.scoring import ScoreOptions, partial_spearman, spearman
-from workbench.tuning import TuneOptions
 
 SMALL = ("--layers", "3", "--d-model", "192", "--d-mlp", "384", "--look-back")
 # The sizes are the bundled model's.
@@ -88,18 +86,6 @@ def agreement(small: Reference, large: Reference) -> dict[str, dict[str, float |
     return report
 
 
-def tuned_answers(
-    study: Study, options: argparse.Namespace, scores: Path, policy: str, *, name: str, seed: int
-) -> list[bool]:
-    folder = study.work / "exports" / f"{name}-{seed}".replace(" ", "_").replace(",", "")
-    if not folder.exists():
-        asked = SelectOptions(policy, fraction=0.1, seed=seed)
-        run_export(study.place, run_select(study.place, scores, asked).result, folder)
-    tuning = TuneOptions(max_steps=options.steps, lr=options.lr, seed=seed)
-    tuned = run_tune(study.place, ModelSource(str(study.work / "target")), folder, tuning)
-    return right_answers(tuned.run / "model", str(study.work / "test.jsonl"))
-
-
 def agreement_lines(references: dict[str, Reference], found: dict[str, Any]) -> list[str]:
     lines = [
         f"- {name} reference ({reference.n_layers} layers): heads {', '.join(reference.circuit)}"
@@ -113,25 +99,10 @@ def agreement_lines(references: dict[str, Reference], found: dict[str, Any]) -> 
     return [*lines, ""]
 
 
-def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    parser.add_argument("--model", default="math-tiny", help="the larger reference")
-    parser.add_argument("--pool-n", type=int, default=6000)
-    parser.add_argument("--test-n", type=int, default=240)
-    parser.add_argument("--small-steps", type=int, default=1400)
-    parser.add_argument("--target-steps", type=int, default=700)
-    parser.add_argument("--steps", type=int, default=225, help="optimiser steps of 8 rows")
-    parser.add_argument("--lr", type=float, default=5e-4)
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--work", type=Path)
-    parser.add_argument("--dry", action="store_true", help="print the tables and write no results")
-    return parser.parse_args()
-
-
 def main() -> None:
-    options = parse()
+    parser = tuning_parser(__doc__, model="the larger reference")
+    parser.add_argument("--small-steps", type=int, default=1400)
+    options = parser.parse_args()
     study = Study.at(__file__, work=options.work)
     pool = str(study.work / "pool.jsonl")
     test = write_problems(study.work / "test.jsonl", options.test_n, seed=1)
@@ -155,7 +126,9 @@ def main() -> None:
             def work(
                 name: str = name, scores: Path = scores, policy: str = policy, seed: int = seed
             ) -> list[bool]:
-                return tuned_answers(study, options, scores, policy, name=name, seed=seed)
+                arm = Arm("circuitseer", SelectOptions(policy, fraction=0.1))
+                export = export_arm(study, scores, arm, name=name, seed=seed)
+                return answers_after(study, export, options, seed=seed)
 
             answers.of(name, seed, work)
     found = agreement(references["small"], references["large"])
