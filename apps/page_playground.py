@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 from guides import show_guide
 from passes import loaded, local_model
-from play import greedy, likeliest, passed, prompt_ids
+from play import Pass, chances, greedy, likeliest, passed, prompt_ids
 from play_choices import choose_heads, choose_problem
 from sample_card import show_text
 from words import WORDS
@@ -14,7 +14,7 @@ from workspace import FoundRun, finished_runs, load
 from workbench import models
 from workbench.bundled import MODELS
 from workbench.circuits import read_heads
-from workbench.figures import head_name, next_token_bars, token_strip
+from workbench.figures import head_name, next_token_bars, token_strip, visible
 from workbench.models import Model, UnrenderableError
 from workbench.types import Head, HeadScores, Sample
 
@@ -72,15 +72,14 @@ def show_answers(model: Model, sample: Sample, heads: tuple[Head, ...], n_new: i
 
 
 def show_losses(model: Model, sample: Sample, heads: tuple[Head, ...], n_new: int) -> None:
-    """Which tokens of the solution needed the heads, and the first token of the answer."""
+    """Which tokens of the solution needed the heads, and what else one of them might have been."""
     prompt = prompt_ids(model, sample)
     if sample.has_completion:
         ids, whose = models.render(sample, model.tokenizer).ids[: model.n_ctx], "given solution"
     else:
         ids = (prompt + greedy(model, prompt, (), n_new=n_new))[: model.n_ctx]
         whose = "model's own answer"
-    at = len(prompt) - 1
-    before, after = (passed(model, ids, chosen, at=at) for chosen in ((), heads))
+    before, after = (passed(model, ids, chosen) for chosen in ((), heads))
     rise = after.losses[len(prompt) :] - before.losses[len(prompt) :]
     columns = st.columns(3)
     columns[0].metric(
@@ -93,13 +92,24 @@ def show_losses(model: Model, sample: Sample, heads: tuple[Head, ...], n_new: in
     tokens = [model.tokenizer.decode([i]) for i in ids[len(prompt) :]]
     st.html(token_strip(tokens, rise, meaning="loss rises by"))
     st.caption(WORDS["play_strip"])
-    best = likeliest(before, after, N_LIKELY, least=LEAST_CHANCE)
+    place = st.selectbox(
+        "Token looked at",
+        range(len(tokens)),
+        index=int(rise.argmax()),
+        format_func=lambda i: f"{i + 1}. {visible(tokens[i])} ({rise[i]:+.3f})",
+        help=WORDS["play_place"],
+    )
+    show_next(model, before, after, len(prompt) + place - 1)
+
+
+def show_next(model: Model, before: Pass, after: Pass, at: int) -> None:
+    """The likeliest tokens after place `at`, as it is and with the heads uniform."""
+    chance = [chances(model, made, at) for made in (before, after)]
+    best = likeliest(*chance, N_LIKELY, least=LEAST_CHANCE)
     st.plotly_chart(
-        next_token_bars(
-            [model.tokenizer.decode([i]) for i in best], before.chances[best], after.chances[best]
-        ),
+        next_token_bars([model.tokenizer.decode([i]) for i in best], *(c[best] for c in chance)),
         key="next",
-        alt="Chances of the first token of the answer, as it is and with the heads uniform",
+        alt="Chances of the next token, as it is and with the heads uniform",
     )
     st.caption(WORDS["play_next"])
 

@@ -1,7 +1,8 @@
 """One problem with some heads uniform: the passes behind the Playground, each made once and kept.
 
-after = passed(model, ids, heads, at=len(prompt) - 1)
-rise = after.losses - passed(model, ids, (), at=len(prompt) - 1).losses
+after = passed(model, ids, heads)
+rise = after.losses - passed(model, ids, ()).losses
+next_token = chances(model, after, len(prompt) - 1)
 """
 
 from __future__ import annotations
@@ -24,10 +25,10 @@ Heads = tuple[Head, ...]
 
 @dataclass(frozen=True)
 class Pass:
-    """Loss of every token given those before it (0 for the first), and the chances after `at`."""
+    """Loss of every token given those before it (0 for the first), and the last residual stream."""
 
     losses: Float[np.ndarray, " pos"]
-    chances: Float[np.ndarray, " vocab"]
+    final: Float[torch.Tensor, "pos d_model"]
 
 
 def problem(prompt: str, solution: str = "") -> Sample:
@@ -56,28 +57,40 @@ def _greedy(
     return tuple(new)
 
 
-def passed(model: Model, ids: tuple[int, ...], heads: Heads, *, at: int) -> Pass:
+def passed(model: Model, ids: tuple[int, ...], heads: Heads) -> Pass:
     """One pass over `ids` with `heads` uniform."""
-    return _passed(key_of(model), ids, heads, at, model)
+    return _passed(key_of(model), ids, heads, model)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def _passed(key: str, ids: tuple[int, ...], heads: Heads, at: int, _model: Model) -> Pass:
+def _passed(key: str, ids: tuple[int, ...], heads: Heads, _model: Model) -> Pass:
     batch = torch.tensor([ids])
     counted = torch.ones(batch.shape, dtype=torch.bool)
     with turn():
         with uniform_heads(_model, heads):
             final = models.capture(_model, batch).final
         losses = models.token_losses(_model, final, batch, counted)
-        logits = models.position_logits(_model, final[0, at : at + 1])
-    return Pass(losses[0].cpu().numpy(), logits[0].softmax(dim=-1).cpu().numpy())
+    return Pass(losses[0].cpu().numpy(), final[0].cpu())
 
 
-def likeliest(before: Pass, after: Pass, n: int, *, least: float = 0.0) -> list[int]:
-    """The ids of up to `n` tokens that are likeliest in either pass, the likeliest first.
+def chances(model: Model, made: Pass, at: int) -> Float[np.ndarray, " vocab"]:
+    """The chance of every token to come after place `at`."""
+    with turn():
+        logits = models.position_logits(model, made.final[at : at + 1].to(model.device))
+    return logits[0].softmax(dim=-1).cpu().numpy()
+
+
+def likeliest(
+    before: Float[np.ndarray, " vocab"],
+    after: Float[np.ndarray, " vocab"],
+    n: int,
+    *,
+    least: float = 0.0,
+) -> list[int]:
+    """The ids of up to `n` tokens that are likeliest in either, the likeliest first.
 
     Tokens below the chance `least` in both are left out, but three always stand.
     """
-    best = np.maximum(before.chances, after.chances)
+    best = np.maximum(before, after)
     order = np.argsort(-best, kind="stable")[:n]
     return [int(i) for place, i in enumerate(order) if place < 3 or best[i] >= least]

@@ -144,8 +144,10 @@ WORDS = {
     "play_share": "Share of tokens whose loss rises by more than 0.1 nat. Higher: the damage is "
     "broad. Bias: easy tokens cannot get easier, so small shifts elsewhere are not counted.",
     "play_strip": "Orange: this token became harder, so it needed these heads. Blue: easier.",
-    "play_next": "Chances of the first token of the answer. Bars of unlike length: the heads steer "
-    "it. Bias: one token says little about the whole answer.",
+    "play_place": "Starts at the token whose loss rises most; in brackets the rise. The chart "
+    "below shows what the model expects in its place, given all tokens before it.",
+    "play_next": "Chances of what stands at this place. Bars of unlike length: the heads steer it. "
+    "Bias: one token says little about the whole answer.",
     "n_new": "Decoding ends here, at the end of the answer, or where the context is full.",
     "random_draw": "As many heads of the same layers by chance: what does it take to be more than "
     "that?",

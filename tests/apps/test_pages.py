@@ -369,6 +369,9 @@ def test_the_playground_shows_what_a_head_changes(finished):
     assert "L0 H0, L1 H2" in words(at)
     assert "Rise +0.000" not in words(at)
     assert len(at.get("html")) == 1
+    (place,) = [box for box in at.selectbox if box.label == "Token looked at"]
+    rises = [float(option.rpartition("(")[2].rstrip(")")) for option in place.options]
+    assert rises[place.value] == max(rises) > 0, "it starts at the token that suffers most"
 
 
 def test_the_playground_takes_the_circuit_a_draw_and_a_typed_problem(finished):

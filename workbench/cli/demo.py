@@ -21,13 +21,13 @@ from workbench.cli.options import json_option, place, print_json
 @json_option
 def demo(out: Path, device: str, as_json: bool) -> None:
     """Probe, heads, validation, scores, selection and export on the bundled model and data."""
-    from workbench.cli.heads import _print_heads, print_validation
+    from workbench.cli.heads_text import print_heads, print_validation
     from workbench.cli.score import print_scores
     from workbench.cli.select import print_selection
     from workbench.execute.demo import run_demo
 
     printers = {
-        "heads": _print_heads,
+        "heads": print_heads,
         "validation": print_validation,
         "scores": print_scores,
         "selection": print_selection,

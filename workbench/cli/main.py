@@ -25,6 +25,7 @@ from workbench.cli.runs import runs
 from workbench.cli.score import score
 from workbench.cli.select import export, select
 from workbench.cli.tune import tune
+from workbench.cli.validate import validate
 from workbench.errors import WorkbenchError
 
 INTERRUPTED = 130
@@ -42,6 +43,7 @@ def cli() -> None:
 
 for command in (amplify, app, demo, doctor, export, heads, probe, runs, score, select, tune):
     cli.add_command(command)
+heads.add_command(validate)
 
 
 def main() -> None:

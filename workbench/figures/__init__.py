@@ -24,6 +24,7 @@ from workbench.figures.attention import (
     pattern_heatmap,
     token_bars,
     token_strip,
+    visible,
 )
 from workbench.figures.heads import (
     LAYERS,
@@ -90,5 +91,6 @@ __all__ = [
     "token_bars",
     "token_strip",
     "validation_page",
+    "visible",
     "warnings_of",
 ]

@@ -1,0 +1,99 @@
+"""What `workbench heads` says of its results to a person.
+
+print_heads(outcome.summary)
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from workbench.cli.options import print_left_out
+
+MEASURES = {"retrieval": "retrieval score"}
+
+
+def circuit(content: Any) -> list[list[int]]:
+    """Layer and head of the selected heads, best rank first."""
+    chosen = sorted((h for h in content["heads"] if h["selected"]), key=lambda h: h["rank"])
+    return [[h["layer"], h["head"]] for h in chosen]
+
+
+def print_heads(content: Any) -> None:
+    """The circuit as a table, then the map: one line a layer, a digit a head, the circuit boxed."""
+    model, every = content["model"], content["heads"]
+    click.echo(
+        f"{model['id']}: {len(every)} heads on {content['n_samples']} samples, "
+        f"loss {content['base_loss']:.3f} nats a token"
+    )
+    measure = MEASURES.get(content["method"], "loss increase")
+    if control := content.get("control"):
+        click.echo(
+            f"control: {control['n_samples']} samples of {', '.join(control['data'])}, "
+            f"loss {control['base_loss']:.3f}; heads ranked by {content['rank_by']}"
+        )
+    if search := content.get("search"):
+        share = search["head_samples"] / search["head_samples_exact"]
+        click.echo(f"{share:.0%} of the head samples of the exact method; {search['statement']}")
+    if "accuracy" in content["probe"]:
+        click.echo(f"values retrieved exactly {content['probe']['accuracy']:.1%}")
+    beside = f" {'on control':>11} {'contrast':>9}" if control else ""
+    click.echo(f"{'rank':>4} {'head':>6} {measure:>15} {'95 % interval':>18} {'stable':>7}{beside}")
+    for head in sorted((h for h in every if h["selected"]), key=lambda h: h["rank"]):
+        interval = f"{head['ci_low']:+.4f} .. {head['ci_high']:+.4f}"
+        beside = f" {head['control_delta']:+11.4f} {head['contrast']:+9.4f}" if control else ""
+        click.echo(
+            f"{head['rank']:4d} {head['layer']:3d}.{head['head']:<2d} {head['delta']:+15.4f} "
+            f"{interval:>18} {head.get('stability', 0):7.0%}{beside}"
+        )
+    _print_map(content, "delta", measure)
+    if control:
+        _print_map(content, "control_delta", "loss increase on the control")
+        _print_map(content, "contrast", "contrast")
+
+
+def _print_map(content: Any, field: str, measure: str) -> None:
+    click.echo(f"map (9 = largest {measure}, . = none; [ ] = circuit), head 0 on the left")
+    largest = max(0.0, *(h[field] for h in content["heads"])) or 1.0
+    for layer in range(content["model"]["n_layers"]):
+        row = sorted((h for h in content["heads"] if h["layer"] == layer), key=lambda h: h["head"])
+        cells = (_cell(max(0.0, h[field] / largest), selected=h["selected"]) for h in row)
+        click.echo(f"  layer {layer:2d} " + "".join(cells))
+
+
+def _cell(share: float, *, selected: bool) -> str:
+    sign = "." if share < 0.05 else str(min(9, round(9 * share)))
+    return f"[{sign}]" if selected else f" {sign} "
+
+
+def print_validation(report: Any) -> None:
+    """Loss, right answers and exact solutions of every knock-out, and the verdict."""
+    print_left_out(report["left_out"])
+    if not report["held_out"]:
+        click.echo("no rows but those that the heads were found on")
+    click.echo(f"{'made uniform':<24} {'loss':>7} {'right answers':>14} {'exact solutions':>16}")
+    for key, name in (
+        ("base", "nothing"),
+        ("circuit", "the circuit"),
+        ("random", f"{report['n_random']} random sets, mean"),
+        ("bottom", "the bottom heads"),
+        ("all", "all heads"),
+        ("only", "all but the circuit"),
+    ):
+        mean = "mean_" if key == "random" else ""
+        loss, right, exact = (report[key][mean + m] for m in ("loss", "accuracy", "exact"))
+        shown = "-" if right is None else f"{right:.1%}"
+        click.echo(f"{name:<24} {loss:7.3f} {shown:>14} {exact:16.1%}")
+    for control in report["controls"]:
+        click.echo(
+            f"on {control['data']}: loss {control['base_loss']:.3f}, circuit "
+            f"{control['circuit_loss']:.3f}, random sets {control['random_mean_loss']:.3f}"
+        )
+    for measure, name in (("loss", "loss"), ("accuracy", "answers"), ("exact", "exact solutions")):
+        if effect := report["effect"][measure]:
+            click.echo(
+                f"{name} lost: {effect['difference']:+.3f} more than by random sets "
+                f"({effect['low']:+.3f} .. {effect['high']:+.3f}), p = {effect['p']:.3f}"
+            )
+    click.echo(report["verdict"])
