@@ -1,6 +1,8 @@
 # Everything runs in .venv, made here on first use. `make PYTHON=python3.12` picks the interpreter.
 PYTHON ?= python3
 BIN := .venv/bin
+# One test process a core; the tests of one file stay together.
+SPREAD := -n logical --maxprocesses 8 --dist loadfile
 # Where `make demo` writes; empty for the command's own default.
 OUT ?=
 
@@ -19,10 +21,10 @@ app: .venv/installed ## the workbench in the browser
 	$(BIN)/workbench app
 
 test: .venv/installed ## all tests, also the slow ones
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(SPREAD)
 
 test-tl3: .venv-tl3/installed ## model-facing tests on TransformerLens 3.9 (HookedTransformer)
-	.venv-tl3/bin/python -m pytest -m "not slow" tests/models tests/ablation \
+	.venv-tl3/bin/python -m pytest $(SPREAD) -m "not slow" tests/models tests/ablation \
 		tests/scoring/test_circuitseer.py
 
 lint: .venv/installed ## formatting, lint and types
@@ -31,7 +33,7 @@ lint: .venv/installed ## formatting, lint and types
 	$(BIN)/pyright
 
 check: lint ## lint and the fast tests
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest $(SPREAD) -m "not slow"
 
 .venv/installed: pyproject.toml constraints.txt
 	"$(PYTHON)" -m venv .venv

@@ -9,7 +9,11 @@ from __future__ import annotations
 import os
 
 os.environ["HF_HUB_OFFLINE"] = "1"
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # One thread a worker: workers that share cores would wait for each other's threads.
+    os.environ["OMP_NUM_THREADS"] = "1"
 
+import signal
 from functools import cache
 
 import pytest
@@ -18,6 +22,9 @@ from jaxtyping import install_import_hook
 
 # Before anything imports the workbench: modules imported earlier would stay unchecked.
 install_import_hook("workbench", "beartype.beartype")
+
+# A shell that starts the tests in the background has them ignore SIGINT, and all that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The first example of a property pays for imports and for a busy machine.
 settings.register_profile("workbench", deadline=None)
