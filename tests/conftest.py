@@ -31,6 +31,12 @@ settings.register_profile("workbench", deadline=None)
 settings.load_profile("workbench")
 
 
+def pytest_collection_modifyitems(items):
+    """Files with slow tests first: none is left for one process while the others have ended."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture(scope="session")
 def checkpoint(tmp_path_factory):
     """`checkpoint(name, chat=True)`: the folder of a tiny random checkpoint."""

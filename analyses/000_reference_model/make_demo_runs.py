@@ -1,10 +1,15 @@
 """The results that the app shows before anything has been run: a finished demo, as data/demo_runs.
 
     workbench demo
-    python analyses/000_reference_model/make_demo_runs.py --demo demo
+    python -m analyses.005_scores_compared.study
+    python -m analyses.008_amplification.study
+    python analyses/000_reference_model/make_demo_runs.py --demo demo \
+        --also analyses/005_scores_compared/work/runs/{heads-retrieval,score-air}-* \
+        --also analyses/008_amplification/work/runs/amplify-...
 
-Finished runs are copied with what the pages and later stages read. Parts, locks and events, which
-only a run at work needs, are left out, and the report as a page, which is larger than all the rest.
+Finished runs are copied with what the pages and later stages read. Parts, locks, events and
+checkpoints, which only a run at work needs, are left out, and so are updated weights and reports as
+a page, which are larger than all the rest.
 """
 
 from __future__ import annotations
@@ -18,7 +23,8 @@ from workbench.runs import list_runs, read_manifest
 
 ROOT = Path(__file__).resolve().parents[2]
 LEFT_OUT = shutil.ignore_patterns(
-    "parts", ".lock", "events.jsonl", "*.tmp", "marks.json", "validation.html"
+    *("parts", ".lock", "events.jsonl", "*.tmp", "marks.json", "*.html"),
+    *("*.safetensors", "model", "batches.json"),
 )
 MAX_BYTES = 3_000_000
 STAGES = {"probe", "heads", "validate", "score", "select"}
@@ -28,6 +34,7 @@ def main() -> None:
     """Replace data/demo_runs by the runs of a demo folder."""
     parser = argparse.ArgumentParser(description="Bundle the runs of a finished demo.")
     parser.add_argument("--demo", type=Path, default=Path("demo"), help="what --out of it was")
+    parser.add_argument("--also", type=Path, nargs="+", action="extend", default=[], metavar="RUN")
     parser.add_argument("--out", type=Path, default=ROOT / "data" / "demo_runs")
     options = parser.parse_args()
     runs = list_runs(options.demo / "runs")
@@ -37,12 +44,15 @@ def main() -> None:
         sys.exit(f"not a finished demo: unfinished {unfinished}, missing {sorted(missing)}")
     building = options.out.with_name(f".{options.out.name}.tmp")
     shutil.rmtree(building, ignore_errors=True)
-    for run in runs:
-        shutil.copytree(run.path, building / run.name, ignore=LEFT_OUT)
+    for path in [*(run.path for run in runs), *options.also]:
+        if read_manifest(path)["status"] != "finished":
+            sys.exit(f"{path} is not finished")
+        shutil.copytree(path, building / path.name, ignore=LEFT_OUT)
     check(building)
     shutil.rmtree(options.out, ignore_errors=True)
     building.rename(options.out)
-    print(f"{len(runs)} runs, {size_of(options.out) / 1e6:.2f} MB in {options.out}")
+    n_runs = len(runs) + len(options.also)
+    print(f"{n_runs} runs, {size_of(options.out) / 1e6:.2f} MB in {options.out}")
 
 
 def check(folder: Path) -> None:
