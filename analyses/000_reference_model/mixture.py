@@ -113,6 +113,23 @@ def draw_drill(rng: random.Random) -> str:
     return "\n".join(lines)
 
 
+def draw_echo(rng: random.Random, sentences: list[str]) -> tuple[str, str]:
+    """Sentences, and then some of them again, drawn with replacement."""
+    said = rng.sample(sentences, rng.randint(2, 5))
+    return "\n".join(said), "\n".join(rng.choices(said, k=4))
+
+
+def draw_values(rng: random.Random, sentences: list[str]) -> tuple[str, str]:
+    """Key-value pairs, and then the values of five keys, drawn with replacement."""
+    n_pairs, key_length = rng.randint(2, 5), rng.choice((4, 8, 16, 32))
+    document = make_document(
+        rng, sentences, n_pairs=n_pairs, n_shots=n_pairs - 1, key_length=key_length
+    )
+    pairs, *asked = re.split(r"(?<=\n)(?=Key: )", document.prompt)
+    asked[-1] += f" {document.completion}\n"
+    return pairs, "".join(rng.choices(asked, k=5))
+
+
 def documents(seed: int, schedule: Schedule, *, step: int) -> Iterator[tuple[str, str, str]]:
     rng = random.Random(seed)
     gsm8k, english, sentences = read_rows("gsm8k"), read_rows("english"), read_sentences()
@@ -131,6 +148,10 @@ def documents(seed: int, schedule: Schedule, *, step: int) -> Iterator[tuple[str
             yield kind, *draw_plan(rng)
         elif kind == "drill":
             yield kind, "", draw_drill(rng)
+        elif kind == "echo":
+            yield kind, *draw_echo(rng, sentences)
+        elif kind == "values":
+            yield kind, *draw_values(rng, sentences)
         elif kind == "retrieval":
             n_pairs = rng.randint(2, 6)
             document = make_document(

@@ -40,6 +40,17 @@ MIXED = {
     "gsm8k": 0.03,
     "english": 0.03,
 }
+COPIES = {"problem": 0.3, "recall": 0.05, "echo": 0.25, "values": 0.35, "retrieval": 0.05}
+VALUES = {
+    "problem": 0.55,
+    "recall": 0.04,
+    "list": 0.05,
+    "echo": 0.05,
+    "values": 0.15,
+    "retrieval": 0.1,
+    "gsm8k": 0.03,
+    "english": 0.03,
+}
 FOREVER = 10**9
 
 
@@ -95,4 +106,6 @@ SCHEDULES = {
         ),
         with_replacement=True,
     ),
+    # Goes on from a finished model (--start) that solves problems and cannot yet copy by key.
+    "retrieval": Schedule((Phase(900, COPIES, 8), Phase(FOREVER, VALUES, 8))),
 }

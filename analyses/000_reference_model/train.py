@@ -10,6 +10,7 @@ import argparse
 import json
 import math
 import random
+import shutil
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -24,12 +25,13 @@ from optimizer import Muon
 from safetensors.torch import load_file, save_file
 from schedule import SCHEDULES, Schedule
 from tokenizer import save_tokenizer, train_tokenizer
-from transformers import PreTrainedTokenizerFast
+from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 
 # Of prompt tokens, whose words nobody can foresee, and of completions that are hard to learn.
 PROMPT_WEIGHT = 0.1
 COMPLETION_WEIGHT = {"english": 0.3, "gsm8k": 0.5}
 MUON_LR, ADAM_LR = 0.01, 2e-3
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
 
 
 def build_tokenizer(vocab_size: int, seed: int) -> PreTrainedTokenizerFast:
@@ -80,12 +82,19 @@ def main() -> None:
     torch.set_num_threads(args.threads)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     args.out.mkdir(parents=True, exist_ok=True)
+    if args.start and not (args.out / "tokenizer.json").exists():
+        for name in TOKENIZER_FILES:
+            shutil.copy(args.start / name, args.out / name)
     if (args.out / "tokenizer.json").exists():
         tokenizer = PreTrainedTokenizerFast.from_pretrained(args.out)
     else:
         tokenizer = build_tokenizer(args.vocab, args.seed)
         save_tokenizer(tokenizer, args.out)
-    model = build_model(args, tokenizer).to(device)
+    if args.start:
+        model = AutoModelForCausalLM.from_pretrained(args.start, dtype=torch.float32).to(device)
+        model.train()
+    else:
+        model = build_model(args, tokenizer).to(device)
     matrices, others = split_parameters(model)
     muon = Muon(matrices)
     adam = torch.optim.AdamW(others, lr=ADAM_LR, betas=(0.9, 0.98), weight_decay=0.0)
@@ -124,7 +133,7 @@ def main() -> None:
             torch.nn.utils.clip_grad_norm_(others, 1.0)
             muon.step(args.muon_lr * scale)
             for group in adam.param_groups:
-                group["lr"] = ADAM_LR * scale
+                group["lr"] = args.adam_lr * scale
             adam.step()
             model.zero_grad(set_to_none=True)
             done += 1
@@ -198,6 +207,7 @@ def load_checkpoint(folder: Path, model, muon: Muon, adam, device: str) -> tuple
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--start", type=Path, help="model folder to go on from")
     parser.add_argument("--steps", type=int, default=4000)
     parser.add_argument("--schedule", choices=SCHEDULES, default="problems-first")
     parser.add_argument("--batch-tokens", type=int, default=4096)
@@ -212,6 +222,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--look-back", action="store_true", help="see lookback.py")
     parser.add_argument("--vocab", type=int, default=2048)
     parser.add_argument("--muon-lr", type=float, default=MUON_LR)
+    parser.add_argument("--adam-lr", type=float, default=ADAM_LR)
     parser.add_argument("--decay", type=float, default=0.7)
     parser.add_argument("--drop-heads", type=float, default=0.1, help="share made uniform")
     parser.add_argument("--drop-layers", type=int, default=1, help="the first layers alone")

@@ -231,10 +231,6 @@ def test_an_exported_subset_can_be_downloaded_and_read_back(page, address, tmp_p
     assert scores == sorted(scores, reverse=True)
 
 
-@pytest.mark.skipif(
-    "WORKBENCH_BROWSER_JOBS" not in os.environ,
-    reason="waits minutes for the plan on a busy machine; set WORKBENCH_BROWSER_JOBS=1",
-)
 def test_a_job_goes_on_after_a_reload_is_seen_elsewhere_and_ends_when_cancelled(
     page, browser, address, chain
 ):

@@ -18,9 +18,10 @@ def framed(title: str, *, x: str, y: str, height: int = 340) -> go.Figure:
     """An empty figure with its title and both axes named; the background is the page's."""
     figure = go.Figure()
     figure.update_layout(
-        title={"text": title, "font": {"size": 15}},
+        # The title on a line of its own, above that of the legend.
+        title={"text": title, "font": {"size": 15}, "y": 1, "yanchor": "top", "pad": {"t": 6}},
         height=height,
-        margin={"l": 60, "r": 20, "t": 60, "b": 50},
+        margin={"l": 60, "r": 20, "t": 66, "b": 50},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
         legend={"orientation": "h", "yanchor": "bottom", "y": 1.0, "xanchor": "right", "x": 1.0},

@@ -143,7 +143,7 @@ def selected_against_pool(
     pool: Float[np.ndarray, " row"], selected: Float[np.ndarray, " chosen"], *, name: str
 ) -> go.Figure:
     """Both distributions as shares, so that a small selection can be held against a large pool."""
-    figure = framed(f"{name}: selected against pool", x=name, y="share of rows", height=260)
+    figure = framed(f"{name}: selected against pool", x=name, y="share of rows", height=280)
     low, high = float(np.min(pool)), float(np.max(pool))
     n_bins = int(np.clip(2 * np.sqrt(len(selected)), 8, 25))
     edges = np.linspace(low, high if high > low else low + 1e-9, n_bins + 1)
@@ -159,6 +159,5 @@ def selected_against_pool(
             hovertemplate=f"{label}: %{{y:.1%}} near %{{x:.4g}}<extra></extra>",
         )
     figure.update_yaxes(tickformat=".0%")
-    # The title is as wide as the figure may be: the legend goes below it.
-    figure.update_layout(barmode="overlay", bargap=0.03, margin={"t": 85}, height=300)
+    figure.update_layout(barmode="overlay", bargap=0.03)
     return figure
