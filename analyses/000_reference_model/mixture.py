@@ -52,6 +52,15 @@ def draw_problem(rng: random.Random, *, longest: int = 8) -> tuple[str, str]:
             return problem.prompt, problem.completion
 
 
+def draw_short(rng: random.Random) -> tuple[str, str]:
+    """One or two steps among other facts: most wrong answers of `math-tiny` were of this kind."""
+    while True:
+        n_steps, n_distractors = rng.randint(1, 2), rng.randint(1, 3)
+        problem = make_problem(rng, n_steps=n_steps, n_distractors=n_distractors)
+        if not is_held_out(problem.prompt):
+            return problem.prompt, problem.completion
+
+
 def draw_unseen(rng: random.Random, *, longest: int, most_distractors: int = 0) -> Problem:
     """A problem of 2 to `longest` steps that is not held out."""
     while True:
@@ -113,6 +122,14 @@ def draw_drill(rng: random.Random) -> str:
     return "\n".join(lines)
 
 
+def scrambled(rng: random.Random, words: list[str]) -> str:
+    """Four to fourteen words that nobody can foresee, some cut short: all that is left is to copy."""
+    drawn = rng.choices(words, k=rng.randint(4, 14))
+    return " ".join(
+        w[: rng.randint(1, max(1, len(w)))] if rng.random() < 0.3 else w for w in drawn
+    )
+
+
 def draw_echo(rng: random.Random, sentences: list[str]) -> tuple[str, str]:
     """Sentences, and then some of them again, drawn with replacement."""
     said = rng.sample(sentences, rng.randint(2, 5))
@@ -133,13 +150,20 @@ def draw_values(rng: random.Random, sentences: list[str]) -> tuple[str, str]:
 def documents(seed: int, schedule: Schedule, *, step: int) -> Iterator[tuple[str, str, str]]:
     rng = random.Random(seed)
     gsm8k, english, sentences = read_rows("gsm8k"), read_rows("english"), read_sentences()
+    # To scramble: at first every word of the plain text, later those of the text read last.
+    words = sorted({word for row in english for word in row["text"].split()})
     phase, again = schedule.phase_at(step), schedule.with_replacement
     mixture = phase.kinds
     kinds, weights = list(mixture), list(mixture.values())
     while True:
         kind = rng.choices(kinds, weights)[0]
+        values = sentences
+        if phase.scrambles and kind in ("echo", "values", "retrieval") and rng.random() < 0.8:
+            values = [scrambled(rng, words) for _ in range(6)]
         if kind == "problem":
             yield kind, *draw_problem(rng, longest=phase.longest)
+        elif kind == "short":
+            yield kind, *draw_short(rng)
         elif kind == "recall":
             yield kind, *draw_recall(rng, with_replacement=again)
         elif kind == "list":
@@ -149,14 +173,14 @@ def documents(seed: int, schedule: Schedule, *, step: int) -> Iterator[tuple[str
         elif kind == "drill":
             yield kind, "", draw_drill(rng)
         elif kind == "echo":
-            yield kind, *draw_echo(rng, sentences)
+            yield kind, *draw_echo(rng, values)
         elif kind == "values":
-            yield kind, *draw_values(rng, sentences)
+            yield kind, *draw_values(rng, values)
         elif kind == "retrieval":
             n_pairs = rng.randint(2, 6)
             document = make_document(
                 rng,
-                sentences,
+                values,
                 n_pairs=n_pairs,
                 n_shots=rng.randint(0, min(3, n_pairs - 1)),
                 key_length=rng.choice((4, 8, 16, 32)),

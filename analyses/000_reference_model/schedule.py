@@ -42,26 +42,32 @@ MIXED = {
 }
 COPIES = {"problem": 0.3, "recall": 0.05, "echo": 0.25, "values": 0.35, "retrieval": 0.05}
 VALUES = {
-    "problem": 0.55,
+    "problem": 0.42,
+    "short": 0.15,
     "recall": 0.04,
     "list": 0.05,
-    "echo": 0.05,
-    "values": 0.15,
+    "echo": 0.04,
+    "values": 0.14,
     "retrieval": 0.1,
     "gsm8k": 0.03,
     "english": 0.03,
 }
+SCRAMBLED = VALUES | {"problem": 0.36, "short": 0.08, "echo": 0.1, "values": 0.25, "english": 0.05}
 FOREVER = 10**9
 
 
 @dataclass(frozen=True)
 class Phase:
-    """Up to step `until`: shares of the kinds, steps of the longest problem, dropping of heads."""
+    """Up to step `until`: shares of the kinds, steps of the longest problem, dropping of heads.
+
+    With `scrambles`, four in five values to copy are words in a row without sense.
+    """
 
     until: int
     kinds: dict[str, float]
     longest: int
     drops_heads: bool = False
+    scrambles: bool = False
 
 
 @dataclass(frozen=True)
@@ -108,4 +114,6 @@ SCHEDULES = {
     ),
     # Goes on from a finished model (--start) that solves problems and cannot yet copy by key.
     "retrieval": Schedule((Phase(900, COPIES, 8), Phase(FOREVER, VALUES, 8))),
+    # Goes on from that: sentences it had come to know by heart, and copied others badly.
+    "scrambled": Schedule((Phase(FOREVER, SCRAMBLED, 8, scrambles=True),)),
 }
