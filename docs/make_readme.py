@@ -31,7 +31,7 @@ def output_of(command: str, folder: Path) -> str:
         text=True,
         check=True,
     )
-    return done.stdout
+    return done.stdout.replace(" (a finished run answered)", "")
 
 
 def with_output(block: str, folder: Path) -> str:

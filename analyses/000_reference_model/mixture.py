@@ -125,9 +125,7 @@ def draw_drill(rng: random.Random) -> str:
 def scrambled(rng: random.Random, words: list[str]) -> str:
     """Four to fourteen words that nobody can foresee, some cut short: all that is left is to copy."""
     drawn = rng.choices(words, k=rng.randint(4, 14))
-    return " ".join(
-        w[: rng.randint(1, max(1, len(w)))] if rng.random() < 0.3 else w for w in drawn
-    )
+    return " ".join(w[: rng.randint(1, max(1, len(w)))] if rng.random() < 0.3 else w for w in drawn)
 
 
 def draw_echo(rng: random.Random, sentences: list[str]) -> tuple[str, str]:
