@@ -2,7 +2,7 @@
 
     python analyses/000_reference_model/make_model.py --work work
 
-Each goes on from the model of the one before. Running it again resumes; the model is WORK/math-tiny.
+Each goes on from the model of the one before. Running it again resumes; the last is WORK/math-tiny.
 """
 
 from __future__ import annotations

@@ -123,7 +123,7 @@ def draw_drill(rng: random.Random) -> str:
 
 
 def scrambled(rng: random.Random, words: list[str]) -> str:
-    """Four to fourteen words that nobody can foresee, some cut short: all that is left is to copy."""
+    """Four to fourteen unforeseeable words, some cut short: all that is left is to copy."""
     drawn = rng.choices(words, k=rng.randint(4, 14))
     return " ".join(w[: rng.randint(1, max(1, len(w)))] if rng.random() < 0.3 else w for w in drawn)
 
