@@ -229,7 +229,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--every", type=int, default=100, help="steps between checkpoints")
     parser.add_argument("--evaluate-every", type=int, default=500)
     parser.add_argument("--n-evaluate", type=int, default=40)
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--seed", type=int, default=17)
     return parser.parse_args()
 

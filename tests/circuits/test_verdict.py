@@ -13,15 +13,17 @@ def report(
     p=0.02,
     p_loss=0.02,
     n_random=50,
+    draws=None,
     **more,
 ):
     decoded = accuracy is not None
+    of_draws = {"accuracy": draws or [of_random] * n_random} if decoded else {}
     return {
         "base": {"accuracy": accuracy, "loss": 1.0},
         "circuit": {"accuracy": of_circuit if decoded else None, "loss": 3.0},
         "all": {"accuracy": of_all if decoded else None, "loss": 5.0},
         "only": {"recovered": 0.25},
-        "random": {"mean_accuracy": of_random if decoded else None, "mean_loss": 1.1},
+        "random": {"mean_accuracy": of_random if decoded else None, "mean_loss": 1.1, **of_draws},
         "n_random": n_random,
         "n_decoded": n if decoded else 0,
         "held_out": True,
@@ -57,6 +59,10 @@ def test_the_verdict_of_an_unclear_case_claims_nothing():
         ({"n": 12}, "12 decoded answers are too few"),
         ({"accuracy": 0.2, "n": 40}, "answers only 8 of 40 problems"),
         ({"accuracy": 0.3, "of_all": 0.25}, "hardly answers more than one without attention"),
+        (
+            {"of_circuit": 0.0, "draws": [0.0, 0.0, *[0.8] * 48]},
+            "the circuit and 2 of 50 random sets leave no more answers right than chance",
+        ),
     ],
 )
 def test_the_loss_is_the_judge_where_accuracy_says_little_and_the_reason_is_told(change, why):
@@ -72,6 +78,9 @@ def test_the_loss_is_the_judge_where_accuracy_says_little_and_the_reason_is_told
 
 def test_accuracy_is_the_judge_of_a_model_that_answers():
     assert trusted_measure(report()) == ("accuracy", "")
+    # It alone costs every answer, or others do and it does not: the answers can rank it.
+    assert trusted_measure(report(of_circuit=0.0)) == ("accuracy", "")
+    assert trusted_measure(report(draws=[0.0] * 50)) == ("accuracy", "")
 
 
 def test_too_few_draws_can_show_nothing_and_say_so():

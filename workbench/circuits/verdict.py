@@ -22,7 +22,8 @@ def trusted_measure(report: Report) -> tuple[str, str]:
 
     Accuracy of decoded answers is what one wants to know, but it says something only of a model
     that answers: at least 20 problems, 10 of them right, and with its 95 % interval above that of
-    the model with every head uniform, which can only guess.
+    the model with every head uniform, which can only guess. Nor can it rank sets of heads that all
+    cost every answer: where the circuit is one of several such sets, the loss tells them apart.
     """
     n, accuracy = report["n_decoded"], report["base"]["accuracy"]
     if accuracy is None:
@@ -34,6 +35,10 @@ def trusted_measure(report: Report) -> tuple[str, str]:
         return "loss", f"the unchanged model answers only {n_right} of {n} problems"
     if share_interval(n_right, n)[0] <= share_interval(n_floor, n)[1]:
         return "loss", "the unchanged model hardly answers more than one without attention"
+    n_level = sum(other <= report["all"]["accuracy"] for other in report["random"]["accuracy"])
+    if n_level and report["circuit"]["accuracy"] <= report["all"]["accuracy"]:
+        others = f"{n_level} of {report['n_random']} random sets"
+        return "loss", f"the circuit and {others} leave no more answers right than chance does"
     return "accuracy", ""
 
 
