@@ -120,16 +120,18 @@ def test_rows_without_steps_say_why(tiny_model, circuit):
         row("good", "What?", SOLUTION),
         asked,
         row("empty", "What?", ""),
+        row("blank", "What?", " \n\t "),
         row("long", "What?", "4" * 100),
         BadRow("broken", 1, "tests", "line 2: not valid JSON"),
         text("plain", "First we add. Then we stop."),
     ]
     found = shard(rows, tiny_model, circuit)
-    status = ["ok", "too_short", "too_short", "truncated", "malformed", "ok"]
+    status = ["ok", "too_short", "too_short", "too_short", "truncated", "malformed", "ok"]
     assert found.rows["status"].tolist() == status
     why = "0 tokens of completion, so there are no steps, at least 1 are needed"
-    assert found.rows["reason"].tolist()[1:3] == [why, why]
-    assert "do not fit the model's context of 96" in found.rows["reason"][3]
+    blank = "the completion is blank, so there are no steps"
+    assert found.rows["reason"].tolist()[1:4] == [why, why, blank]
+    assert "do not fit the model's context of 96" in found.rows["reason"][4]
     assert set(found.steps["row_id"]) == {"good", "plain"}
     # Plain text is its own solution, as for the loss; nothing predicts its first token.
     plain = found.steps[found.steps["row_id"] == "plain"]

@@ -42,6 +42,8 @@ WHOLE = [
     "\\begin{align*}\na &= b. C\\\\[2pt]\n\n&= d\n\\end{align*}",
     "\\begin{a}x\n\n\\begin{a}y\n\n\\end{a}\n\nz\\end{a}",
     "[asy]\ndraw(A);\n\ndraw(B);\n[/asy]",
+    "```\nprint('```')\n\nx = 1\n```",
+    "````md\n```\na\n\nb\n```\n````",
 ]
 
 
@@ -77,6 +79,23 @@ def test_prices_are_no_formulas_and_formulas_within_a_line_are_not_cut():
     ]
     assert pieces("Then \\(a. B\\) holds. Done.") == ["Then \\(a. B\\) holds.", " Done."]
     assert pieces("Say \\$4. Then \\$5. So") == ["Say \\$4.", " Then \\$5.", " So"]
+
+
+def test_a_formula_may_be_padded_and_may_go_on_in_the_next_line():
+    assert pieces("So $ x = 3. Y = 4 $ holds. Done.") == ["So $ x = 3. Y = 4 $ holds.", " Done."]
+    assert pieces("So $x = 1 +\n 2$ holds.\nNext") == ["So $x = 1 +\n 2$ holds.\n", "Next"]
+    assert pieces("So \\(a +\n b\\) holds.\nNext") == ["So \\(a +\n b\\) holds.\n", "Next"]
+    # Amounts: not over a line, not without mathematics between them.
+    assert pieces("He has $5.\nShe has 6$.\nDone") == ["He has $5.\n", "She has 6$.\n", "Done"]
+    assert pieces("He has 5 $ now. She has 6 $. Done") == [
+        *("He has 5 $ now.", " She has 6 $."),
+        " Done",
+    ]
+
+
+def test_a_fence_within_a_line_opens_nothing():
+    assert pieces("Type ```x``` here.\n\nThen stop.") == ["Type ```x``` here.\n\n", "Then stop."]
+    assert pieces("Three ``` marks.\n\nThen stop.") == ["Three ``` marks.\n\n", "Then stop."]
 
 
 def test_numbers_abbreviations_and_decimals_end_no_sentence():

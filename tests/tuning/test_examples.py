@@ -125,3 +125,14 @@ def test_a_conversation_is_trained_on_its_last_answer_only(tiny_model):
     (example,) = make_examples([sample], tiny_model.tokenizer, n_ctx=96, end_token=False).rows
     targets = np.array(example.ids)[example.is_target]
     assert tiny_model.tokenizer.decode(targets) == "four"
+
+
+def test_rows_of_a_repeat_weight_export_are_read_as_often_as_they_say(tokenizer):
+    marked = [{**row, "_repeat": 2 if i == 1 else 1} for i, row in enumerate(ROWS)]
+    marked.append({**ROWS[0], "id": "broken", "_repeat": 0})
+    samples = [to_sample(row, i, "tests") for i, row in enumerate(marked)]
+    examples = make_examples(samples, tokenizer, n_ctx=96)
+    ids = [example.row_id for example in examples.rows]
+    assert [ids.count(sample.row_id) for sample in samples[:3]] == [1, 2, 1]
+    assert examples.counts == {"malformed": 1, "ok": len(ROWS)}
+    assert "_repeat is 0, expected a whole number" in examples.reasons["malformed"]

@@ -118,9 +118,14 @@ def steps_of(
 ) -> tuple[list[tuple[int, int]], Int64[np.ndarray, " token"]]:
     """Spans that cover the completion (of plain text: the text), and the step of each token."""
     chars = rendered.char_spans()[places]
-    spans = split_steps(sample.text if sample.text is not None else sample.completion)
+    spans = split_steps(solution_of(sample))
     spans = join_short(spans, step_of_token(chars, spans))
     return spans, step_of_token(chars, spans)
+
+
+def solution_of(sample: Sample) -> str:
+    """What has steps: the completion; plain text is its own solution."""
+    return sample.text if sample.text is not None else sample.completion
 
 
 def air_score(

@@ -25,7 +25,7 @@ from workbench.models import (
     render,
     with_engine,
 )
-from workbench.scoring.air import step_frame
+from workbench.scoring.air import solution_of, step_frame
 from workbench.scoring.controls import loss_scores, n_tokens
 from workbench.scoring.correlation import LABELS
 from workbench.scoring.methods import (
@@ -168,6 +168,10 @@ def _check(
         record |= {"status": "truncated", "reason": reason}
         return None
     if reason := why_too_short(rendered, options, n_ctx=model.n_ctx):
+        record |= {"status": "too_short", "reason": reason}
+        return None
+    if options.method == "air" and not solution_of(sample).strip():
+        reason = "the completion is blank, so there are no steps"
         record |= {"status": "too_short", "reason": reason}
         return None
     return rendered

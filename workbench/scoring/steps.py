@@ -20,14 +20,22 @@ MIN_STEP_TOKENS = 4
 
 Span = tuple[int, int]
 
-# What opens a region that is never cut, and what closes it. An unclosed code fence runs to the end;
-# any other unclosed mark opens nothing. TeX marks do not count behind an odd number of backslashes.
+# What opens a region that is never cut, and what closes it. A code fence begins a line, or ends one
+# but for the name of a language; one on a line of its own closes it, an unclosed one runs to the
+# end. Any other unclosed mark opens nothing. TeX marks do not count behind an odd number of
+# backslashes.
 OPENING = re.compile(
-    r"(?P<fence>```+|~~~+)|(?P<asy>\[asy\])|(?<!\\)(?:\\\\)*(?:\\begin\{(?P<name>[^{}\n]+)\}"
-    r"|(?P<display>\\\[|\$\$)|(?P<inline>\\\(|\$(?=\S)))"
+    r"(?m:^)[^\S\n]*(?P<fence>```+(?=[^`\n]*(?:\n|\Z))|~~~+)"
+    r"|(?<=[\s:])(?P<late>```+|~~~+)[\w+#.-]*[^\S\n]*(?=\n|\Z)|(?P<asy>\[asy\])"
+    r"|(?<!\\)(?:\\\\)*(?:\\begin\{(?P<name>[^{}\n]+)\}"
+    r"|(?P<display>\\\[|\$\$)|(?P<inline>\\\(|\$(?=[^\S\n])|\$(?=\S)))"
 )
-# A dollar sign closes a formula if no space comes before it and no digit after it: prices do not.
+# Formulas within a paragraph. A dollar sign closes one if no space comes before it and no digit
+# after it: prices do not. One opened before a space needs a space before its end, and mathematics.
 INLINE_END = {"$": re.compile(r"(?<![\s\\])\$(?!\d)"), r"\(": re.compile(r"(?<!\\)\\\)")}
+PADDED_END = re.compile(r"(?<=\s)\$(?!\d)")
+MATHEMATICS = re.compile(r"[=\\^_<>+]")
+PARAGRAPH_END = re.compile(r"\n[^\S\n]*\n|\Z")
 DISPLAY_END = {r"\[": re.compile(r"(?<!\\)\\\]"), "$$": re.compile(r"(?<!\\)\$\$")}
 
 # Where a step may begin: after the break between lines, before the space between sentences.
@@ -62,9 +70,10 @@ def protected(text: str) -> Iterator[Span]:
 def _closing(text: str, opening: re.Match[str]) -> int | None:
     """End of the region that `opening` opens, or None if it opens none."""
     after = opening.end()
-    if fence := opening["fence"]:
-        end = text.find(fence, after)
-        return len(text) if end < 0 else end + len(fence)
+    if fence := opening["fence"] or opening["late"]:
+        closing = rf"^[^\S\n]*{re.escape(fence)}{fence[0]}*[^\S\n]*$"
+        found = re.compile(closing, re.MULTILINE).search(text, after)
+        return found.end() if found else len(text)
     if opening["asy"]:
         end = text.find("[/asy]", after)
         return None if end < 0 else end + len("[/asy]")
@@ -73,10 +82,21 @@ def _closing(text: str, opening: re.Match[str]) -> int | None:
     if opening["display"]:
         found = DISPLAY_END[opening["display"]].search(text, after)
         return found.end() if found else None
-    line_end = text.find("\n", after)
-    found = INLINE_END[opening["inline"]].search(
-        text, after, line_end if line_end >= 0 else len(text)
-    )
+    return _inline_end(text, opening["inline"], after)
+
+
+def _inline_end(text: str, mark: str, after: int) -> int | None:
+    """End of the formula within a paragraph that `mark` opens; an amount stays on its line."""
+    first, line_end = text[after : after + 1], text.find("\n", after)
+    last = PARAGRAPH_END.search(text, after)
+    end = last.start() if last else len(text)
+    if mark == "$" and (first.isdigit() or first.isspace()) and line_end >= 0:
+        end = min(end, line_end)
+    if mark == "$" and first.isspace():
+        found = PADDED_END.search(text, after + 1, end)
+        is_formula = found and MATHEMATICS.search(text, after, found.start())
+        return found.end() if found and is_formula else None
+    found = INLINE_END[mark].search(text, after, end)
     return found.end() if found else None
 
 

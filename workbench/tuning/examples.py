@@ -68,14 +68,16 @@ def make_examples(
     With `steps` the targets carry the weights of their steps; a row without steps has weight 1
     everywhere and is counted. With `end_token` the token behind the completion (the template's
     first, else the tokenizer's end of text) is a target of weight 1, so that the model learns to
-    stop. Raises InputError if no row remains or none of them has steps.
+    stop. A row of a `repeat-weight` export is there as often as its `_repeat` says. Raises
+    InputError if no row remains or none of them has steps.
     """
     chosen: list[Example] = []
     counts: Counter[str] = Counter()
     reasons: dict[str, str] = {}
     for row in rows:
         try:
-            chosen.append(_example(row, tokenizer, n_ctx, steps, end_token))
+            example = _example(row, tokenizer, n_ctx, steps, end_token)
+            chosen += [example] * repeats_of(row)
             counts["ok"] += 1
         except LeftOutError as err:
             counts[err.status] += 1
@@ -87,14 +89,26 @@ def make_examples(
             expected="rows with a prompt and a completion that fit into the context",
             do="export rows with completions",
         )
-    n_without = sum(example.row_id not in steps for example in chosen) if steps is not None else 0
-    if n_without == len(chosen):
+    n_without = 0 if steps is None else counts["ok"] - len(with_steps(chosen, steps))
+    if n_without == counts["ok"]:
         raise InputError(
             f"the steps file holds none of the {n_without} rows (first: '{chosen[0].row_id}')",
             expected="the steps of the exported rows",
             do="pass the run of `workbench score --method air` that this export was selected from",
         )
     return Examples(tuple(chosen), dict(sorted(counts.items())), reasons, n_without)
+
+
+def with_steps(chosen: Sequence[Example], steps: Mapping[str, Steps]) -> set[str]:
+    return {example.row_id for example in chosen} & steps.keys()
+
+
+def repeats_of(row: Sample | BadRow) -> int:
+    """How often the row is to be read: its `_repeat`, or once. Raises LeftOutError."""
+    value = 1 if isinstance(row, BadRow) else row.row.get("_repeat", 1)
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise LeftOutError("malformed", f"_repeat is {value!r}, expected a whole number from 1 on")
+    return value
 
 
 def _example(
