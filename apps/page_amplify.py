@@ -97,14 +97,12 @@ def show_report(report: dict[str, Any]) -> None:
             "Against a random mask", f"{random['mean']:+.1%}", help=WORDS["amplify_against"]
         )
         columns[2].caption(f"{random['low']:+.1%} to {random['high']:+.1%}")
-    names = ("gain", "levels", "operations")
-    for column, figure, name in zip(
-        st.columns(2, gap="large") * 2, figures_of(report), names, strict=False
-    ):
-        alt = f"Right answers before and after, by variant: {name}; the table below has the numbers"
+    columns = st.columns(2, gap="large") * 2
+    for column, (name, figure) in zip(columns, figures_of(report).items(), strict=False):
+        alt = f"Right answers before and after, by variant, {name}; the table below has the numbers"
         column.plotly_chart(figure, key=f"bars-{name}", alt=alt)
     rows = [dict(zip(RESULT_COLUMNS, row, strict=True)) for row in results_rows(report)]
-    st.dataframe(rows, hide_index=True, alt="Every measure of the model before and each update")
+    st.dataframe(rows, hide_index=True, alt="Every measure, before and after each update")
     st.caption(WORDS["side_effects"])
 
 

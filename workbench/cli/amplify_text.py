@@ -40,7 +40,7 @@ def print_mask(summary: Any) -> None:
     )
     click.echo(
         f"logit difference, right less wrong: {summary['difference_before']:+.3f} as it is, "
-        f"{summary['difference_after']:+.3f} under the mask"
+        f"{summary['difference_after']:+.3f} in the last epoch of the mask"
     )
     for warning in summary["warnings"]:
         click.echo(f"warning: {warning}", err=True)

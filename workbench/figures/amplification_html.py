@@ -49,7 +49,7 @@ def amplification_page(report: Record) -> str:
         f'<p class="verdict{supported}">{escape(report["verdict"])}</p>',
         "<h2>Before and after</h2>",
         results_table(report),
-        *map(_figure, figures_of(report)),
+        *map(_figure, figures_of(report).values()),
         "<h2>The masks</h2>",
         masks_table(report),
         *(f"<p>{escape(text)}.</p>" for text in warnings_of(report)),
@@ -61,13 +61,13 @@ def amplification_page(report: Record) -> str:
     )
 
 
-def figures_of(report: Record) -> list[go.Figure]:
-    """The pictures that the report has numbers for."""
-    figures = [gain_bars(report)]
+def figures_of(report: Record) -> dict[str, go.Figure]:
+    """The pictures that the report has numbers for, by what they are of."""
+    figures = {"the task": gain_bars(report)}
     if len(report["base"]["levels"]) > 1:
-        figures.append(level_bars(report))
+        figures["levels"] = level_bars(report)
     if report["base"]["operations"]:
-        figures.append(operation_bars(report))
+        figures["operations"] = operation_bars(report)
     return figures
 
 
@@ -77,7 +77,10 @@ def warnings_of(report: Record) -> list[str]:
 
 
 def results_rows(report: Record) -> list[list[str]]:
-    """One row a model: task, other problems, text, retrieval, and how much was changed."""
+    """One row a model: task, other problems, text, retrieval, and how much was changed.
+
+    Means over the seeds, in brackets the least and the largest of them; the gain has its interval.
+    """
     rows = [["before", *_measures([report["base"]]), "–", "–", "–"]]
     for name, (title, _) in VARIANTS.items():
         if of_seeds := report["variants"].get(name):
@@ -150,10 +153,16 @@ def _changed(models: Sequence[Record]) -> float:
 
 
 def _share(values: Sequence[float | None]) -> str:
-    there = [value for value in values if value is not None]
-    return f"{np.mean(there):.1%}" if there else "–"
+    return _mean_and_range(values, "{:.1%}")
 
 
 def _number(values: Sequence[float | None]) -> str:
+    return _mean_and_range(values, "{:.4f}")
+
+
+def _mean_and_range(values: Sequence[float | None], form: str) -> str:
     there = [value for value in values if value is not None]
-    return f"{np.mean(there):.4f}" if there else "–"
+    if not there:
+        return "–"
+    mean, least, most = (form.format(f(there)) for f in (np.mean, np.min, np.max))
+    return mean if least == most else f"{mean} ({least} to {most})"
