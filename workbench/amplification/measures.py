@@ -24,7 +24,7 @@ from workbench.models import Model, Rendered, final_residual, padded, token_outc
 from workbench.probe import usable_samples
 from workbench.types import Sample
 
-NUMBER = r"-?\d[\d,]*(?:\.\d+)?"
+NUMBER = r"-?\d+(?:,\d{3})*(?:\.\d+)?"
 CALCULATION = re.compile(rf"(?<![\d.]){NUMBER}\s*([-+*/×÷])\s*{NUMBER}\s*=\s*({NUMBER})")
 SAME = {"×": "*", "÷": "/"}
 BATCH_TOKENS = 2048
