@@ -50,16 +50,16 @@ def test_on_the_bundled_model_too(bundled_model, samples):
 
 
 def test_the_fused_engine_on_the_bundled_model_equals_two_independent_runs(bundled_model, samples):
-    """SDPA sums in another order than eager attention: single tokens differ by a few 1e-6."""
+    """SDPA sums in another order than eager attention: float32 rounds a token's loss by a few 1e-6."""
     model = with_engine(bundled_model, "fused")
     ids, counted = batch_of(model, samples, part="all")
     heads = (Head(1, 3), Head(3, 0))
     expected = independent_runs(bundled_model, heads, ids, counted)
     losses = weakened_losses(model, heads, ids, counted)
     for ours, plain in zip((losses.base, losses.weak), expected, strict=True):
-        np.testing.assert_allclose(ours, plain, atol=1e-5, rtol=0)
+        np.testing.assert_allclose(ours, plain, atol=5e-6, rtol=5e-6)
         means = (losses.double().sum(1) / counted.sum(1) for losses in (ours, plain))
-        np.testing.assert_allclose(*means, atol=1e-6, rtol=0)
+        np.testing.assert_allclose(*means, atol=1e-6, rtol=1e-6)
 
 
 @pytest.mark.parametrize("fold", FOLDS)
