@@ -50,7 +50,7 @@ def test_on_the_bundled_model_too(bundled_model, samples):
 
 
 def test_the_fused_engine_on_the_bundled_model_equals_two_independent_runs(bundled_model, samples):
-    """SDPA sums in another order than eager attention: float32 rounds a token's loss by a few 1e-6."""
+    """SDPA sums in another order than eager attention: float32 rounds a loss by a few 1e-6."""
     model = with_engine(bundled_model, "fused")
     ids, counted = batch_of(model, samples, part="all")
     heads = (Head(1, 3), Head(3, 0))
