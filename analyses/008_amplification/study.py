@@ -27,6 +27,9 @@ from workbench.execute import (
     run_update,
 )
 from workbench.figures import RESULT_COLUMNS, gain_bars, level_bars, results_rows
+from workbench.models import find_model
+
+from .transfer import transfer, transfer_table
 
 # What --quick looks at instead: enough to see that everything runs, too little to find anything.
 QUICK: dict[str, Any] = {
@@ -140,7 +143,9 @@ def operations_table(report: dict[str, Any]) -> str:
     return table_of(["operation", "calculations", "before", "masked update"], cells)
 
 
-def text_of(rows: Sequence[dict[str, Any]], report: dict[str, Any]) -> str:
+def text_of(
+    rows: Sequence[dict[str, Any]], report: dict[str, Any], transferred: list[dict[str, Any]]
+) -> str:
     overlap = report["mask_overlap"]
     parts = [
         report["verdict"],
@@ -150,6 +155,9 @@ def text_of(rows: Sequence[dict[str, Any]], report: dict[str, Any]) -> str:
         table_of(RESULT_COLUMNS, results_rows(report)),
         "Calculations in given solutions.",
         operations_table(report),
+        "Pivotal tokens at which the right token is preferred to the wrong one, before and after "
+        "updates that changed anything: those learnt from, and those of problems not looked at.",
+        table_of(["update", "updates", "own", "of other problems"], transfer_table(transferred)),
     ]
     if overlap is not None:
         parts.append(f"Two seeds' masks share {overlap:.0%} of their components (Jaccard).")
@@ -213,12 +221,15 @@ def main() -> None:
         chosen.append(choose(found))
         rows += [row_of(seed, one, is_chosen=one is chosen[-1]) for one in found]
     report = dict(report_on(study, source, chosen, options).summary)
-    text = text_of(rows, report)
+    transferred = transfer(study.place.runs, find_model(options.model)[0])
+    text = text_of(rows, report, transferred)
     print(text)
     if not options.dry:
         # Row by row it stays in the run; what is kept here is small.
         kept = {k: v for k, v in report.items() if k not in ("problems", "masks")}
-        study.report({"prices": rows, "report": kept}, text, name="amplification")
+        study.report(
+            {"prices": rows, "report": kept, "transfer": transferred}, text, name="amplification"
+        )
         study.figure(gain_bars(report), "gain")
         study.figure(level_bars(report), "levels")
 

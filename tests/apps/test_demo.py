@@ -14,7 +14,7 @@ from workbench.models import find_model, weights_digest
 from workbench.runs import list_runs, read_manifest
 
 DEMO = bundled_dir("data") / "demo_runs"
-STAGES = {"probe", "heads", "validate", "score", "select"}
+STAGES = {"probe", "heads", "validate", "score", "select", "amplify"}
 
 
 @pytest.mark.parametrize("page", PAGES)
