@@ -2,7 +2,7 @@
 
     python -m analyses.000_reference_model.architectures
 
-Trains each for some minutes on what `math-tiny` read first, finds its circuit on `generated`,
+Trains each for some minutes on look-up lists and short problems, finds its circuit on `generated`,
 validates it, and writes the table in `docs/models.md`. Models and runs stay in `work/`.
 """
 

@@ -41,7 +41,7 @@ class Prefixes:
 def cache_prefixes(
     model: Model, rows: Sequence[Sequence[int]], *, on_progress: Progress = no_progress
 ) -> Prefixes:
-    """Read every row once; checked on the first rows against passes over whole rows.
+    """Read every row once; checked on the longest rows against passes over whole rows.
 
     A network that keeps no keys and values, or gives other logits with them, gets no cache.
     """
@@ -54,7 +54,8 @@ def cache_prefixes(
         layers.append(_read(model, row, config))
         on_progress(number + 1, len(rows), "reading the prefixes")
     cached = Prefixes(plain.rows, tuple(layers))
-    few = range(min(2, len(rows)))
+    # The longest: a sliding window may hide nothing from the others.
+    few = sorted(range(len(rows)), key=lambda i: -len(rows[i]))[:2]
     with torch.no_grad():
         difference = last_token_logits(model, cached, few) - last_token_logits(model, plain, few)
     return cached if float(difference.abs().max()) <= TOLERANCE else plain
