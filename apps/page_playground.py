@@ -104,10 +104,11 @@ def show_losses(model: Model, sample: Sample, heads: tuple[Head, ...], n_new: in
 
 def show_next(model: Model, before: Pass, after: Pass, at: int) -> None:
     """The likeliest tokens after place `at`, as it is and with the heads uniform."""
-    chance = [chances(model, made, at) for made in (before, after)]
-    best = likeliest(*chance, N_LIKELY, least=LEAST_CHANCE)
+    usual, uniform = chances(model, before, at), chances(model, after, at)
+    best = likeliest(usual, uniform, N_LIKELY, least=LEAST_CHANCE)
+    names = [model.tokenizer.decode([i]) for i in best]
     st.plotly_chart(
-        next_token_bars([model.tokenizer.decode([i]) for i in best], *(c[best] for c in chance)),
+        next_token_bars(names, usual[best], uniform[best]),
         key="next",
         alt="Chances of the next token, as it is and with the heads uniform",
     )
