@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from analyses.shared import Study
+from analyses.transfer import transfer, transfer_table
 from workbench.amplification import KINDS, MaskOptions, UpdateOptions
 from workbench.execute import (
     LocalizeOptions,
@@ -28,8 +29,6 @@ from workbench.execute import (
 )
 from workbench.figures import RESULT_COLUMNS, gain_bars, level_bars, results_rows
 from workbench.models import find_model
-
-from .transfer import transfer, transfer_table
 
 # What --quick looks at instead: enough to see that everything runs, too little to find anything.
 QUICK: dict[str, Any] = {
