@@ -9,6 +9,7 @@ import torch
 from tests.checkpoints import USABLE
 from workbench.ablation import iter_importance, iter_screen
 from workbench.ablation.screen import output_hooks
+from workbench.circuits.racing import nominate
 from workbench.models import hooks, render, running_mean, sample_losses
 from workbench.types import Head
 
@@ -98,5 +99,11 @@ def test_half_way_finds_the_costly_heads_of_the_bundled_model(bundled_model):
     (screen,) = iter_screen(bundled_model, rows, batches=batches)
     truth, guess = exact.deltas.mean(0).ravel(), screen.deltas.mean(0).ravel()
     n_top = max(1, round(0.05 * len(truth)))
-    quarter = np.argsort(-guess)[: len(guess) // 4]
-    assert set(np.argsort(-truth)[:n_top]) <= set(quarter)
+    shape = (bundled_model.n_layers, bundled_model.n_heads)
+    assert set(np.argsort(-truth)[:n_top].tolist()) <= set(nominate(guess.reshape(shape), 8))
+
+
+def test_as_many_heads_of_every_layer_are_nominated():
+    guesses = np.array([[9.0, 8.0, 7.0, 6.0], [0.1, 0.3, 0.2, 0.0]])
+    assert nominate(guesses, 2) == [0, 5]
+    assert nominate(guesses, 3) == nominate(guesses, 4) == [0, 1, 5, 6]

@@ -152,8 +152,10 @@ def test_without_any_amplification_it_says_how_to_begin(empty, no_demo):
     assert not at.metric
 
 
-def test_beside_the_demo_it_says_how_to_begin_too(empty):
-    assert "workbench amplify localize" in commands(open_page("amplify"))[0]
+def test_an_empty_folder_shows_the_demos_amplification(empty):
+    at = open_page("amplify")
+    assert "Right greedily" in [metric.label for metric in at.metric]
+    assert "no gain beyond chance" in words(at)
 
 
 @pytest.mark.parametrize(

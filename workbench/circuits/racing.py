@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float, Float64
 
 from workbench.ablation import ImportanceBatch, Raced, iter_importance, iter_screen, race
 from workbench.circuits.bootstrap import bootstrap_seen, selected_share
@@ -63,6 +63,17 @@ class RaceOptions:
         return min(n_heads, max(2 * self.n_selected(model), round(NOMINATED * n_heads)))
 
 
+def nominate(guesses: Float[np.ndarray, "layer head"], n: int) -> list[int]:
+    """Numbers of the heads with the largest guesses: as many of every layer, `n` or a few more.
+
+    Layer by layer, because half-way gradients overrate the first layers, whose change every later
+    layer hands on.
+    """
+    n_layers, n_heads = guesses.shape
+    best = np.argsort(-guesses, axis=1, kind="stable")[:, : -(-n // n_layers)]
+    return sorted((best + n_heads * np.arange(n_layers)[:, None]).ravel().tolist())
+
+
 class Work(NamedTuple):
     """One batch of samples (by place in the probe) and the heads to run on it."""
 
@@ -103,7 +114,7 @@ def race_heads(
     if options.method == "screen":
         estimates = field.estimates()
         guesses = np.nanmean(estimates, axis=0)
-        nominated = sorted(np.argsort(-guesses, kind="stable")[: options.n_nominated(model)])
+        nominated = nominate(guesses.reshape(model.n_layers, -1), options.n_nominated(model))
     raced = race(
         lambda samples, numbers: field.exact(samples, [int(nominated[i]) for i in numbers]),
         n_samples=len(lengths),
