@@ -9,6 +9,7 @@ import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 from marks import known_marks
@@ -62,9 +63,13 @@ def preview_pool(table: ScoreTable, texts: Texts | None) -> PreviewPool:
     places = table.sample(table.ok, MOST_PREVIEWED)
     frame = table.rows(places, COLUMNS)
     if texts is not None:
+        rows = frame["row_index"].to_numpy()
+        # Data that has lost rows since it was scored has no labels for them.
+        there = rows < texts.table.num_rows
         for name in ("subject", "level"):
             if len(texts.labels(name)) > 1:
-                labels = texts.table[name].take(frame["row_index"].to_numpy()).to_pylist()
+                labels = np.full(len(rows), None, dtype=object)
+                labels[there] = texts.table[name].take(rows[there]).to_pylist()
                 frame[name] = labels
     return PreviewPool(frame, len(places) / max(1, len(table.ok)))
 

@@ -128,6 +128,17 @@ def test_data_outside_the_allowed_roots_is_not_read(copied, tmp_path, monkeypatc
     assert "my secret" not in shown
 
 
+def test_data_that_has_lost_rows_leaves_the_selection_without_their_labels(copied, chain):
+    shorter = chain.parent / "shorter.jsonl"
+    rows = ({"id": f"r{i}", "problem": "What is 1?", "level": str(i)} for i in range(2))
+    shorter.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    point_scores_at(copied, str(shorter))
+    at = open_page("select")
+    shorter.unlink()
+    assert "has changed since it was scored" in words(at)
+    assert not at.exception
+
+
 def test_data_that_has_changed_is_told_and_not_taken_for_the_scored_rows(copied, chain, tmp_path):
     changed = chain.parent / "changed.jsonl"
     changed.write_text('{"id": "other", "problem": "another text"}\n' * 12)
