@@ -81,6 +81,9 @@ def show_losses(model: Model, sample: Sample, heads: tuple[Head, ...], n_new: in
         whose = "model's own answer"
     before, after = (passed(model, ids, chosen) for chosen in ((), heads))
     rise = after.losses[len(prompt) :] - before.losses[len(prompt) :]
+    if not len(rise):
+        st.info(f"The {whose} has no tokens.", icon=":material/inbox:")
+        return
     columns = st.columns(3)
     columns[0].metric(
         "Loss as it is", f"{before.losses[len(prompt) :].mean():.3f}", help=WORDS["play_loss"]

@@ -38,21 +38,19 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=ROOT / "data" / "demo_runs")
     options = parser.parse_args()
     runs = list_runs(options.demo / "runs")
-    unfinished = [run.name for run in runs if run.status != "finished"]
+    paths = [*(run.path for run in runs), *options.also]
+    unfinished = [path.name for path in paths if read_manifest(path)["status"] != "finished"]
     missing = STAGES - {run.stage.partition("-")[0] for run in runs}
     if unfinished or missing:
         sys.exit(f"not a finished demo: unfinished {unfinished}, missing {sorted(missing)}")
     building = options.out.with_name(f".{options.out.name}.tmp")
     shutil.rmtree(building, ignore_errors=True)
-    for path in [*(run.path for run in runs), *options.also]:
-        if read_manifest(path)["status"] != "finished":
-            sys.exit(f"{path} is not finished")
+    for path in paths:
         shutil.copytree(path, building / path.name, ignore=LEFT_OUT)
     check(building)
     shutil.rmtree(options.out, ignore_errors=True)
     building.rename(options.out)
-    n_runs = len(runs) + len(options.also)
-    print(f"{n_runs} runs, {size_of(options.out) / 1e6:.2f} MB in {options.out}")
+    print(f"{len(paths)} runs, {size_of(options.out) / 1e6:.2f} MB in {options.out}")
 
 
 def check(folder: Path) -> None:

@@ -130,3 +130,19 @@ def words(at: AppTest) -> str:
     parts += [element.value for element in at.get("code")]
     parts += [f"{metric.label} {metric.value}" for metric in at.metric]
     return "\n".join(map(str, parts))
+
+
+def result(root, pattern: str) -> dict:
+    return json.loads(next(root.glob(pattern)).read_text())
+
+
+def heads_by_rank(root) -> list[dict]:
+    return sorted(result(root, "heads-*/heads.json")["heads"], key=lambda h: h["rank"])
+
+
+def name(head: dict) -> str:
+    return f"L{head['layer']} H{head['head']}"
+
+
+def charts(at) -> list:
+    return at.get("plotly_chart")

@@ -7,19 +7,18 @@ import json
 import pandas as pd
 import pytest
 
-from tests.apps.conftest import HOSTILE, NO_NUMBERS, PAGES, apps_module, open_page, words
-
-
-def result(root, pattern: str) -> dict:
-    return json.loads(next(root.glob(pattern)).read_text())
-
-
-def heads_by_rank(root) -> list[dict]:
-    return sorted(result(root, "heads-*/heads.json")["heads"], key=lambda h: h["rank"])
-
-
-def name(head: dict) -> str:
-    return f"L{head['layer']} H{head['head']}"
+from tests.apps.conftest import (
+    HOSTILE,
+    NO_NUMBERS,
+    PAGES,
+    apps_module,
+    charts,
+    heads_by_rank,
+    name,
+    open_page,
+    result,
+    words,
+)
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page not in NO_NUMBERS])
@@ -34,10 +33,6 @@ def test_every_number_explains_itself(finished, page):
 def test_every_page_says_how_to_read_it(finished, page):
     labels = [expander.label for expander in open_page(page).expander]
     assert "How to read this page" in labels
-
-
-def charts(at) -> list:
-    return at.get("plotly_chart")
 
 
 @pytest.mark.parametrize("page", ["heads", "tokens", "playground", "samples", "select"])
@@ -55,106 +50,6 @@ def test_the_overview_shows_the_five_stages_as_done(finished):
     assert "The chain is complete" in words(at)
     folders = [path for path in finished.iterdir() if not path.name.startswith(".")]
     assert len(at.dataframe[0].value) == len(folders)
-
-
-def test_the_heads_page_begins_with_the_costliest_head(finished):
-    first = heads_by_rank(finished)[0]
-    at = open_page("heads")
-    assert at.selectbox(key="head").value == name(first)
-    assert f"Loss increase {first['delta']:.4f}" in words(at)
-
-
-def test_choosing_a_head_by_keyboard_shows_its_numbers(finished):
-    last = heads_by_rank(finished)[-1]
-    at = open_page("heads")
-    at.selectbox(key="head").select(name(last)).run()
-    assert "Rank 12 / 12" in words(at)
-    assert f"Loss increase {last['delta']:.4f}" in words(at)
-
-
-def test_the_probe_samples_are_told_with_their_own_loss_increase(finished):
-    table = pd.read_parquet(next(finished.glob("heads-*/deltas.parquet")))
-    first = heads_by_rank(finished)[0]
-    place = first["layer"] * 4 + first["head"]
-    expected = sorted((row[place] for row in table["deltas"]), reverse=True)
-    shown = next(d.value for d in open_page("heads").dataframe if "loss increase" in d.value)
-    assert shown["loss increase"].tolist() == pytest.approx(expected)
-    assert shown["sample"].str.len().min() > 0
-
-
-def test_another_cut_tells_which_heads_enter_and_how_stable_they_are(finished):
-    third, fourth = heads_by_rank(finished)[2:4]
-    at = open_page("heads")
-    at.select_slider(key="cut").set_value(4).run()
-    assert "2 enter" in words(at)
-    assert f"{name(third)} (" in words(at)
-    assert f"{name(fourth)} (" in words(at)
-    at.select_slider(key="cut").set_value(1).run()
-    assert "1 leave" in words(at)
-
-
-def test_the_map_can_show_how_stable_each_head_is(finished):
-    at = open_page("heads")
-    at.segmented_control(key="layer").select("stability").run()
-    spec = json.loads(charts(at)[0].proto.spec)
-    assert spec["layout"]["title"]["text"].startswith("Share of resampled probes")
-
-
-def test_a_head_opens_its_attention_on_a_probe_sample(finished):
-    at = open_page("heads")
-    at.segmented_control(key="detail").select("attention").run()
-    titles = [json.loads(c.proto.spec)["layout"]["title"]["text"] for c in charts(at)]
-    assert any("each row shares 1" in title for title in titles)
-    assert not at.exception
-
-
-def write_retrieval(root) -> dict:
-    """A run of retrieval scores on the model of the chain's circuit, in the reverse order."""
-    folder = next(root.glob("heads-exact-*"))
-    other = folder.with_name("heads-retrieval-0000bbbb")
-    other.mkdir()
-    content = json.loads((folder / "heads.json").read_text()) | {"method": "retrieval"}
-    for head in content["heads"]:
-        head["rank"] = len(content["heads"]) + 1 - head["rank"]
-        head["delta"] = 1 / head["rank"]
-        head["selected"] = head["rank"] <= 2
-    (other / "heads.json").write_text(json.dumps(content))
-    manifest = json.loads((folder / "manifest.json").read_text())
-    manifest |= {"stage": "heads-retrieval", "created": "2026-01-01T00:00:00+00:00"}
-    (other / "manifest.json").write_text(json.dumps(manifest))
-    return content
-
-
-def test_retrieval_scores_are_a_second_layer_of_the_map(copied):
-    first = heads_by_rank(copied)[0]
-    content = write_retrieval(copied)
-    at = open_page("heads")
-    at.segmented_control(key="layer").select("retrieval").run()
-    spec = json.loads(charts(at)[0].proto.spec)
-    assert spec["layout"]["title"]["text"].startswith("Retrieval score")
-    other = next(
-        h for h in content["heads"] if (h["layer"], h["head"]) == (first["layer"], first["head"])
-    )
-    assert f"Retrieval score {other['delta']:.4f}" in words(at)
-    assert f"Rank by it {other['rank']} / 12" in words(at)
-    assert "Dashed: what the other measure chooses" in words(at)
-
-
-def test_loss_increases_are_a_second_layer_of_a_retrieval_run(copied):
-    write_retrieval(copied)
-    at = open_page("heads")
-    box = at.selectbox(key="circuit")
-    box.select(next(option for option in box.options if "retrieval" in option)).run()
-    assert at.segmented_control(key="layer").options[-1] == "loss increase"
-    at.segmented_control(key="layer").select("loss increase").run()
-    spec = json.loads(charts(at)[0].proto.spec)
-    assert spec["layout"]["title"]["text"].startswith("Loss increase")
-
-
-def test_without_retrieval_scores_the_map_offers_to_measure_them(finished):
-    at = open_page("heads")
-    assert "retrieval" not in at.segmented_control(key="layer").options
-    assert any("second layer" in link.proto.label for link in at.get("page_link"))
 
 
 def test_a_page_loads_the_model_as_its_run_did(copied, monkeypatch):
@@ -186,23 +81,6 @@ def test_a_form_hands_on_how_the_model_was_loaded(copied):
     command = next(c.value for c in at.code if c.value.startswith("workbench score"))
     assert "--template=none" in command
     assert "--dtype" not in command
-
-
-def test_a_single_run_of_heads_has_nothing_to_be_compared_with(finished):
-    assert "no other run" in words(open_page("heads"))
-
-
-def test_two_runs_of_heads_are_compared(copied):
-    folder = next(copied.glob("heads-*"))
-    other = folder.with_name("heads-exact-0000aaaa")
-    other.mkdir()
-    for path in folder.glob("*.json"):
-        (other / path.name).write_text(path.read_text())
-    at = open_page("heads")
-    box = at.selectbox(key="other")
-    box.select(next(option for option in box.options if option != "no other run")).run()
-    assert "Overlap 100%" in words(at)
-    assert "Rank correlation +1.00" in words(at)
 
 
 def test_the_tokens_page_recomputes_the_score_of_the_table(finished):

@@ -30,7 +30,7 @@ def test_every_command_that_renders_rows_takes_a_template():
 def test_no_command_makes_its_model_without_those_options():
     """`model_source` reads them; what changes weights passes the template itself."""
     for path in sources("workbench/cli"):
-        if path.name not in ("options.py", "tune.py", "amplify.py"):
+        if path.name not in ("options.py", "tune.py", "amplify_options.py"):
             assert "ModelSource" not in calls(tree_of(path)), path
 
 

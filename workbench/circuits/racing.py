@@ -59,18 +59,19 @@ class RaceOptions:
         return n_selected(n_heads, self.fraction, min_heads=self.min_heads)
 
     def n_nominated(self, model: ModelInfo) -> int:
-        n_heads = model.n_layers * model.n_heads
-        return min(n_heads, max(2 * self.n_selected(model), round(NOMINATED * n_heads)))
+        """As many of every layer: a quarter of all heads, or twice the circuit, rounded up."""
+        wanted = max(2 * self.n_selected(model), round(NOMINATED * model.n_layers * model.n_heads))
+        return model.n_layers * min(model.n_heads, -(-wanted // model.n_layers))
 
 
 def nominate(guesses: Float[np.ndarray, "layer head"], n: int) -> list[int]:
-    """Numbers of the heads with the largest guesses: as many of every layer, `n` or a few more.
+    """Numbers of the `n` heads with the largest guesses of their layers, as many of each.
 
     Layer by layer, because half-way gradients overrate the first layers, whose change every later
     layer hands on.
     """
     n_layers, n_heads = guesses.shape
-    best = np.argsort(-guesses, axis=1, kind="stable")[:, : -(-n // n_layers)]
+    best = np.argsort(-guesses, axis=1, kind="stable")[:, : n // n_layers]
     return sorted((best + n_heads * np.arange(n_layers)[:, None]).ravel().tolist())
 
 

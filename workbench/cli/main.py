@@ -16,6 +16,7 @@ import click
 
 from workbench import __version__
 from workbench.cli.amplify import amplify
+from workbench.cli.amplify_update import report, update
 from workbench.cli.app import app
 from workbench.cli.demo import demo
 from workbench.cli.doctor import doctor
@@ -44,6 +45,8 @@ def cli() -> None:
 for command in (amplify, app, demo, doctor, export, heads, probe, runs, score, select, tune):
     cli.add_command(command)
 heads.add_command(validate)
+for command in (update, report):
+    amplify.add_command(command)
 
 
 def main() -> None:

@@ -28,14 +28,13 @@ OPENING = re.compile(
     r"(?m:^)[^\S\n]*(?P<fence>```+(?=[^`\n]*(?:\n|\Z))|~~~+)"
     r"|(?<=[\s:])(?P<late>```+|~~~+)[\w+#.-]*[^\S\n]*(?=\n|\Z)|(?P<asy>\[asy\])"
     r"|(?<!\\)(?:\\\\)*(?:\\begin\{(?P<name>[^{}\n]+)\}"
-    r"|(?P<display>\\\[|\$\$)|(?P<inline>\\\(|\$(?=[^\S\n])|\$(?=\S)))"
+    r"|(?P<display>\\\[|\$\$)|(?P<inline>\\\(|\$(?=[^\n])))"
 )
 # Formulas within a paragraph. A dollar sign closes one if no space comes before it and no digit
 # after it: prices do not. One opened before a space needs a space before its end, and mathematics.
 INLINE_END = {"$": re.compile(r"(?<![\s\\])\$(?!\d)"), r"\(": re.compile(r"(?<!\\)\\\)")}
 PADDED_END = re.compile(r"(?<=\s)\$(?!\d)")
 MATHEMATICS = re.compile(r"[=\\^_<>+]")
-PARAGRAPH_END = re.compile(r"\n[^\S\n]*\n|\Z")
 DISPLAY_END = {r"\[": re.compile(r"(?<!\\)\\\]"), "$$": re.compile(r"(?<!\\)\$\$")}
 
 # Where a step may begin: after the break between lines, before the space between sentences.
@@ -88,8 +87,8 @@ def _closing(text: str, opening: re.Match[str]) -> int | None:
 def _inline_end(text: str, mark: str, after: int) -> int | None:
     """End of the formula within a paragraph that `mark` opens; an amount stays on its line."""
     first, line_end = text[after : after + 1], text.find("\n", after)
-    last = PARAGRAPH_END.search(text, after)
-    end = last.start() if last else len(text)
+    blank = BLANK_LINE.search(text, after)
+    end = blank.start() if blank else len(text)
     if mark == "$" and (first.isdigit() or first.isspace()) and line_end >= 0:
         end = min(end, line_end)
     if mark == "$" and first.isspace():
