@@ -19,6 +19,26 @@ from workbench.models import Model, Rendered, load_model
 
 FIXTURE = Path(__file__).resolve().parent / "fixtures" / "two-libraries"
 IMPORTANCE = FIXTURE / "importance.json"
+# The configuration of the fixture as TransformerLens writes it.
+FIXTURE_CFG = {
+    "n_layers": 3,
+    "d_model": 32,
+    "d_head": 8,
+    "n_heads": 4,
+    "n_key_value_heads": 2,
+    "d_mlp": 48,
+    "n_ctx": 96,
+    "d_vocab": 260,
+    "act_fn": "silu",
+    "eps": 1e-6,
+    "normalization_type": "RMS",
+    "final_rms": True,
+    "gated_mlp": True,
+    "positional_embedding_type": "rotary",
+    "rotary_dim": 8,
+    "rotary_adjacent_pairs": False,
+    "init_weights": False,
+}
 
 
 def stored_rows() -> list[Rendered]:

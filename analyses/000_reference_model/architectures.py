@@ -65,7 +65,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--steps", type=int, default=500)
+    parser.add_argument("--steps", type=int, default=1500)
     parser.add_argument("--only", choices=list(MODELS), action="append", help="repeatable")
     parser.add_argument("--dry", action="store_true", help="print the table and write nothing")
     options = parser.parse_args()
@@ -75,7 +75,9 @@ def main() -> None:
     for name, (title, own) in MODELS.items():
         if options.only and name not in options.only:
             continue
-        folder = train_relative(study.work / f"trained-{name}", options.steps, *SHARED, *own)
+        folder = train_relative(
+            study.work / f"{name}-{options.steps}", options.steps, *SHARED, *own
+        )
         lines.append(line_of(title, validated(study, folder)))
         print(lines[-1], flush=True)
     if not options.dry:

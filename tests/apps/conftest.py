@@ -90,15 +90,12 @@ def empty(tmp_path, monkeypatch) -> Path:
 
 
 @pytest.fixture
-def no_demo(monkeypatch) -> None:
-    """As if the demo were not part of the installation."""
-    workspace = apps_module("workspace")
-    monkeypatch.setattr(workspace, "demo_root", lambda: None)
-    # Pages take the name with them when they import it.
-    for name in ("app", "marks"):
-        module = sys.modules.get(name)
-        if module is not None and hasattr(module, "demo_root"):
-            monkeypatch.setattr(module, "demo_root", lambda: None)
+def no_demo(tmp_path, monkeypatch) -> None:
+    """As if the demo were not part of the installation.
+
+    What `demo_root` looks for is replaced, not the function: pages keep it when they import it.
+    """
+    monkeypatch.setattr(apps_module("workspace"), "bundled_dir", lambda name: tmp_path / name)
 
 
 def look_at(runs: Path, monkeypatch) -> None:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 import warnings
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 import transformer_lens
-from transformers import AutoConfig, AutoModelForCausalLM
+from transformers import AutoModelForCausalLM
 
 from tests.checkpoints import byte_tokenizer, write_checkpoint
 from tests.hub import COMMIT, Repository, point_at, serving
 from tests.matrix import FORMS, TOLERANCE, Reference, score_difference, uniform_difference
-from tests.two_libraries import FIXTURE, IMPORTANCE, importance
+from tests.two_libraries import FIXTURE, FIXTURE_CFG, IMPORTANCE, importance
 from workbench.ablation import uniform_heads
 from workbench.errors import InputError, ModelRefusedError
 from workbench.models import (
@@ -27,7 +26,6 @@ from workbench.models import (
     weights_digest,
     wrap_model,
 )
-from workbench.models.configuration import differences, hooked_windows
 from workbench.models.hooked import state_digest
 from workbench.types import Head
 
@@ -61,32 +59,13 @@ OWN = {
     "seed": 0,
     "normalization_type": "LN",
 }
-LLAMA = {
-    "n_layers": 3,
-    "d_model": 32,
-    "d_head": 8,
-    "n_heads": 4,
-    "n_key_value_heads": 2,
-    "d_mlp": 48,
-    "n_ctx": 96,
-    "d_vocab": 260,
-    "act_fn": "silu",
-    "eps": 1e-6,
-    "normalization_type": "RMS",
-    "final_rms": True,
-    "gated_mlp": True,
-    "positional_embedding_type": "rotary",
-    "rotary_dim": 8,
-    "rotary_adjacent_pairs": False,
-    "init_weights": False,
-}
 
 
 def from_fixture(**changed):
     """The fixture's weights in a HookedTransformer, under a configuration changed on request."""
     from transformer_lens.pretrained.weight_conversions import convert_llama_weights
 
-    hooked = hooked_transformer(**(LLAMA | changed))
+    hooked = hooked_transformer(**(FIXTURE_CFG | changed))
     weights = AutoModelForCausalLM.from_pretrained(FIXTURE)
     state = convert_llama_weights(weights, hooked.cfg)
     hooked.load_and_process_state_dict(
@@ -121,7 +100,7 @@ def test_hooked_transformer_measures_the_importance_that_the_bridge_has_stored()
 
 @needs_hooked_transformer
 @pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("padding", ["none", "left"])
+@pytest.mark.parametrize("padding", ["none", "right", "left"])
 def test_hooked_transformer_agrees_with_eager_attention(form, padding):
     model = wrap_model(from_fixture(), tokenizer=byte_tokenizer())
     assert uniform_difference(model, Reference(FIXTURE), form, padding) < TOLERANCE
@@ -241,6 +220,26 @@ def test_an_official_name_is_loaded_and_compared(name, tmp_path, monkeypatch):
 
 
 @needs_hooked_transformer
+def test_folded_and_centred_weights_have_the_same_importance(tmp_path, monkeypatch):
+    """`from_pretrained` folds norms and value biases into other weights and centres the rest."""
+    folder = write_checkpoint("gpt2", tmp_path / "weights", chat=False)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "n_ctx": 96}))
+    with serving({"gpt2": Repository(folder)}) as hub, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="HookedTransformer")
+        point_at(hub.url, tmp_path / "cache", monkeypatch)
+        weights = AutoModelForCausalLM.from_pretrained(folder)
+        options = {"hf_model": weights, "tokenizer": byte_tokenizer(), "device": "cpu"}
+        hooked = HookedTransformer.from_pretrained("gpt2", **options)
+    assert hooked.cfg.normalization_type == "LNPre"
+    base_loss, deltas = importance(wrap_model(hooked, checkpoint=str(folder)))
+    plain_loss, plain_deltas = importance(load_model(str(folder), device="cpu"))
+    np.testing.assert_allclose(base_loss, plain_loss, atol=1e-4, rtol=0)
+    np.testing.assert_allclose(deltas, plain_deltas, atol=1e-4, rtol=0)
+    assert np.abs(deltas).max() > 100 * 1e-4
+
+
+@needs_hooked_transformer
 def test_a_name_that_hooked_transformer_does_not_know_is_refused():
     with pytest.raises(InputError, match="HookedTransformer knows no model 'org/own', expected an"):
         load_hooked("org/own")
@@ -271,50 +270,6 @@ def test_a_bridge_is_held_against_its_checkpoint_as_well(checkpoint, tiny):
 def test_an_object_of_another_shape_is_refused():
     with pytest.raises(InputError, match="class Linear has no cfg, expected a HookedTransformer"):
         wrap_model(torch.nn.Linear(2, 2))
-
-
-def cfg_of(config, **changed):
-    """What TransformerLens' configuration of a tiny llama says, as far as it is compared."""
-    rotary = config.rope_parameters["rope_theta"]
-    values = {**LLAMA, "rotary_base": rotary, "use_local_attn": False, "attn_types": None}
-    return SimpleNamespace(**(values | changed))
-
-
-@pytest.mark.parametrize(
-    ("changed", "what"),
-    [
-        ({}, []),
-        ({"rotary_base": 1_000_000}, ["rotary_base"]),
-        ({"n_ctx": 97}, ["n_ctx"]),
-        ({"n_ctx": 95}, []),
-        ({"n_layers": 4}, ["n_layers"]),
-        ({"n_key_value_heads": None}, ["n_key_value_heads"]),
-        ({"d_vocab": 512}, ["d_vocab"]),
-        ({"output_logits_soft_cap": 30.0}, ["output_logits_soft_cap"]),
-        ({"output_logits_soft_cap": -1.0}, []),
-        ({"use_NTK_by_parts_rope": True}, ["rotary scaling"]),
-        ({"eps": 1e-5, "act_fn": "relu"}, ["eps", "act_fn"]),
-    ],
-)
-def test_every_setting_that_changes_numbers_is_compared(changed, what):
-    config = AutoConfig.from_pretrained(FIXTURE)
-    found = [name for name, _, _ in differences(cfg_of(config, **changed), config)]
-    assert [name for name in found if name != "sliding windows"] == what
-
-
-def test_the_second_rotary_base_of_windowed_layers_is_compared(checkpoint):
-    config = AutoConfig.from_pretrained(checkpoint("gemma3"))
-    cfg = SimpleNamespace(
-        **(LLAMA | {"act_fn": "gelu_new", "attn_types": ["local", "global", "local"]}),
-        use_local_attn=True,
-        window_size=7,
-        rotary_base=config.rope_parameters["full_attention"]["rope_theta"],
-        rotary_base_local=config.rope_parameters["sliding_attention"]["rope_theta"],
-    )
-    assert hooked_windows(cfg) == (7, None, 7)
-    assert list(differences(cfg, config)) == []
-    cfg.rotary_base_local += 1
-    assert [name for name, _, _ in differences(cfg, config)] == ["rotary_base_local"]
 
 
 def test_the_fixture_is_small_and_holds_no_code():

@@ -17,6 +17,13 @@ from workbench.errors import ModelRefusedError
 # TransformerLens writes these for one and the same function.
 SAME_ACTIVATION = {"gelu_pytorch_tanh": "gelu_new", "gelu_fast": "gelu_new", "swish": "silu"}
 
+# Scalings of rotary positions by their name in a checkpoint: the switch and the factor of each in a
+# HookedTransformer's configuration.
+STRETCHED = {
+    "llama3": ("use_NTK_by_parts_rope", "NTK_by_parts_factor"),
+    "yarn": ("use_yarn_rope", "yarn_factor"),
+}
+
 
 def layer_windows(text_config: Any, n_layers: int) -> tuple[int | None, ...]:
     """Sliding window of each layer in tokens, the query itself included, or None."""
@@ -72,6 +79,7 @@ def _settings(cfg: Any, config: Any) -> Iterator[tuple[str, Any, Any]]:
         ("n_heads", ("num_attention_heads",)),
         ("d_model", ("hidden_size",)),
         ("d_head", ("head_dim",)),
+        ("d_mlp", ("intermediate_size", "n_inner", "ffn_dim")),
         ("d_vocab", ("vocab_size",)),
         ("eps", ("rms_norm_eps", "layer_norm_epsilon", "layer_norm_eps")),
     ):
@@ -95,7 +103,7 @@ def _settings(cfg: Any, config: Any) -> Iterator[tuple[str, Any, Any]]:
 
 
 def _rotary(cfg: Any, config: Any) -> Iterator[tuple[str, Any, Any]]:
-    """Rotary base, also that of windowed layers, and whether positions are stretched."""
+    """Rotary base, also that of windowed layers, dimensions rotated and how they are stretched."""
     rope = getattr(config, "rope_parameters", None) or {}
     by_kind = {kind: part for kind, part in rope.items() if isinstance(part, dict)}
     full = by_kind.get("full_attention", rope)
@@ -107,11 +115,27 @@ def _rotary(cfg: Any, config: Any) -> Iterator[tuple[str, Any, Any]]:
             float(local),
             _number(by_kind["sliding_attention"].get("rope_theta")),
         )
-    stretched = any(
-        getattr(cfg, name, False) for name in ("use_NTK_by_parts_rope", "use_yarn_rope")
-    )
-    scaled = full.get("rope_type", "default") in ("llama3", "yarn")
-    yield "rotary scaling", "on" if stretched else "off", "on" if scaled else "off"
+    yield "rotary_dim", getattr(cfg, "rotary_dim", None) or cfg.d_head, _rotated(cfg, config, full)
+    kind, factor = full.get("rope_type", "default"), _number(full.get("factor"))
+    on = {kind: getattr(cfg, name, False) for kind, (name, _) in STRETCHED.items()}
+    yield "rotary scaling", next((k for k in on if on[k]), "none"), _scaling(kind)
+    if on.get(kind):
+        yield "rotary scaling factor", getattr(cfg, STRETCHED[kind][1], None), factor
+    linear = float(getattr(cfg, "rotary_scaling_factor", 1.0))
+    yield "linear rotary scaling", linear, factor if kind == "linear" else 1.0
+
+
+def _rotated(cfg: Any, config: Any, rope: dict[str, Any]) -> int | None:
+    """Dimensions of a head that the checkpoint rotates; None where it says nothing of rotation."""
+    if (own := getattr(config, "rotary_dim", None)) is not None:
+        return int(own)
+    return round(rope.get("partial_rotary_factor", 1.0) * cfg.d_head) if rope else None
+
+
+def _scaling(kind: str) -> str:
+    """The scaling that changes short texts: `dynamic` only those longer than the trained context,
+    and `linear` is compared by its factor."""
+    return "none" if kind in ("default", "linear", "dynamic") else kind
 
 
 def _first(config: Any, names: tuple[str, ...]) -> Any:
