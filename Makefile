@@ -1,8 +1,8 @@
 # Everything runs in .venv, made here on first use. `make PYTHON=python3.12` picks the interpreter.
 PYTHON ?= python3
 BIN := .venv/bin
-# One test process a core; the tests of one file stay together.
-SPREAD := -n logical --maxprocesses 8 --dist loadfile
+# One test process a core; the tests of one file stay together, files in the order of tests/conftest.py.
+SPREAD := -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 # Where `make demo` writes; empty for the command's own default.
 OUT ?=
 
