@@ -29,6 +29,7 @@ def _by(policy: str, method: str, *, variant: str = "paper", adjust: str = "none
     return Arm(method, SelectOptions(policy, fraction=0.1, adjust=adjust), variant)
 
 
+EVERYTHING = "everything, same steps"
 ARMS = {
     "CS soft": _by("soft", "circuitseer"),
     "CS soft, free of length": _by("soft", "circuitseer", adjust="length"),
@@ -40,7 +41,7 @@ ARMS = {
     "IFD top": _by("top", "ifd"),
     "AttentionInfluence top": _by("top", "attention-influence"),
     "AIR top": _by("top", "air"),
-    "everything": Arm("random", SelectOptions("random", fraction=1.0)),
+    EVERYTHING: Arm("random", SelectOptions("random", fraction=1.0)),
 }
 MATCHED = "random, lengths of CS soft"
 # How many neighbours in length, as a share of the pool, a row is replaced from.

@@ -6,6 +6,7 @@ study.place, study.drawn("gsm8k", 200), study.figure(figure, "scores")
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from dataclasses import dataclass
@@ -35,6 +36,15 @@ class Study:
         study = cls(folder, work or folder / "work")
         study.work.mkdir(parents=True, exist_ok=True)
         return study
+
+    def asked(self, options: argparse.Namespace) -> None:
+        """End here if `work` holds what was found with other options."""
+        said = {k: v for k, v in sorted(vars(options).items()) if k not in ("work", "dry")}
+        path = self.work / "options.json"
+        if path.exists() and (before := json.loads(path.read_text(encoding="utf-8"))) != said:
+            changed = ", ".join(k for k in said | before if said.get(k) != before.get(k))
+            sys.exit(f"{self.work} was begun with another {changed}: pass --work NEW, or remove it")
+        path.write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
 
     @property
     def place(self) -> Place:

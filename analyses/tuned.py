@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import random
 import subprocess
 import sys
@@ -18,6 +19,8 @@ from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
+from jaxtyping import Float64
+from scipy.stats import t as student
 
 from analyses.shared import Study
 from workbench.circuits import answerable, answers_right
@@ -62,10 +65,10 @@ def right_answers(folder: Path, data: str) -> list[bool]:
 
 
 def answers_after(
-    study: Study, export: Path, options: argparse.Namespace, *, seed: int
+    study: Study, export: Path, options: argparse.Namespace, *, seed: int, steps: int | None = None
 ) -> list[bool]:
     """Right answers of `work/target` after fine-tuning on an export, to `work/test.jsonl`."""
-    tuning = TuneOptions(max_steps=options.steps, lr=options.lr, seed=seed)
+    tuning = TuneOptions(max_steps=steps or options.steps, lr=options.lr, seed=seed)
     tuned = run_tune(study.place, ModelSource(str(study.work / "target")), export, tuning)
     return right_answers(tuned.run / "model", str(study.work / "test.jsonl"))
 
@@ -114,30 +117,41 @@ class Answers:
 def against(answers: dict[str, list[list[bool]]], chance_arm: str) -> dict[str, dict[str, Any]]:
     """Accuracy of each arm, and its difference from `chance_arm` with a 95 % interval.
 
-    The interval resamples seeds and problems; the same problems are used for both arms. Problem `i`
-    has `1 + i % 8` steps.
+    Problem `i` has `1 + i % 8` steps.
     """
-    rng = np.random.default_rng(0)
     chance = np.array(answers[chance_arm], dtype=float)
     report = {}
     for name, rows in answers.items():
         right = np.array(rows, dtype=float)
-        draws = []
-        for _ in range(2000):
-            problems = rng.integers(0, right.shape[1], right.shape[1])
-            one = right[rng.integers(0, len(right), len(right))][:, problems]
-            other = chance[rng.integers(0, len(chance), len(chance))][:, problems]
-            draws.append(one.mean() - other.mean())
-        low, high = np.percentile(draws, [2.5, 97.5])
+        difference, reach = paired_difference(right, chance)
         report[name] = {
             "accuracy": float(right.mean()),
             "by_seed": right.mean(axis=1).tolist(),
             "by_steps": [float(right[:, i::8].mean()) for i in range(8)],
-            "difference": float(right.mean() - chance.mean()),
-            "low": float(low),
-            "high": float(high),
+            "difference": difference,
+            "low": difference - reach,
+            "high": difference + reach,
         }
     return report
+
+
+def paired_difference(
+    right: Float64[np.ndarray, "some problem"], chance: Float64[np.ndarray, "seed problem"]
+) -> tuple[float, float]:
+    """Difference of two arms' accuracy, and how far its 95 % interval reaches to either side.
+
+    Both arms answer the same problems, seed by seed (an arm of one row stands beside every seed).
+    The variance is that of the mean over seeds plus that over problems, which counts noise in both
+    and so errs on the wide side; Student's quantile with Satterthwaite's degrees of freedom.
+    """
+    each = right - chance
+    of_seeds, of_problems = each.mean(axis=1), each.mean(axis=0)
+    parts = [values.var(ddof=1) / len(values) for values in (of_seeds, of_problems)]
+    if not sum(parts):
+        return float(each.mean()), 0.0
+    degrees = [len(of_seeds) - 1, len(of_problems) - 1]
+    freedom = sum(parts) ** 2 / sum(v**2 / d for v, d in zip(parts, degrees, strict=True))
+    return float(each.mean()), float(student.ppf(0.975, freedom) * math.sqrt(sum(parts)))
 
 
 def table(report: dict[str, dict[str, Any]], n_seeds: int) -> str:
@@ -152,9 +166,13 @@ def table(report: dict[str, dict[str, Any]], n_seeds: int) -> str:
         )
     better = [n for n, row in report.items() if row["low"] > 0]
     worse = [n for n, row in report.items() if row["high"] < 0]
+    n_arms = len(report) - 1
     lines += ["", f"Better than random (interval above 0): {', '.join(better) or 'none'}."]
     lines += [f"Worse than random (interval below 0): {', '.join(worse) or 'none'}."]
-    lines += [f"All others cannot be told from random with {n_seeds} seeds."]
+    lines += [
+        f"All others cannot be told from random with {n_seeds} seeds. Of {n_arms} comparisons, "
+        f"{0.05 * n_arms:.1f} fall outside by chance alone."
+    ]
     return "\n".join(lines) + "\n"
 
 

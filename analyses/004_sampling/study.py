@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from analyses.arms import ARMS, MATCHED, export_arm, export_matched
+from analyses.arms import ARMS, EVERYTHING, MATCHED, export_arm, export_matched
 from analyses.shared import Study
 from analyses.tuned import (
     Answers,
@@ -36,6 +36,8 @@ from workbench.execute import (
 )
 from workbench.scoring import ScoreOptions
 
+# The whole pool, once: more steps than the other arms have.
+ONCE = "everything, read once"
 NEEDS = {"circuitseer": "costliest", "attention-influence": "retrieval", "air": "retrieval"}
 TARGET = ("--layers", "3", "--d-model", "192", "--d-mlp", "384", "--look-back")
 
@@ -63,13 +65,14 @@ def export_of(study: Study, name: str, *, seed: int, scores: dict[tuple[str, str
     if name == MATCHED:
         pool = str(study.work / "pool.jsonl")
         return export_matched(study, scores["circuitseer", "paper"], pool, seed=seed)
-    arm = ARMS[name]
+    arm = ARMS[EVERYTHING if name == ONCE else name]
     return export_arm(study, scores[arm.method, arm.variant], arm, name=name, seed=seed)
 
 
 def main() -> None:
     options = tuning_parser(__doc__, model="the model that scores").parse_args()
     study = Study.at(__file__, work=options.work)
+    study.asked(options)
     test = write_problems(study.work / "test.jsonl", options.test_n, seed=1)
     write_problems(study.work / "pool.jsonl", options.pool_n, seed=2, without=test)
     target = train_relative(study.work / "target", options.target_steps, *TARGET)
@@ -77,11 +80,12 @@ def main() -> None:
     answers = Answers(study.work / "answers.json")
     answers.of("untuned", 0, lambda: right_answers(target, str(study.work / "test.jsonl")))
     for seed in range(options.seeds):
-        for name in [*ARMS, MATCHED]:
+        for name in [*ARMS, MATCHED, ONCE]:
+            steps = options.pool_n // 8 if name == ONCE else None
 
-            def work(name: str = name, seed: int = seed) -> list[bool]:
+            def work(name: str = name, seed: int = seed, steps: int | None = steps) -> list[bool]:
                 export = export_of(study, name, seed=seed, scores=scores)
-                return answers_after(study, export, options, seed=seed)
+                return answers_after(study, export, options, seed=seed, steps=steps)
 
             answers.of(name, seed, work)
     report = against(answers.by_arm(), "random")

@@ -104,6 +104,7 @@ def main() -> None:
     parser.add_argument("--small-steps", type=int, default=1400)
     options = parser.parse_args()
     study = Study.at(__file__, work=options.work)
+    study.asked(options)
     pool = str(study.work / "pool.jsonl")
     test = write_problems(study.work / "test.jsonl", options.test_n, seed=1)
     write_problems(study.work / "pool.jsonl", options.pool_n, seed=2, without=test)
