@@ -67,11 +67,11 @@ def test_the_knockout_curve_begins_with_the_unchanged_model():
     assert (list(top.y), list(bottom.y)) == ([1.0, 1.1, 1.6, 1.8], [1.0, 1.0, 1.2, 1.4])
 
 
-def test_control_rises_are_shares_of_each_places_own_loss():
+def test_control_rises_are_nats_beyond_each_places_own_loss():
     circuit, random, bottom = control_rises(validation()).data
     assert list(circuit.x) == ["these problems", "&lt;b&gt;text&lt;/b&gt;"]
-    assert list(circuit.y) == pytest.approx([2.0, 0.5])
-    assert list(random.y) == pytest.approx([0.3, 0.1])
+    assert list(circuit.y) == pytest.approx([2.0, 1.0])
+    assert list(random.y) == pytest.approx([0.3, 0.2])
     assert list(bottom.y) == pytest.approx([0.1, 0.0])
 
 

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from workbench.circuits.effects import (
+    excess_difference,
     p_value,
     relative_rise,
-    rise_difference,
     set_effect,
     share_interval,
 )
@@ -71,17 +71,16 @@ def test_a_rise_is_a_share_of_the_unchanged_loss():
     assert relative_rise(np.array([1.0, 3.0]), np.array([2.0, 4.0])) == pytest.approx(0.5)
 
 
-def test_the_difference_of_rises_is_worked_out_by_hand():
-    """Losses of 1 rise to 2 here (+100 %), of 4 to 5 there (+25 %)."""
-    here, there = np.array([[1.0, 1.0], [2.0, 2.0]]), np.array([[4.0, 4.0], [5.0, 5.0]])
-    found = rise_difference(here, there)
-    assert found == pytest.approx({"difference": 0.75, "low": 0.75, "high": 0.75})
+def test_the_excess_here_less_that_there_is_worked_out_by_hand():
+    found = excess_difference(np.array([0.5, 0.7]), np.array([0.25, 0.25]))
+    assert found["problems"] == pytest.approx(0.6)
+    assert found["control"] == pytest.approx(0.25)
+    assert found["difference"] == pytest.approx(0.35)
+    assert 0.25 - 1e-9 <= found["low"] < found["high"] <= 0.45 + 1e-9
 
 
 def test_a_noisy_difference_has_a_wide_interval():
     rng = np.random.default_rng(1)
-    base = np.ones(40)
-    here, there = (np.stack([base, base + rng.normal(size=40)]) for _ in range(2))
-    found = rise_difference(here, there)
+    found = excess_difference(rng.normal(size=40), rng.normal(size=40))
     assert found["low"] < found["difference"] < found["high"]
     assert found["low"] < 0 < found["high"]

@@ -16,6 +16,7 @@ from workbench.circuits import (
 )
 from workbench.circuits.answering import answerable, answers_right
 from workbench.circuits.curve import knockout_sets
+from workbench.circuits.effects import p_value
 from workbench.circuits.verdict import verdict
 from workbench.data import to_sample
 from workbench.errors import InputError
@@ -71,9 +72,35 @@ def test_random_sets_have_the_circuits_layer_counts_and_are_never_it(seed, n_set
 
 def test_every_other_set_is_drawn_about_as_often():
     """Of 28 pairs one is the circuit, so its heads are in 6 of the other 27 and the rest in 7."""
-    sets = layer_matched_sets([Head(0, 0), Head(0, 1)], n_heads=8, n_sets=2700, seed=0)
-    counts = np.bincount([head.head for heads in sets for head in heads])
+    circuit = [Head(0, 0), Head(0, 1)]
+    counts = np.zeros(8)
+    for seed in range(300):
+        sets = layer_matched_sets(circuit, n_heads=8, n_sets=9, seed=seed)
+        assert len({frozenset(heads) for heads in sets}) == 9
+        counts += np.bincount([head.head for heads in sets for head in heads], minlength=8)
     np.testing.assert_allclose(counts, [600] * 2 + [700] * 6, rtol=0.1)
+
+
+def test_where_no_more_sets_are_left_all_of_them_are_taken():
+    sets = layer_matched_sets([Head(1, 2)], n_heads=4, n_sets=50, seed=0)
+    assert sets == [(Head(1, 0),), (Head(1, 1),), (Head(1, 3),)]
+
+
+@pytest.mark.parametrize(("n_heads", "count"), [(4, 1), (8, 1), (12, 1), (8, 2), (24, 2)])
+def test_a_head_like_all_others_is_found_significant_no_more_often_than_said(n_heads, count):
+    """Costs drawn alike for every set: p falls to a level in at most that share of cases."""
+    rng = np.random.default_rng(n_heads + count)
+    circuit = [Head(0, head) for head in range(count)]
+    found = []
+    for seed in range(2000):
+        sets = layer_matched_sets(circuit, n_heads=n_heads, n_sets=50, seed=seed)
+        of_set = dict.fromkeys(map(frozenset, sets))
+        costs = {heads: rng.normal() for heads in of_set}
+        drawn = np.array([costs[frozenset(heads)] for heads in sets])
+        found.append(p_value(rng.normal(), drawn))
+    for level in (0.05, 0.1, 0.25):
+        # Three standard deviations of a share of 2,000.
+        assert np.mean(np.array(found) <= level) <= level + 3 * (level * (1 - level) / 2000) ** 0.5
 
 
 def test_random_sets_repeat_with_the_seed():

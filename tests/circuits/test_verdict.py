@@ -92,17 +92,15 @@ def test_too_few_draws_can_show_nothing_and_say_so():
 @pytest.mark.parametrize(
     ("low", "high", "words"),
     [
-        (0.1, 0.5, "rises more for these problems than for other text (+40% on text, +200% here)"),
-        (-0.5, -0.1, "rises even more for other text (+40% on text, +200% here): not special"),
-        (-0.1, 0.1, "No clear difference to other text"),
+        (0.1, 0.5, "costs these problems more than other text (+0.500 nats here, +0.200 on text)"),
+        (-0.5, -0.1, "costs other text even more (+0.500 nats here, +0.200 on text): not special"),
+        (-0.1, 0.1, "no clear difference to other text"),
     ],
 )
 def test_each_control_is_told_on_its_own(low, high, words):
     control = {
         "data": "text",
-        "relative_rise": 0.4,
-        "problem_rise": 2.0,
-        "specificity": {"difference": 1.6, "low": low, "high": high},
+        "specificity": {"problems": 0.5, "control": 0.2, "low": low, "high": high},
     }
     assert words in verdict(report(controls=[control]))
 
@@ -123,3 +121,5 @@ def test_a_circuit_that_half_a_probe_does_not_find_again_is_told():
 def test_rows_that_the_heads_were_found_on_are_told():
     assert "rows that the heads were found on" in verdict(report(held_out=False))
     assert "rows that the heads were found on" not in verdict(report())
+    assert "Not known is which rows the heads were found on" in verdict(report(held_out=None))
+    assert "Not known" not in verdict(report())

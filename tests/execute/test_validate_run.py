@@ -24,6 +24,7 @@ from workbench.execute import (
     run_probe,
     run_validate,
 )
+from workbench.execute.heads import seen_rows
 from workbench.runs import Run
 
 HOSTILE = "<img src=x onerror=alert(1)>"
@@ -165,7 +166,22 @@ def test_heads_of_another_project_have_no_samples_and_are_validated_all_the_same
     request = (found.place, found.source, path, [str(found.data)], options)
     report = run_validate(*request, control=()).summary
     assert report["stability"] is None
-    assert report["held_out"]
+    assert report["held_out"] is None
+    assert "Not known is which rows the heads were found on" in report["verdict"]
+
+
+@pytest.mark.parametrize("method", ["race", "screen"])
+def test_rows_that_heads_were_raced_on_are_left_out(found, method):
+    asked = HeadsOptions(min_heads=2, method=method, first=2)
+    raced = run_heads(found.place, found.source, found.probe.result, asked)
+    seen = seen_rows(raced.run)
+    assert len(seen) == found.probe.summary["n"] == 10
+    n_rows = len(found.data.read_text().splitlines())
+    options = ValidateOptions(n=n_rows, random=2, decode_n=0, curve_n=0)
+    request = (found.place, found.source, raced.result, [str(found.data)], options)
+    report = run_validate(*request, control=()).summary
+    assert report["held_out"] is True
+    assert report["n_samples"] == n_rows - len(seen)
 
 
 def test_the_plan_names_passes_and_decoded_tokens(found):

@@ -78,22 +78,26 @@ def relative_rise(
     return float(changed.mean() / base.mean() - 1)
 
 
-def rise_difference(
-    problems: Float64[np.ndarray, "two sample"],
-    control: Float64[np.ndarray, "two control_sample"],
+def excess_difference(
+    problems: Float64[np.ndarray, " sample"],
+    control: Float64[np.ndarray, " control_sample"],
     *,
     seed: int = 0,
     n_resamples: int = N_RESAMPLES,
 ) -> dict[str, float]:
-    """Relative rise on the problems less that on a control, with a 95 % bootstrap interval.
+    """What the circuit costs beyond random sets on the problems, less the same on a control.
 
-    Rows are the loss of the unchanged model and of the changed one on each sample.
+    In nats a token, with a 95 % bootstrap interval over samples. Shares of the loss would favour
+    the problems wherever the model knows them well: the loss there is nearly nothing.
     """
     rng = np.random.default_rng(seed)
-    rises = []
-    for pair in (problems, control):
-        weights = resample_weights(pair.shape[1], n_resamples, rng)
-        rises.append((weights @ pair[1]) / (weights @ pair[0]) - 1)
-    low, high = np.quantile(rises[0] - rises[1], [0.025, 0.975])
-    value = relative_rise(*problems) - relative_rise(*control)
-    return {"difference": value, "low": float(low), "high": float(high)}
+    resampled = [resample_weights(len(of), n_resamples, rng) @ of for of in (problems, control)]
+    low, high = np.quantile(resampled[0] - resampled[1], [0.025, 0.975])
+    here, there = float(problems.mean()), float(control.mean())
+    return {
+        "problems": here,
+        "control": there,
+        "difference": here - there,
+        "low": float(low),
+        "high": float(high),
+    }

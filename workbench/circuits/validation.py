@@ -18,7 +18,7 @@ from workbench.ablation import SetEffects, set_effects
 from workbench.circuits.answering import Answered, answerable, answers_right
 from workbench.circuits.contrast import Importance
 from workbench.circuits.curve import knockout_curve, knockout_sets
-from workbench.circuits.effects import relative_rise, rise_difference, set_effect
+from workbench.circuits.effects import excess_difference, relative_rise, set_effect
 from workbench.circuits.random_sets import layer_matched_sets
 from workbench.circuits.stability import probe_stability
 from workbench.circuits.verdict import LEVEL, trusted_measure, verdict
@@ -72,7 +72,7 @@ def validate_circuit(
     *,
     controls: Mapping[str, Sequence[Sample]] | None = None,
     importance: tuple[Importance | None, Importance | None] = (None, None),
-    held_out: bool = True,
+    held_out: bool | None = True,
     options: ValidationOptions = ValidationOptions(),
     on_progress: Progress = no_progress,
 ) -> dict[str, Any]:
@@ -84,7 +84,7 @@ def validate_circuit(
     `accuracy`, the share of decoded answers that are right, None where nothing was decoded. Costs
     of the circuit and of random sets are compared in `effect`; `controls` (name to samples) get the
     same knock-outs; `importance` on the probe and its control gives `stability`; `held_out` says
-    whether the heads were found on other samples than these.
+    whether the heads were found on other samples than these (None: not known).
     """
     controls = controls or {}
     sets = head_sets(model, heads, n_random=options.n_random, seed=options.seed)
@@ -108,7 +108,7 @@ def validate_circuit(
         "checker": checker() if answered else None,
         "heads": [list(h) for h in sets.named["circuit"]],
         "rank_by": heads.rank_by,
-        "n_random": options.n_random,
+        "n_random": len(sets.random),
         "seed": options.seed,
         **_measures(effects, answered),
         "effect": _comparisons(effects, answered, options.seed),
@@ -241,8 +241,18 @@ def _control(
         "random_mean_loss": float(np.mean(random)) if random else None,
         "relative_rise": relative_rise(losses[0], losses[1]),
         "problem_rise": relative_rise(problems.loss[0], problems.loss[1]),
-        "specificity": rise_difference(problems.loss[:2], losses[:2], seed=options.seed),
+        "specificity": excess_difference(
+            *(_excess(of, n_random=options.control_random) for of in (problems.loss, losses)),
+            seed=options.seed,
+        ),
     }
+
+
+def _excess(
+    losses: Float64[np.ndarray, "set sample"], *, n_random: int
+) -> Float64[np.ndarray, " sample"]:
+    """The circuit's cost on each sample less the mean cost of the first random sets."""
+    return losses[1] - losses[FIRST_RANDOM:][:n_random].mean(axis=0)
 
 
 def _curve(

@@ -15,6 +15,12 @@ LEVEL = 0.05
 # Below these a share of right answers moves in steps too coarse to judge by.
 FEWEST_DECODED, FEWEST_RIGHT = 20, 10
 Report = Mapping[str, Any]
+HELD_OUT = {
+    True: "",
+    False: "These are rows that the heads were found on, which flatters the circuit.",
+    None: "Not known is which rows the heads were found on; if these are among them, that flatters "
+    "the circuit.",
+}
 
 
 def trusted_measure(report: Report) -> tuple[str, str]:
@@ -52,9 +58,7 @@ def verdict(report: Report) -> str:
         *(_specific(control) for control in report.get("controls", [])),
         _sufficient(report),
         _stable(report),
-        ""
-        if report.get("held_out", True)
-        else "These are rows that the heads were found on, which flatters the circuit.",
+        HELD_OUT[report.get("held_out", True)],
         "It does not show that these heads do nothing else, nor that heads of other layers matter "
         "less, nor what holds on other data.",
     ]
@@ -90,12 +94,14 @@ def _claim(report: Report, measure: str) -> str:
 
 def _specific(control: Mapping[str, Any]) -> str:
     name, found = control["data"], control["specificity"]
-    rises = f"{control['relative_rise']:+.0%} on {name}, {control['problem_rise']:+.0%} here"
+    costs = f"{found['problems']:+.3f} nats here, {found['control']:+.3f} on {name}"
     if found["low"] > 0:
-        return f"The loss rises more for these problems than for other text ({rises})."
+        return (
+            f"Beyond random sets the circuit costs these problems more than other text ({costs})."
+        )
     if found["high"] < 0:
-        return f"The loss rises even more for other text ({rises}): not special to the problems."
-    return f"No clear difference to other text ({rises})."
+        return f"Beyond random sets it costs other text even more ({costs}): not special."
+    return f"Beyond random sets, no clear difference to other text ({costs})."
 
 
 def _sufficient(report: Report) -> str:

@@ -70,7 +70,7 @@ def _cell(share: float, *, selected: bool) -> str:
 def print_validation(report: Any) -> None:
     """Loss, right answers and exact solutions of every knock-out, and the verdict."""
     print_left_out(report["left_out"])
-    if not report["held_out"]:
+    if report["held_out"] is False:
         click.echo("no rows but those that the heads were found on")
     click.echo(f"{'made uniform':<24} {'loss':>7} {'right answers':>14} {'exact solutions':>16}")
     for key, name in (

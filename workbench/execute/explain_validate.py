@@ -13,7 +13,7 @@ from typing import Any
 from workbench.circuits import answerable, head_sets, knockout_sets, read_heads
 from workbench.data import batches_by_length
 from workbench.execute.explain import plan_of
-from workbench.execute.heads import read_importance
+from workbench.execute.heads import seen_rows
 from workbench.execute.request import ModelSource, read_usable
 from workbench.execute.validate import ValidateOptions, draw, unseen
 from workbench.models import Model, check_same_model, decode
@@ -38,8 +38,7 @@ def explain_validate(
     batch_tokens = batch_tokens or default_tokens(model)
     spending = options.spending(batch_tokens)
     check_same_model(heads.model, model.info)
-    importance = read_importance(heads_path.parent)
-    seen = {row for found in importance if found is not None for row in found.row_ids}
+    seen = seen_rows(heads_path.parent)
     sets = head_sets(model, heads, n_random=options.random, seed=options.seed)
 
     def lengths(names: Sequence[str], n: int) -> tuple[list[int], dict, list]:

@@ -190,6 +190,19 @@ def read_importance(folder: Path) -> tuple[Importance | None, Importance | None]
     return found[0], found[1]
 
 
+def seen_rows(folder: Path) -> frozenset[str] | None:
+    """Ids of the rows that the heads run in `folder` was found on, and of its control.
+
+    None where the folder does not say: heads of another project come without samples.
+    """
+    tables = [folder / name for name in (DELTAS, CONTROL_DELTAS, RACED)]
+    found: set[str] = set()
+    for path in tables:
+        if path.is_file() and "row_id" in pq.read_schema(path).names:
+            found |= set(pq.read_table(path, columns=["row_id"])["row_id"].to_pylist())
+    return frozenset(found) if found else None
+
+
 def _config(options: HeadsOptions, control: Sequence[str]) -> dict[str, Any]:
     """What the run's name depends on; options of the control only where there is one."""
     config = dataclasses.asdict(options)

@@ -8,7 +8,7 @@ asks for the same pieces in the same order, and the stored ones are read back.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -41,7 +41,8 @@ def raced_heads(
 ) -> HeadScores:
     """Race the heads of `model` on `probe`; `summary` describes the probe in the result."""
     rendered = rendered_probe(model, probe)
-    worker = _Stored(run, place, worker_of(model, rendered), model)
+    ids = [sample.row_id for sample in probe.samples]
+    worker = _Stored(run, place, worker_of(model, rendered), model, ids)
     worker.expected = len(rendered) * expected_passes(model.info, len(rendered), options)
     heads = race_heads(model.info, [len(r.ids) for r in rendered], worker, options, probe=summary)
     worker.tell(1, 1, "heads raced")
@@ -69,14 +70,17 @@ def expected_passes(model: ModelInfo, n_samples: int, options: RaceOptions) -> f
 class _Stored:
     """A worker that stores every piece it does, and reads back what was done before."""
 
-    def __init__(self, run: Run, place: Place, worker: Worker, model: Model) -> None:
+    def __init__(
+        self, run: Run, place: Place, worker: Worker, model: Model, ids: Sequence[str]
+    ) -> None:
         self.run, self.place, self.worker, self.model = run, place, worker, model.info
+        self.ids = ids
         self.loaded = model
         self.number, self.done, self.expected = 0, 0.0, 1.0
 
     def __call__(self, work: Work) -> ImportanceBatch:
         if not self.run.has_part(self.number):
-            self.run.write_part(self.number, _table(self.worker(work), work))
+            self.run.write_part(self.number, _table(self.worker(work), work, self.ids))
         found = _read(self.run, self.number, work, self.model)
         self.number += 1
         self._count(work)
@@ -97,7 +101,7 @@ class _Stored:
         self.tell(done, total, f"{len(work.heads)} {kind} on {len(work.batch)} samples")
 
 
-def _table(found: ImportanceBatch, work: Work) -> pa.Table:
+def _table(found: ImportanceBatch, work: Work, ids: Sequence[str]) -> pa.Table:
     """`deltas` belong to `heads`, numbered layer by layer."""
     deltas = found.deltas[:, *_places(work)]
     n_heads = found.deltas.shape[2]
@@ -105,6 +109,7 @@ def _table(found: ImportanceBatch, work: Work) -> pa.Table:
     return pa.table(
         {
             "position": pa.array(found.indices, pa.int32()),
+            "row_id": [ids[i] for i in found.indices],
             "base_loss": found.base_loss,
             "gradient": [work.gradient] * len(deltas),
             "heads": pa.array([numbers] * len(deltas), pa.list_(pa.int32())),

@@ -19,7 +19,7 @@ from workbench.circuits import ValidationOptions, read_heads, validate_circuit
 from workbench.config import digest, file_digest
 from workbench.data import atomic_file, fingerprint_sources
 from workbench.errors import InputError
-from workbench.execute.heads import read_importance
+from workbench.execute.heads import read_importance, seen_rows
 from workbench.execute.request import (
     ModelSource,
     Outcome,
@@ -81,11 +81,12 @@ def run_validate(
     """Hold the circuit against random sets on rows of `data` that it was not found on.
 
     Left out are the rows of the probe, of its control, and those whose id is in `exclude`. Where
-    that leaves none, the probe's rows are used and the report says so (`held_out` false).
+    that leaves none, the probe's rows are used and the report says so (`held_out` false; null where
+    it is not known which rows the heads were found on).
     """
     heads = read_heads(heads_path)
     importance = read_importance(heads_path.parent)
-    seen = {row for found in importance if found is not None for row in found.row_ids}
+    seen = seen_rows(heads_path.parent)
     spec = RunSpec(
         "validate",
         config={**dataclasses.asdict(options), "control": list(control)},
@@ -95,7 +96,7 @@ def run_validate(
             "heads": file_digest(heads_path),
             "model": source.fingerprint(),
             "exclude": sorted(exclude),
-            "seen": digest(sorted(seen)),
+            "seen": digest(sorted(seen or ())),
         },
         result_name=RESULT,
         parents=(heads_path.parent.name,),
@@ -141,9 +142,12 @@ def run_validate(
 
 
 def unseen(
-    samples: Sequence[Sample], *, exclude: frozenset[str], seen: set[str]
-) -> tuple[list[Sample], bool]:
-    """The rows that the heads were not found on, and True; without any, the others and False."""
+    samples: Sequence[Sample], *, exclude: frozenset[str], seen: frozenset[str] | None
+) -> tuple[list[Sample], bool | None]:
+    """The rows that the heads were not found on, and True; without any, the others and False.
+
+    All rows and None where `seen` is not known.
+    """
     allowed = [s for s in samples if s.row_id not in exclude]
     if not allowed:
         raise InputError(
@@ -151,6 +155,8 @@ def unseen(
             expected="rows that the heads were not found on",
             do="validate on other data",
         )
+    if seen is None:
+        return allowed, None
     held_out = [s for s in allowed if s.row_id not in seen]
     return (held_out, True) if held_out else (allowed, False)
 
@@ -161,6 +167,6 @@ def draw(samples: Sequence[Sample], n: int, seed: int) -> list[Sample]:
     return [samples[i] for i in sorted(order.tolist())]
 
 
-def _control_rows(name: str, seen: set[str], options: ValidateOptions) -> list[Any]:
+def _control_rows(name: str, seen: frozenset[str] | None, options: ValidateOptions) -> list[Any]:
     samples, _ = unseen(read_usable([name]), exclude=frozenset(), seen=seen)
     return draw(samples, options.control_n, options.seed)

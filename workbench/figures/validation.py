@@ -103,28 +103,30 @@ def knockout_curve(report: Mapping[str, Any], measure: str = "loss") -> go.Figur
 
 
 def control_rises(report: Mapping[str, Any]) -> go.Figure:
-    """How much the loss rises, as a share of itself, here and on each control: one group each."""
+    """Nats a token that the loss rises by, here and on each control: one group each."""
     places = [("these problems", report["base"]["loss"], _losses(report))]
     for control in report["controls"]:
         losses = {name: control[f"{name}_loss"] for name in ("circuit", "bottom")}
         losses["random"] = control["random_mean_loss"]
         places.append((html.escape(control["data"]), control["base_loss"], losses))
     figure = framed(
-        "Special to these problems? Relative rise of the loss", x="", y="rise", height=420
+        "Special to these problems? Loss added here and on other data",
+        x="",
+        y="nats a token",
+        height=420,
     )
-    figure.update_yaxes(tickformat="+.0%")
     for key, name, color in (
         ("circuit", "circuit uniform", VERMILION),
         ("random", "random sets, mean", GREY),
         ("bottom", "bottom heads", BLUE),
     ):
-        there = [(place, losses[key] / base - 1) for place, base, losses in places if losses[key]]
+        there = [(place, losses[key] - base) for place, base, losses in places if losses[key]]
         figure.add_bar(
             x=[place for place, _ in there],
             y=[rise for _, rise in there],
             name=name,
             marker={"color": color},
-            hovertemplate="%{x}: %{y:+.1%}<extra></extra>",
+            hovertemplate="%{x}: %{y:+.3f} nats<extra></extra>",
         )
     return _legend_below(figure)
 

@@ -119,12 +119,12 @@ def _controls(report: Report) -> str:
             _number(c["circuit_loss"]),
             _number(c["random_mean_loss"]),
             f"{c['relative_rise']:+.1%}",
-            f"{c['specificity']['low']:+.1%} to {c['specificity']['high']:+.1%}",
+            f"{c['specificity']['low']:+.3f} to {c['specificity']['high']:+.3f}",
         ]
         for c in report["controls"]
     ]
     header = ["control", "samples", "loss", "circuit uniform", "random sets", "rise"]
-    return "<h2>On other data</h2>" + _table([*header, "rise here less rise there"], rows)
+    return "<h2>On other data</h2>" + _table([*header, "beyond random sets: more here by"], rows)
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
