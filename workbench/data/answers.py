@@ -26,7 +26,12 @@ _SAID = re.compile(r"answer\s*(?:is|:|=)[\s:*]*([^\n]+?)(?:\.\s|\.?$|\n)", re.IG
 _NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?(?:/\d+)?")
 _FRACTION = re.compile(r"(-?)\\[dt]?frac\{?(-?\d+)\}?\{?(\d+)\}?")
 _PLAIN = re.compile(r"-?(?:\d+(?:\.\d+)?|\.\d+)(?:/\d+)?")
-_NOISE = re.compile(r"\\left|\\right|\\!|\\,|\\;|\\ |\\\$|\$|\s|\\text\{[^{}]*\}|\\%|%|\^\\circ")
+_MIXED = re.compile(r"(-?)(\d+)(?:\\[dt]?frac\{?(\d+)\}?\{?(\d+)\}?|\s+(\d+)/(\d+))")
+_NOISE = re.compile(r"\\left|\\right|\\!|\\,|\\;|\\ |\\\$|\$|\s|\\%|%|\^\{?\\circ\}?")
+# Behind a number a word is a unit; anywhere else it is the answer, or part of it.
+_UNIT = re.compile(r"(?<=[\d}])\s*\\(?:text|mathrm)\{[^{}]*\}(?:\^\{?\d\}?)?$")
+_WORDS = re.compile(r"\\(?:text|textbf|mathrm)\{([^{}]*)\}")
+_UNIT_WORD = re.compile(r"(?<=\d)\s+[A-Za-z]{3,}(?:\s[A-Za-z]+)*$")
 _SLOW = re.compile(r"\\(?:int|sum|prod|lim|binom)|!|\^.*\^|\^\{?\d{3}|\d{16}")
 
 
@@ -88,7 +93,7 @@ def marked_answer(text: str) -> str | None:
 
 def same_answer(found: str, right: str) -> bool:
     """Equal as text without layout, as numbers, or as mathematics (math-verify)."""
-    if _bare(found) == _bare(right):
+    if _bare(right) and _bare(found) == _bare(right):
         return True
     numbers = as_number(found), as_number(right)
     if None not in numbers:
@@ -98,7 +103,14 @@ def same_answer(found: str, right: str) -> bool:
 
 def as_number(text: str) -> Fraction | None:
     """The number that `text` is, layout, thousands separators, units and per cent signs aside."""
-    bare = _FRACTION.sub(r"\1\2/\3", _bare(text)).rstrip(".")
+    if mixed := _MIXED.fullmatch(_UNIT.sub("", text.strip(" $."))):
+        sign, whole, *parts = mixed.groups()
+        top, bottom = (int(part) for part in parts if part is not None)
+        if not bottom:
+            return None
+        return (-1 if sign else 1) * (int(whole) + Fraction(top, bottom))
+    bare = _FRACTION.sub(r"\1\2/\3", _bare(_UNIT_WORD.sub("", text.strip().rstrip("."))))
+    bare = bare.rstrip(".")
     bare = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", bare)
     if len(bare) > LONGEST or not _PLAIN.fullmatch(bare):
         return None
@@ -114,7 +126,8 @@ def checker() -> str:
 
 
 def _bare(text: str) -> str:
-    return _NOISE.sub("", text.strip().rstrip("."))
+    text = _UNIT.sub("", text.strip().rstrip(".").strip("$ "))
+    return _NOISE.sub("", _WORDS.sub(r"\1", text))
 
 
 def _last_boxed(text: str) -> str | None:
