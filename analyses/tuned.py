@@ -31,6 +31,9 @@ from workbench.probe import usable_samples
 from workbench.tuning import TuneOptions
 
 TRAIN = Path(__file__).parent / "000_reference_model" / "train.py"
+# Models that several studies train alike.
+RELATIVES = Path(__file__).parent / "work"
+SMALL = ("--layers", "3", "--d-model", "192", "--d-mlp", "384", "--look-back")
 MAX_NEW_TOKENS = 280
 
 
@@ -56,6 +59,11 @@ def train_relative(folder: Path, steps: int, *flags: str) -> Path:
     return folder
 
 
+def small_relative(steps: int) -> Path:
+    """3 layers x 8 heads, width 192: the target of one study and the small reference of another."""
+    return train_relative(RELATIVES / f"small-{steps}", steps, *SMALL)
+
+
 def right_answers(folder: Path, data: str) -> list[bool]:
     """Whether the model's greedy answer is right, for each problem of `data`."""
     model = load_model(str(folder))
@@ -65,11 +73,17 @@ def right_answers(folder: Path, data: str) -> list[bool]:
 
 
 def answers_after(
-    study: Study, export: Path, options: argparse.Namespace, *, seed: int, steps: int | None = None
+    study: Study,
+    target: Path,
+    export: Path,
+    options: argparse.Namespace,
+    *,
+    seed: int,
+    steps: int | None = None,
 ) -> list[bool]:
-    """Right answers of `work/target` after fine-tuning on an export, to `work/test.jsonl`."""
+    """Right answers of `target` after fine-tuning on an export, to `work/test.jsonl`."""
     tuning = TuneOptions(max_steps=steps or options.steps, lr=options.lr, seed=seed)
-    tuned = run_tune(study.place, ModelSource(str(study.work / "target")), export, tuning)
+    tuned = run_tune(study.place, ModelSource(str(target)), export, tuning)
     return right_answers(tuned.run / "model", str(study.work / "test.jsonl"))
 
 
@@ -81,7 +95,7 @@ def tuning_parser(description: str | None, *, model: str) -> argparse.ArgumentPa
     parser.add_argument("--model", default="math-tiny", help=model)
     parser.add_argument("--pool-n", type=int, default=6000)
     parser.add_argument("--test-n", type=int, default=240)
-    parser.add_argument("--target-steps", type=int, default=700)
+    parser.add_argument("--target-steps", type=int, default=1400)
     parser.add_argument("--steps", type=int, default=225, help="optimiser steps of 8 rows")
     parser.add_argument("--lr", type=float, default=5e-4)
     parser.add_argument("--seeds", type=int, default=3)

@@ -19,8 +19,8 @@ from analyses.tuned import (
     answers_after,
     plot,
     right_answers,
+    small_relative,
     table,
-    train_relative,
     tuning_parser,
     write_problems,
 )
@@ -39,7 +39,6 @@ from workbench.scoring import ScoreOptions
 # The whole pool, once: more steps than the other arms have.
 ONCE = "everything, read once"
 NEEDS = {"circuitseer": "costliest", "attention-influence": "retrieval", "air": "retrieval"}
-TARGET = ("--layers", "3", "--d-model", "192", "--d-mlp", "384", "--look-back")
 
 
 def scores_of(study: Study, source: ModelSource, pool: str) -> dict[tuple[str, str], Path]:
@@ -75,7 +74,7 @@ def main() -> None:
     study.asked(options)
     test = write_problems(study.work / "test.jsonl", options.test_n, seed=1)
     write_problems(study.work / "pool.jsonl", options.pool_n, seed=2, without=test)
-    target = train_relative(study.work / "target", options.target_steps, *TARGET)
+    target = small_relative(options.target_steps)
     scores = scores_of(study, ModelSource(options.model), str(study.work / "pool.jsonl"))
     answers = Answers(study.work / "answers.json")
     answers.of("untuned", 0, lambda: right_answers(target, str(study.work / "test.jsonl")))
@@ -85,7 +84,7 @@ def main() -> None:
 
             def work(name: str = name, seed: int = seed, steps: int | None = steps) -> list[bool]:
                 export = export_of(study, name, seed=seed, scores=scores)
-                return answers_after(study, export, options, seed=seed, steps=steps)
+                return answers_after(study, target, export, options, seed=seed, steps=steps)
 
             answers.of(name, seed, work)
     report = against(answers.by_arm(), "random")

@@ -22,6 +22,7 @@ from analyses.tuned import (
     answers_after,
     plot,
     right_answers,
+    small_relative,
     table,
     train_relative,
     tuning_parser,
@@ -39,7 +40,6 @@ from workbench.execute import (
 )
 from workbench.scoring import ScoreOptions, partial_spearman, spearman
 
-SMALL = ("--layers", "3", "--d-model", "192", "--d-mlp", "384", "--look-back")
 # The sizes are the bundled model's.
 TARGET = ("--look-back", "--seed", "18")
 POLICIES = ("soft", "top")
@@ -108,10 +108,8 @@ def main() -> None:
     pool = str(study.work / "pool.jsonl")
     test = write_problems(study.work / "test.jsonl", options.test_n, seed=1)
     write_problems(study.work / "pool.jsonl", options.pool_n, seed=2, without=test)
-    small = train_relative(study.work / "small", options.small_steps, *SMALL)
-    target = train_relative(
-        study.work / "target", options.target_steps, "--look-back", "--seed", "18"
-    )
+    small = small_relative(options.small_steps)
+    target = train_relative(study.work / "target", options.target_steps, *TARGET)
     references = {
         "small": read_with(study, str(small), pool),
         "large": read_with(study, options.model, pool),
@@ -129,7 +127,7 @@ def main() -> None:
             ) -> list[bool]:
                 arm = Arm("circuitseer", SelectOptions(policy, fraction=0.1))
                 export = export_arm(study, scores, arm, name=name, seed=seed)
-                return answers_after(study, export, options, seed=seed)
+                return answers_after(study, target, export, options, seed=seed)
 
             answers.of(name, seed, work)
     found = agreement(references["small"], references["large"])
