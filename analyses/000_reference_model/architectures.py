@@ -30,9 +30,9 @@ SHARED = ("--layers", "4", "--d-model", "192", "--d-mlp", "384")
 # What each is trained with. The start that looks back is Llama's alone (biases and rotation).
 LOOK_BACK = ["--look-back", "--rope-theta", "100"]
 MODELS = {
-    "gpt2": ("GPT-2", ["--architecture", "gpt2"]),
-    "llama": ("Llama, 2 key-value heads for 8 heads", [*LOOK_BACK, "--kv-heads", "2"]),
-    "qwen3": ("Qwen3, normalised q and k", ["--architecture", "qwen3"]),
+    "gpt2": ("GPT-2", 500, ["--architecture", "gpt2"]),
+    "llama": ("Llama, 2 key-value heads for 8 heads", 1000, [*LOOK_BACK, "--kv-heads", "2"]),
+    "qwen3": ("Qwen3, normalised q and k", 500, ["--architecture", "qwen3"]),
 }
 
 
@@ -46,11 +46,12 @@ def validated(study: Study, folder: Path) -> dict[str, Any]:
     return {**report, "names": [f"{layer}.{head}" for layer, head in report["heads"]]}
 
 
-def line_of(title: str, report: dict[str, Any]) -> str:
+def line_of(title: str, steps: int, report: dict[str, Any]) -> str:
     effect = report["effect"]["loss"]
     said = "yes" if report["supported"] else "no"
     cells = [
         title,
+        str(steps),
         ", ".join(report["names"]),
         f"{report['base']['loss']:.3f}",
         f"+{effect['cost']:.3f}",
@@ -65,20 +66,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--steps", type=int, help="of every model, instead of its own")
     parser.add_argument("--only", choices=list(MODELS), action="append", help="repeatable")
     parser.add_argument("--dry", action="store_true", help="print the table and write nothing")
     options = parser.parse_args()
     study = Study.at(__file__)
-    lines = ["| model | circuit | loss | circuit uniform | random sets | p | confirmed |"]
-    lines.append("|---|---|--:|--:|--:|--:|---|")
-    for name, (title, own) in MODELS.items():
+    lines = ["| model | steps | circuit | loss | circuit uniform | random sets | p | confirmed |"]
+    lines.append("|---|--:|---|--:|--:|--:|--:|---|")
+    for name, (title, steps, own) in MODELS.items():
         if options.only and name not in options.only:
             continue
-        folder = train_relative(
-            study.work / f"{name}-{options.steps}", options.steps, *SHARED, *own
-        )
-        lines.append(line_of(title, validated(study, folder)))
+        steps = options.steps or steps
+        folder = train_relative(study.work / f"{name}-{steps}", steps, *SHARED, *own)
+        lines.append(line_of(title, steps, validated(study, folder)))
         print(lines[-1], flush=True)
     if not options.dry:
         before, rest = DOCUMENT.read_text(encoding="utf-8").split(BEGIN)

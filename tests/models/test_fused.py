@@ -14,6 +14,7 @@ from workbench.ablation import weakened_losses
 from workbench.errors import InputError
 from workbench.models import (
     counted_mask,
+    fused_check,
     load_model,
     padded,
     render,
@@ -244,3 +245,27 @@ def test_the_hooked_model_keeps_its_bits(tiny_model, samples):
 def test_half_precision_agrees_as_far_as_it_can(dtype, checkpoint):
     model = with_engine(load_model(str(checkpoint("llama")), device="cpu", dtype=dtype))
     assert model.facts["engine"]["name"] == "fused", model.facts["engine"]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
+def test_heads_left_as_they_are_are_noticed_in_every_precision(dtype, monkeypatch):
+    """Half precision blurs losses by more than two heads change most of them."""
+    real = fused_check.fused_weakened
+
+    def unchanged(model, heads, ids, counted):
+        base, _ = real(model, heads, ids, counted)
+        return base, base
+
+    model = load_model("math-tiny", device="cpu", dtype=dtype, check=False)
+    assert abs(with_engine(model).facts["engine"]["effect"] - 1) < 0.05
+    monkeypatch.setattr(fused_check, "fused_weakened", unchanged)
+    engine = with_engine(model).facts["engine"]
+    assert engine["name"] == "hooked"
+    assert "uniform" in engine["reason"]
+
+
+def test_a_window_wider_than_the_usual_check_is_reached(checkpoint):
+    model = load_model(str(checkpoint("mistral")), device="cpu", check=False)
+    wide = dataclasses.replace(model, windows=(60,) * model.n_layers)
+    assert fused_check._random_ids(wide).shape[1] == 62
+    assert fused_check._random_ids(model).shape[1] == fused_check.N_POS

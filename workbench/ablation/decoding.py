@@ -69,6 +69,7 @@ class _RowSets:
             pattern: Float[Tensor, "row head query key"], hook: Any
         ) -> Float[Tensor, "row head query key"]:
             uniform = uniform_like(pattern, self.model.windows[layer])
-            return torch.where(self.current[:, layer, :, None, None], uniform, pattern)
+            chosen = self.current[:, layer, :, None, None].to(pattern.device)
+            return torch.where(chosen, uniform, pattern)
 
         return make_uniform

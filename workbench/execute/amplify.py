@@ -53,7 +53,7 @@ from workbench.execute.request import (
     Outcome,
     Place,
     data_inputs,
-    loaded_facts,
+    keep_facts,
 )
 from workbench.runs import Run, RunSpec, open_run
 
@@ -193,7 +193,7 @@ def run_mask(place: Place, source: ModelSource, pivots_path: Path, options: Mask
                 model, examples, options, checkpoint=kept, on_progress=telling(run, place)
             )
             warnings = [NORMALISED_WARNING] if has_normalised_queries(model) else []
-            run.write_json("model.json", loaded_facts(model))
+            keep_facts(run, model)
             summary = mask_summary(
                 found, options, model=model.info, n_examples=len(examples), warnings=warnings
             )

@@ -31,8 +31,9 @@ from workbench.execute.request import (
     Outcome,
     Place,
     budget_of,
+    check_same_template,
     fitted,
-    loaded_facts,
+    keep_facts,
     read_usable,
 )
 from workbench.models import Model
@@ -106,6 +107,7 @@ def run_heads(
         reused = run.finished
         if not reused:
             probe, model = read_probe(probe_path), source.load()
+            check_same_template(probe_path.parent, model)
             tokens = budget_of(run, model, batch_tokens)
             summary = _summary(probe, probe_path)
             if asked:
@@ -123,7 +125,7 @@ def run_heads(
                     batch_tokens=tokens,
                     summary=summary,
                 )
-            run.write_json("model.json", loaded_facts(model))
+            keep_facts(run, model)
             run.finish_json(RESULT, heads_to_json(heads), counts={"ok": len(probe.samples)})
     return Outcome(run.path, run.result, reused, json.loads(run.result.read_text()))
 

@@ -23,7 +23,7 @@ from workbench.execute.request import (
     budget_of,
     data_inputs,
     fitted,
-    loaded_facts,
+    keep_facts,
     read_usable,
 )
 from workbench.probe import build_probe
@@ -87,7 +87,7 @@ def run_probe(
                 run.path / ROWS,
                 (_to_json(s, loss) for s, loss in zip(probe.samples, losses, strict=True)),
             )
-            run.write_json("model.json", loaded_facts(model))
+            keep_facts(run, model)
             summary = _summary(probe, len(samples), left_out)
             run.finish_json(RESULT, summary, counts={"ok": len(samples)})
     return Outcome(run.path, run.result, reused, json.loads(run.result.read_text()))

@@ -21,6 +21,9 @@ from workbench.runs import Run, read_manifest
 from workbench.types import BadRow, Progress, Sample, no_progress
 
 BATCHES = "batches.json"
+# What a loaded model says of itself, and which of it tells how rows become tokens.
+FACTS = "model.json"
+TOKEN_FACTS = ("tokenizer_sha256", "template", "template_sha256", "added_tokens")
 
 
 class ModelSource:
@@ -129,6 +132,34 @@ def loaded_facts(model: Model) -> dict[str, Any]:
     """What is only known after loading: device, self-check, hashes; and what did not fit."""
     halved = model.memory.halvings
     return {**model.facts, **({"out_of_memory": halved} if halved else {})}
+
+
+def keep_facts(run: Run, model: Model) -> None:
+    """`model.json`, and in the manifest how rows became tokens."""
+    run.record(tokens={key: model.facts[key] for key in TOKEN_FACTS if key in model.facts})
+    run.write_json(FACTS, loaded_facts(model))
+
+
+def check_same_template(folder: Path, model: Model) -> None:
+    """Raise InputError where the run in `folder` rendered rows of this model another way.
+
+    Runs of another model, and files without a run around them, are let pass.
+    """
+    path = folder / FACTS
+    if not path.is_file() or not (folder / "manifest.json").is_file():
+        return
+    before = json.loads(path.read_text(encoding="utf-8"))
+    block = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["model"] or {}
+    said = [facts.get("template_sha256") for facts in (before, model.facts)]
+    if block.get("weights_sha256") != model.info.weights_sha256 or None in said:
+        return
+    if said[0] != said[1]:
+        raise InputError(
+            f"the rows of '{folder.name}' were rendered with template '{before['template']}' and "
+            f"these are with '{model.facts['template']}'",
+            expected="one template for the probe, the heads and the scores",
+            do=f"pass --template {before['template']}, or begin with a probe by this one",
+        )
 
 
 def budget_of(run: Run, model: Model, asked: int | None) -> int:

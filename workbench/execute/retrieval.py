@@ -37,7 +37,7 @@ from workbench.execute.request import (
     budget_of,
     data_inputs,
     fitted,
-    loaded_facts,
+    keep_facts,
     read_usable,
 )
 from workbench.models import Model
@@ -89,7 +89,7 @@ def run_retrieval(
             )
             write_jsonl(run.path / SAMPLES, (sample.sample.row for sample in probe))
             run.merge_parts(DELTAS)
-            run.write_json("model.json", loaded_facts(model))
+            keep_facts(run, model)
             counts = {"ok": len(importance.row_ids)}
             if retrieval.decode:
                 counts["not_retrieved"] = len(probe) - len(importance.row_ids)

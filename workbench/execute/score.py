@@ -29,9 +29,10 @@ from workbench.execute.request import (
     Outcome,
     Place,
     budget_of,
+    check_same_template,
     data_inputs,
     fitted,
-    loaded_facts,
+    keep_facts,
     unreadable,
 )
 from workbench.runs import Run, RunSpec, open_run
@@ -88,6 +89,8 @@ def run_score(
     with open_run(place.runs, spec) as run:
         reused = run.finished
         if not reused:
+            if heads_path:
+                check_same_template(heads_path.parent, source.load())
             _score(run, place, source, data, options, circuit=circuit, shape=shape)
     return Outcome(run.path, run.result, reused, json.loads((run.path / SUMMARY).read_text()))
 
@@ -133,7 +136,7 @@ def _score(
     if options.method == "air":
         steps = run.merge_parts(STEPS, n_parts=n_shards, series=STEP_PARTS)
         summary["steps"] = summarize_steps(pq.read_table(steps).to_pandas(), options)
-    run.write_json("model.json", loaded_facts(model))
+    keep_facts(run, model)
     run.write_json(SUMMARY, summary)
     run.finish_table(RESULT, _table(frame), counts=summary["counts"])
 

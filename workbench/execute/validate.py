@@ -25,9 +25,10 @@ from workbench.execute.request import (
     Outcome,
     Place,
     budget_of,
+    check_same_template,
     data_inputs,
     fitted,
-    loaded_facts,
+    keep_facts,
     read_usable,
 )
 from workbench.figures import validation_page
@@ -108,6 +109,7 @@ def run_validate(
         if not reused:
             model = source.load()
             check_same_model(heads.model, model.info)
+            check_same_template(heads_path.parent, model)
 
             def tell(done: int, total: int, text: str) -> None:
                 text = fitted(run, model, text)
@@ -134,7 +136,7 @@ def run_validate(
                 "heads_run": heads_path.parent.name,
                 "method": heads.method,
             }
-            run.write_json("model.json", loaded_facts(model))
+            keep_facts(run, model)
             with atomic_file(run.path / PAGE) as file:
                 file.write(validation_page(report).encode())
             run.finish_json(RESULT, report, counts={"ok": report["n_samples"]})

@@ -27,6 +27,8 @@ STRETCHED = {
 
 def layer_windows(text_config: Any, n_layers: int) -> tuple[int | None, ...]:
     """Sliding window of each layer in tokens, the query itself included, or None."""
+    if (kinds := getattr(text_config, "attention_layers", None)) is not None:  # GPT-Neo
+        return tuple(int(text_config.window_size) if kind == "local" else None for kind in kinds)
     window = getattr(text_config, "sliding_window", None)
     kinds = getattr(text_config, "layer_types", None)
     if window is None or getattr(text_config, "use_sliding_window", True) is False:

@@ -181,7 +181,8 @@ class _Rows:
             return
         self.there = [self.there[i] for i in keep]
         if self.cache is not None:
-            self.cache.batch_select_indices(torch.tensor(keep, device=self.model.device))
+            # On the CPU: it indexes the keys of every layer, which may be on several devices.
+            self.cache.batch_select_indices(torch.tensor(keep))
         self.on_rows(self.there)
 
 

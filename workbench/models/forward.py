@@ -180,9 +180,11 @@ def token_outcomes(
     for start in range(0, len(row), step):
         r, c = row[start : start + step], column[start : start + step]
         logits = position_logits(model, residual[r, c])
-        targets = ids[r, c + 1]
-        losses[r, c + 1] = torch.nn.functional.cross_entropy(logits, targets, reduction="none")
-        right[r, c + 1] = logits.argmax(dim=-1) == targets
+        # On several devices the unembedding need not be where the last block is.
+        targets = ids[r, c + 1].to(logits.device)
+        each = torch.nn.functional.cross_entropy(logits, targets, reduction="none")
+        losses[r, c + 1] = each.to(losses.device)
+        right[r, c + 1] = (logits.argmax(dim=-1) == targets).to(right.device)
     return losses, right
 
 
@@ -229,10 +231,11 @@ def loss_gradient(
         r, c = row[start : start + step], column[start : start + step]
         with torch.enable_grad():
             places = residual[r, c].detach().requires_grad_()
-            losses = torch.nn.functional.cross_entropy(
-                position_logits(model, places), ids[r, c + 1], reduction="none"
-            )
-            (gradient[r, c],) = torch.autograd.grad((losses * weight[r]).sum(), places)
+            logits = position_logits(model, places)
+            targets = ids[r, c + 1].to(logits.device)
+            losses = torch.nn.functional.cross_entropy(logits, targets, reduction="none")
+            weighted = losses * weight[r].to(losses.device)
+            (gradient[r, c],) = torch.autograd.grad(weighted.sum(), places)
     return gradient
 
 

@@ -22,7 +22,11 @@ from workbench.models.uniform import uniform_pattern
 from workbench.types import Head
 
 ENGINES = ("auto", "fused", "hooked")
-N_POS = 40
+# Tokens of the check: more where a window is wider, so that it cuts something off.
+N_POS, MOST_POS = 40, 512
+# How far the effect of two uniform heads may be from that on the hooked engine, as a share of it:
+# half precision blurs each token's loss, and no blur looks like the effect of those heads.
+EFFECT_TOLERANCE = 0.25
 # Column means are at most 1; losses are compared by the tolerance of the self-check.
 COLUMN_TOLERANCE = {torch.float32: 2e-5, torch.float16: 2e-3, torch.bfloat16: 1e-2}
 
@@ -62,7 +66,9 @@ def _checked(model: Model) -> tuple[Any | None, dict[str, Any]]:
 def difference_of_engines(model: Model) -> tuple[dict[str, float], str]:
     """Largest differences on a few random tokens, and the reason not to use the fused engine.
 
-    Column means of all heads of every layer, clean losses, and losses with two heads uniform.
+    Column means of all heads of every layer, clean losses, losses with two heads uniform, and
+    `effect`: what these heads change in the fused losses along what they change in the hooked ones
+    (1 where both agree, 0 where the fused engine leaves the heads as they are).
     """
     ids, dtype = _random_ids(model), model.hooked.cfg.dtype
     every = [Head(i, h) for i in range(model.n_layers) for h in range(model.n_heads)]
@@ -71,21 +77,31 @@ def difference_of_engines(model: Model) -> tuple[dict[str, float], str]:
     counted = torch.ones(ids.shape, dtype=torch.bool)
     counted[:, 0] = False
     base, weak = fused_weakened(model, uniform, ids, counted)
+    hooked_base = token_losses(model, capture(model, ids).final, ids, counted)
+    hooked_weak = _hooked_weak(model, uniform, ids, counted)
     figures = {
         "columns": _difference(fused_columns(model, every, ids, spans)[0], _hooked(model, ids)),
-        "losses": _difference(base, token_losses(model, capture(model, ids).final, ids, counted)),
-        "uniform": _difference(weak, _hooked_weak(model, uniform, ids, counted)),
+        "losses": _difference(base, hooked_base),
+        "uniform": _difference(weak, hooked_weak),
+        "effect": _along(
+            weak.double() - base.double(), hooked_weak.double() - hooked_base.double()
+        ),
     }
     loose = TOLERANCE.get(dtype, 1e-4) * max(1.0, float(base.max()))
     allowed = {"columns": COLUMN_TOLERANCE.get(dtype, 1e-4), "losses": loose, "uniform": loose}
-    for name, figure in figures.items():
-        if not figure <= allowed[name]:  # also where it is no number
+    for name, most in allowed.items():
+        figure = figures[name]
+        if not figure <= most:  # also where it is no number
             return figures, f"its {name} differ from the hooked engine's by {figure:.1e}"
+    if not abs(figures["effect"] - 1) <= EFFECT_TOLERANCE:
+        return figures, f"uniform heads have {figures['effect']:.2f} of their effect there"
     return figures, ""
 
 
 def _random_ids(model: Model) -> Int[Tensor, "batch pos"]:
-    n_pos = min(N_POS, model.n_ctx)
+    windows = [window + 2 for window in model.windows if window is not None]
+    wanted = max([N_POS, *(n for n in windows if n <= MOST_POS)])
+    n_pos = min(wanted, model.n_ctx)
     generator = torch.Generator().manual_seed(1)
     return torch.randint(0, model.hooked.cfg.d_vocab, (2, n_pos), generator=generator)
 
@@ -121,6 +137,12 @@ def _hooked_weak(
 
     with hooks(model, [make_uniform(*head) for head in heads]):
         return token_losses(model, capture(model, ids).final, ids, counted)
+
+
+def _along(change: Float[Tensor, "batch pos"], wanted: Float[Tensor, "batch pos"]) -> float:
+    """How much of `wanted` is in `change`, by least squares."""
+    wanted = wanted.to(change.device)
+    return float((change * wanted).sum() / (wanted * wanted).sum())
 
 
 def _difference(one: Tensor, other: Tensor) -> float:

@@ -37,10 +37,21 @@ def from_hub(hub_id: str, revision: str | None) -> tuple[Path, str]:
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     refuse_other_kinds(hub_id, config.get("architectures"), custom="auto_map" in config)
     everything, commit = (*SMALL, *WEIGHTS), folder.name
-    try:
-        return _fetch(hub_id, commit, everything, from_cache=True), commit
-    except InputError:
-        return _fetch(hub_id, commit, everything, with_bars=sys.stderr.isatty()), commit
+    with contextlib.suppress(InputError):
+        cached = _fetch(hub_id, commit, everything, from_cache=True)
+        if _has_weights(cached):
+            return cached, commit
+    return _fetch(hub_id, commit, everything, with_bars=sys.stderr.isatty()), commit
+
+
+def _has_weights(folder: Path) -> bool:
+    """Whether all weights lie in a cached folder: some releases of huggingface_hub hand out a
+    folder of which only the small files have been fetched."""
+    index = folder / "model.safetensors.index.json"
+    if not index.is_file():
+        return any(folder.glob("*.safetensors"))
+    shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+    return all((folder / shard).is_file() for shard in shards)
 
 
 def refuse_other_kinds(name: str, architectures: list[str] | None, *, custom: bool) -> None:

@@ -8,6 +8,7 @@ validation and tuning cannot render a row in different ways.
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,9 @@ def usable_tokenizer(tokenizer: Any, name: str, template: str) -> Any:
             expected="a model made for chat",
             do="pass --template auto or none",
         )
-    if template == "none":
+    if template == "none" and tokenizer.chat_template:
+        # The caller's own keeps its template.
+        tokenizer = copy.copy(tokenizer)
         tokenizer.chat_template = None
     return tokenizer
 
