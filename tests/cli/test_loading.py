@@ -55,8 +55,31 @@ def test_the_template_belongs_to_the_question_and_to_the_manifest(score):
         facts = json.loads((run / "model.json").read_text())
         assert facts["template"] == used
         assert len(facts["template_sha256"]) == 64
+        tokens = manifest["details"]["tokens"]
+        assert tokens == {key: facts[key] for key in tokens}
+        assert set(tokens) == {"tokenizer_sha256", "template", "template_sha256", "added_tokens"}
     quantiles = [answer["summary"]["score_quantiles"] for answer in answers.values()]
     assert quantiles[0] != quantiles[1]
+
+
+def test_heads_of_one_template_are_not_used_under_another(
+    workbench, score, checkpoint, sums, tmp_path
+):
+    place = ("--runs", tmp_path / "runs", "--device", "cpu", "--json")
+    asked = ("--data", sums, "--n", 4, "--model", checkpoint("llama"))
+    heads = json.loads(workbench("heads", "find", *asked, *place).out)["run"]
+    with_heads = ("--method", "circuitseer", "--heads", Path(heads) / "heads.json")
+    assert score(*with_heads).code == 0
+    for done in (
+        score(*with_heads, "--template", "none"),
+        workbench(
+            *("heads", "validate", "--heads", Path(heads) / "heads.json", *asked[:2], *asked[4:]),
+            *(*place, "--template", "none", "--no-control", "--no-decode"),
+        ),
+    ):
+        assert done.code == 2
+        assert "rendered with template 'chat' and these are with 'none'" in done.err
+        assert "pass --template chat" in done.err
 
 
 def test_a_base_model_under_a_chat_template_is_refused(score, checkpoint):

@@ -8,7 +8,7 @@ import pytest
 from transformers import AutoConfig
 
 from tests.two_libraries import FIXTURE, FIXTURE_CFG
-from workbench.models.configuration import differences, hooked_windows
+from workbench.models.configuration import differences, hooked_windows, layer_windows
 
 
 def cfg_of(config, **changed):
@@ -82,3 +82,8 @@ def test_the_second_rotary_base_of_windowed_layers_is_compared(checkpoint):
     assert list(differences(cfg, config)) == []
     cfg.rotary_base_local += 1
     assert [name for name, _, _ in differences(cfg, config)] == ["rotary_base_local"]
+
+
+def test_the_local_layers_of_gpt_neo_are_read():
+    config = SimpleNamespace(attention_layers=["global", "local"], window_size=7)
+    assert layer_windows(config, 2) == (None, 7)

@@ -220,6 +220,28 @@ def test_an_official_name_is_loaded_and_compared(name, tmp_path, monkeypatch):
 
 
 @needs_hooked_transformer
+def test_an_official_name_with_another_configuration_is_refused(tmp_path, monkeypatch):
+    """As where TransformerLens keeps a configuration by name that the checkpoint does not have."""
+    from transformer_lens import loading_from_pretrained as loading
+
+    folder = write_checkpoint("gpt2", tmp_path / "weights", chat=False)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "n_ctx": 96}))
+    real = loading.get_pretrained_model_config
+
+    def other(*args, **kwargs):
+        cfg = real(*args, **kwargs)
+        cfg.eps = 0.01
+        return cfg
+
+    monkeypatch.setattr(loading, "get_pretrained_model_config", other)
+    with serving({"gpt2": Repository(folder)}) as hub:
+        point_at(hub.url, tmp_path / "cache", monkeypatch)
+        with pytest.raises(ModelRefusedError, match=r"runs with eps 0\.01 and its checkpoint"):
+            load_hooked("gpt2", device="cpu")
+
+
+@needs_hooked_transformer
 def test_folded_and_centred_weights_have_the_same_importance(tmp_path, monkeypatch):
     """`from_pretrained` folds norms and value biases into other weights and centres the rest."""
     folder = write_checkpoint("gpt2", tmp_path / "weights", chat=False)

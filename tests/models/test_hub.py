@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
@@ -17,6 +18,7 @@ from tests.hub import COMMIT, TOKEN, Repository, point_at, serving
 from workbench.errors import InputError, ModelRefusedError
 from workbench.execute import ModelSource
 from workbench.models import find_model, load_model
+from workbench.models.hub import _has_weights
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -70,6 +72,19 @@ def test_a_hub_model_is_fetched_once_and_names_its_commit(hub):
     assert len(hub.asked) - before <= 1
     model = load_model("org/llama@v1", device="cpu", check=False)
     assert (model.info.id, model.info.revision) == ("org/llama", COMMIT)
+
+
+def test_a_cached_folder_without_all_weights_is_not_taken_for_the_model(hub, tmp_path):
+    """Some releases of huggingface_hub hand out a folder of which only small files were fetched."""
+    assert not _has_weights(tmp_path)
+    (tmp_path / "model-1.safetensors").touch()
+    assert _has_weights(tmp_path)
+    shards = {"weight_map": {"a": "model-1.safetensors", "b": "model-2.safetensors"}}
+    (tmp_path / "model.safetensors.index.json").write_text(json.dumps(shards))
+    assert not _has_weights(tmp_path)
+    folder, _ = find_model("org/llama")
+    (folder / "model.safetensors").unlink()
+    assert (find_model("org/llama")[0] / "model.safetensors").is_file()
 
 
 def test_of_a_repository_only_safetensors_and_what_describes_them_are_fetched(hub):

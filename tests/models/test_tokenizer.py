@@ -67,5 +67,13 @@ def test_taking_the_template_off_does_not_reach_another_model(checkpoint):
     assert loaded(checkpoint("llama"), "auto").tokenizer.chat_template == before
 
 
+def test_taking_the_template_off_leaves_the_callers_tokenizer_as_it_is(checkpoint):
+    own = loaded(checkpoint("llama"), "auto").tokenizer
+    before = own.chat_template
+    assert usable_tokenizer(own, "llama", "none").chat_template is None
+    assert own.chat_template == before
+    assert before
+
+
 def test_a_tokenizer_of_ones_own_is_held_to_the_same(tiny_model):
     assert usable_tokenizer(tiny_model.tokenizer, "own", "auto") is tiny_model.tokenizer
