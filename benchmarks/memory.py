@@ -41,7 +41,9 @@ def flat(settings: Settings) -> Measured:
         return Measured(None, why_not="this system does not tell a process's peak memory")
     sizes = (64, 128) if settings.quick else (1024, 4096)
     bytes_each = {n: _child("score", str(middle(settings)), str(n))["grown"] / n for n in sizes}
-    few, many = (max(1.0, bytes_each[n]) for n in sizes)
+    few, many = (bytes_each[n] for n in sizes)
+    if few <= 0:
+        return Measured(None, why_not="no growth of memory was seen at the shorter length")
     kilobytes = {str(n): round(each / 1024, 1) for n, each in bytes_each.items()}
     return Measured(many / few, {"kilobytes_a_position": kilobytes})
 

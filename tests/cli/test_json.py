@@ -153,6 +153,18 @@ def test_the_plan_for_heads_counts_the_layers_that_are_rerun(workbench, checkpoi
     assert sorted(path.name for path in made["runs"].iterdir()) == before
 
 
+def test_the_plan_of_heads_from_data_counts_the_pass_that_chooses_the_probe(
+    workbench, checkpoint, sums
+):
+    request = ("heads", "find", "--model", checkpoint("llama"), "--device", "cpu", "--data", sums)
+    plan = json.loads(workbench(*request, "--n", 2, "--explain").out)
+    whole = json.loads(workbench(*request, "--n", 4, "--explain").out)
+    assert set(plan["seconds_by_part"]) == {"probe", "heads"}
+    # The pass over all of the data is the same; what follows has half the samples.
+    assert plan["samples"] == 2
+    assert whole["tokens"] / 2 < plan["tokens"] < whole["tokens"]
+
+
 def test_the_plan_for_scores_stops_at_the_circuits_last_layer(workbench, checkpoint, made, sums):
     model = ("--model", checkpoint("llama"), "--device", "cpu", "--runs", made["runs"])
     request = ("score", *model, "--data", sums, "--heads", made["heads"], "--explain")

@@ -220,7 +220,8 @@ def find(
         print_json(explain_heads(source, list(data), n=n, batch_tokens=batch_tokens, **asked))
         return
     else:
-        probe_path = run_probe(where, source, data, ProbeOptions(n=n, seed=seed)).result
+        chosen = ProbeOptions(n=n, seed=seed)
+        probe_path = run_probe(where, source, data, chosen, batch_tokens=batch_tokens).result
     if explain:
         print_json(explain_heads(source, probe_path, batch_tokens=batch_tokens, **asked))
         return

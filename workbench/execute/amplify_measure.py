@@ -127,6 +127,7 @@ def measure(
         max_new_tokens=test.max_new_tokens,
         batch_tokens=batch_tokens,
     )[1]
+    del network  # or its weights would lie beside the same ones again
     hooked = load_model(name, check=False, **how)
     n_documents = options.retrieval_n
     return {

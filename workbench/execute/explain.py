@@ -68,7 +68,8 @@ def explain_heads(
 ) -> dict[str, Any]:
     """A clean pass, and for each head the layers from its own on: (L+1)/2 of a pass each layer.
 
-    A race takes fewer, how many fewer is a guess until it has been run.
+    A race takes fewer, how many fewer is a guess until it has been run. Where `probe` is data, the
+    pass over all of it that chooses the probe comes first.
     """
     model, options = source.load(), options or HeadsOptions()
     samples = read_probe(probe).samples if isinstance(probe, Path) else read_usable(probe)
@@ -81,7 +82,17 @@ def explain_heads(
     tokens = batch_tokens or default_tokens(model)
     seconds = of_heads(model, rendered, tokens) * passes / exact if rendered else 0.0
     lengths = [len(r.ids) for r in rendered]
-    return plan_of(model, lengths, tokens, passes=passes, seconds=seconds)
+    plan = plan_of(model, lengths, tokens, passes=passes, seconds=seconds)
+    if isinstance(probe, Path):
+        return plan
+    first = explain_probe(source, probe, batch_tokens=batch_tokens, strategy="highest-loss")
+    parts = {"probe": first["estimated_seconds"], "heads": plan["estimated_seconds"]}
+    return plan | {
+        "forward_passes": round(first["forward_passes"] + plan["forward_passes"], 1),
+        "tokens": first["tokens"] + plan["tokens"],
+        "estimated_seconds": round(sum(parts.values()), 1),
+        "seconds_by_part": parts,
+    }
 
 
 def explain_retrieval(

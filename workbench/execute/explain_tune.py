@@ -5,13 +5,13 @@ explain_tune(source, Path("subset"), TuneOptions(lora=True))
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from workbench.execute.calibrate import timed
 from workbench.execute.request import ModelSource
 from workbench.execute.tune import StepsSource, check_source, prepared
 from workbench.models import resolve_device
@@ -67,10 +67,10 @@ def _seconds_per_token(model: Any, rows: Sequence[Example], options: TuneOptions
     """Time of one forward and backward pass at the median length, after one to warm up."""
     width = sorted(len(row.ids) for row in rows)[len(rows) // 2]
     ids = torch.zeros((options.batch_size, width), dtype=torch.long, device=model.device)
-    seconds = 0.0
-    for _ in range(2):
-        began = time.perf_counter()
+
+    def step() -> None:
         model(input_ids=ids, labels=ids).loss.backward()
         model.zero_grad()
-        seconds = time.perf_counter() - began
-    return seconds / ids.numel()
+
+    step()
+    return timed(step) / ids.numel()

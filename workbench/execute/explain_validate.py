@@ -12,6 +12,7 @@ from typing import Any
 
 from workbench.circuits import answerable, head_sets, knockout_sets, read_heads
 from workbench.data import batches_by_length
+from workbench.execute.calibrate import seconds_per_token
 from workbench.execute.explain import plan_of
 from workbench.execute.heads import seen_rows
 from workbench.execute.request import ModelSource, read_usable
@@ -60,8 +61,8 @@ def explain_validate(
             seed=options.seed,
         )
         parts["curve"] = _tokens(model, problems[: options.curve_n], curve.sets, batch_tokens)
-    plan = plan_of(model, problems, batch_tokens, passes=1.0)
-    per_token = plan["estimated_seconds"] / max(1, plan["tokens"])
+    per_token = seconds_per_token(model, problems)
+    plan = plan_of(model, problems, batch_tokens, passes=1.0, seconds=0.0)
     seconds = {name: tokens * per_token for name, tokens in parts.items()}
     answered = answerable(usable, rows, n=options.decode_n)
     n_new = len(sets.every) * sum(problem.n_solution for problem in answered)
