@@ -15,7 +15,7 @@ from workbench.circuits import circuit_of, read_heads
 from workbench.figures import LAYERS, elbow, head_name, heads_heatmap, layers_of
 from workbench.types import Head, HeadScores
 
-LAYER_NAMES = {"delta": "loss increase", "control_delta": "plain text"}
+LAYER_NAMES = {"delta": "loss increase", "control_delta": "control"}
 BOXES = "Boxed: the circuit. Dotted yellow: the opened head."
 
 

@@ -93,7 +93,7 @@ def show_beyond(report: dict[str, Any]) -> None:
         (part, draw, alt)
         for part, draw, alt in (
             ("curve", knockout_curve, "Loss by the number of top heads made uniform"),
-            ("controls", control_rises, "Relative rise of the loss here and on other data"),
+            ("controls", control_rises, "Loss added here and on other data"),
             ("stability", stability_bars, "Agreement of circuits of other probes"),
         )
         if report[part]

@@ -33,7 +33,7 @@ WORDS = {
     "cost_ratio": "What the circuit costs over what random heads of the same layers cost. Above 1: "
     "the circuit matters more than its layers.",
     "control": "The same knock-out on other data, such as plain text. A circuit special to "
-    "reasoning raises the loss less there, relative to that loss, than on the problems.",
+    "reasoning adds less loss there than on the problems, beyond what random heads add (grey).",
     "recovered": "Share of the loss between all heads uniform and none that the circuit wins back "
     "alone. 100 %: it suffices; near 0 %: it needs the others.",
     "probe_halves": "Agreement of the circuits that two random halves of the probe choose. Near 1: "
@@ -72,10 +72,11 @@ WORDS = {
     "group_by": "Spreads the budget over the groups in proportion to their size.",
     "cut": "How many heads, from the top of the ranking, form the circuit. Stability falls where "
     "neighbours in rank differ by less than the probe can tell.",
-    "layers": "loss increase: on the probe's solutions. plain text: the same on ordinary text. "
-    "contrast: the first less the second, each relative to its own loss; higher is more special to "
-    "reasoning. stability: share of resampled probes that choose the head. retrieval: share of a "
-    "value's tokens that the head copies by its key, from the newest such run on this model.",
+    "layers": "loss increase: on the probe's solutions. control: the same on other data, such as "
+    "plain text. contrast: the first less the second, each relative to its own loss; higher is "
+    "more special to reasoning. stability: share of resampled probes that choose the head. "
+    "retrieval: share of a value's tokens that the head copies by its key, from the newest such "
+    "run on this model.",
     "retrieval": "Share of a value's tokens that the head looks at, in its place in the context, "
     "when the model is about to write them. Higher: it copies. Bias: only argmax counts, and only "
     "made-up keys and values.",

@@ -219,6 +219,27 @@ def test_a_map_can_show_another_number(heads):
     assert layers_of(heads) == ["delta", "stability"]
 
 
+def test_maps_of_a_control_are_titled_by_its_name(heads):
+    scored = tuple(
+        dataclasses.replace(h, control_delta=2 * h.delta, contrast=-h.delta) for h in heads.heads
+    )
+    control = {"data": ["text", "/home/someone/<b>own.jsonl"]}
+    found = dataclasses.replace(heads, heads=scored, control=control)
+    assert layers_of(found) == ["delta", "contrast", "control_delta", "stability"]
+    for layer in ("control_delta", "contrast"):
+        figure = heads_heatmap(found, layer=layer)
+        title = figure.layout.title.text
+        assert title.endswith(" text, &lt;b&gt;own.jsonl")
+        assert "<b>" not in title
+        expected = [[getattr(h, layer) for h in row] for row in _rows(scored)]
+        np.testing.assert_allclose(np.array(figure.data[0].z), expected)
+
+
+def _rows(scored):
+    places = {(h.layer, h.head): h for h in scored}
+    return [[places[layer, head] for head in range(2)] for layer in range(3)]
+
+
 def test_the_difference_of_a_run_and_itself_is_nothing(heads):
     assert np.all(np.array(heads_difference(heads, heads).data[0].z) == 0)
 

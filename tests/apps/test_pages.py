@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -270,6 +271,18 @@ def test_the_playground_takes_the_circuit_a_draw_and_a_typed_problem(finished):
 
 def test_the_validation_page_says_the_verdict_and_its_numbers(finished):
     report = result(finished, "validate-*/validation.json")
-    shown = words(open_page("validate"))
+    at = open_page("validate")
+    shown = words(at)
     as_markdown = apps_module("shown_text").as_markdown
     assert as_markdown(report["verdict"], maths=False) in shown
+    for measure, title in (("loss", "loss"), ("exact", "exact solutions")):
+        p = report["effect"][measure]["p"]
+        assert f"p by {title} {p:.3f}" in shown
+    (costs,) = [d.value for d in at.dataframe if "heads made uniform" in d.value]
+    losses = dict(zip(costs["heads made uniform"], costs["loss"], strict=True))
+    assert losses["circuit uniform"] == pytest.approx(report["circuit"]["loss"])
+    assert losses["unchanged model"] == pytest.approx(report["base"]["loss"])
+    mean = next(value for name, value in losses.items() if "random" in name)
+    assert mean == pytest.approx(np.mean(report["random"]["loss"]))
+    assert f"against {report['n_random']} random sets" in shown
+    assert [b.label for b in at.get("download_button")] == ["HTML report"]

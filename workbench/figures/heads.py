@@ -5,7 +5,9 @@ heads_heatmap(heads), elbow(heads), sample_deltas(deltas, Head(0, 3))
 
 from __future__ import annotations
 
+import html
 from collections.abc import Collection, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -31,8 +33,8 @@ class Layer(NamedTuple):
 
 LAYERS = {
     "delta": Layer("Loss increase per head (higher: needed more)", "nats<br>per token"),
-    "contrast": Layer("Loss increase on problems less that on plain text, relative", "share"),
-    "control_delta": Layer("Loss increase on plain text", "nats<br>per token"),
+    "contrast": Layer("Share of the loss added on problems less that on {control}", "share"),
+    "control_delta": Layer("Loss increase on {control}", "nats<br>per token"),
     "stability": Layer("Share of resampled probes that choose the head", "share", is_signed=False),
 }
 """What a map can show; `contrast` and `control_delta` only where the heads carry them."""
@@ -79,6 +81,8 @@ def heads_heatmap(
     shown = LAYERS[layer]
     if measured.method == "retrieval" and layer == "delta":
         shown = Layer("Retrieval score per head (higher: copies more)", "share", is_signed=False)
+    names = [html.escape(Path(name).name) for name in (measured.control or {}).get("data", ())]
+    shown = shown._replace(title=shown.title.format(control=", ".join(names) or "the control"))
     values = _grid(measured, [float(getattr(h, layer)) for h in measured.heads])
     figure = _map(heads, values, shown, second=second)
     if is_small:
