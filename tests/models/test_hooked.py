@@ -14,14 +14,16 @@ from transformers import AutoModelForCausalLM
 from tests.checkpoints import byte_tokenizer, write_checkpoint
 from tests.hub import COMMIT, Repository, point_at, serving
 from tests.matrix import FORMS, TOLERANCE, Reference, score_difference, uniform_difference
-from tests.two_libraries import FIXTURE, FIXTURE_CFG, IMPORTANCE, importance
-from workbench.ablation import uniform_heads
+from tests.two_libraries import FIXTURE, FIXTURE_CFG, IMPORTANCE, importance, stored_rows
+from workbench.ablation import decode_sets, iter_screen, set_effects, uniform_heads, weakened_losses
 from workbench.errors import InputError, ModelRefusedError
 from workbench.models import (
     check_same_model,
+    counted_mask,
     decode,
     load_hooked,
     load_model,
+    padded,
     render,
     weights_digest,
     wrap_model,
@@ -110,6 +112,32 @@ def test_hooked_transformer_agrees_with_eager_attention(form, padding):
 def test_hooked_transformer_scores_as_eager_attention_does():
     model = wrap_model(from_fixture(), checkpoint=str(FIXTURE))
     assert score_difference(model, Reference(FIXTURE)) < TOLERANCE
+
+
+def measured(model):
+    """Every way in which the library asks a model what heads do."""
+    rows, heads = stored_rows(), [Head(0, 1), Head(2, 3)]
+    batches = [range(len(rows))]
+    ids = padded([row.ids for row in rows], model.pad_id)
+    counted = counted_mask(rows, "completion")
+    (screened,) = iter_screen(model, rows, batches=batches)
+    weak = [weakened_losses(model, heads, ids, counted, fold=fold) for fold in (None, 1)]
+    return {
+        "screen": screened.deltas,
+        "sets": set_effects(model, rows, [(), heads, heads[:1]], batches=batches).loss,
+        "weakened": weak[0].weak.numpy(),
+        "weakened, replayed": weak[1].weak.numpy(),
+        "decoded": decode_sets(model, [[10, 20, 30], [99, 98]], [(), heads], max_new_tokens=6),
+    }
+
+
+@needs_hooked_transformer
+def test_hooked_transformer_is_asked_in_every_way_and_answers_as_the_bridge_does():
+    model = wrap_model(from_fixture(), checkpoint=str(FIXTURE))
+    found, expected = measured(model), measured(load_model(str(FIXTURE), device="cpu"))
+    assert found.pop("decoded") == expected.pop("decoded")
+    for name, values in expected.items():
+        np.testing.assert_allclose(found[name], values, atol=1e-4, rtol=0, err_msg=name)
 
 
 @needs_hooked_transformer

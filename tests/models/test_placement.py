@@ -9,10 +9,12 @@ import torch
 
 from tests.matrix import HEADS, rendered_rows
 from workbench.ablation import iter_importance
-from workbench.errors import InputError
-from workbench.models import load_model
+from workbench.data import read_samples
+from workbench.errors import InputError, ModelRefusedError
+from workbench.models import load_model, render
 from workbench.models.placement import resolve_device, resolve_dtype, resolve_placement
 from workbench.scoring import score_batch
+from workbench.types import Head, Sample
 
 ON_DISK = {
     "model.embed_tokens": "cpu",
@@ -132,6 +134,32 @@ def test_few_bits_are_packed_while_the_weights_are_read(bits, flag, monkeypatch)
     assert getattr(options["quantization_config"], flag)
     assert placement.placed_while_read
     assert not resolve_placement(device="cpu").placed_while_read
+
+
+@pytest.mark.parametrize("bits", ["8bit", "4bit"])
+def test_the_bundled_model_in_few_bits_passes_the_check_and_finds_the_same_head(bits):
+    pytest.importorskip("bitsandbytes")
+    plain, packed = (load_model("math-tiny", device="cpu", quantize=q) for q in (None, bits))
+    assert packed.facts["quantize"] == bits
+    assert packed.facts["self_check"]["effect"] > 0
+    size = sum(p.numel() * p.element_size() for p in packed.hooked.parameters())
+    assert size < 0.9 * sum(p.numel() * p.element_size() for p in plain.hooked.parameters())
+    samples = [s for s in islice(read_samples(["generated"]), 2) if isinstance(s, Sample)]
+    rows = [render(sample, plain.tokenizer) for sample in samples]
+    heads = [Head(2, 2), Head(1, 1), Head(3, 3)]
+    found = []
+    for model in (plain, packed):
+        (batch,) = iter_importance(model, rows, batches=[range(len(rows))], heads=heads)
+        found.append(np.array([batch.deltas.mean(axis=0)[head] for head in heads]))
+    assert found[1].argmax() == found[0].argmax() == 0
+    np.testing.assert_allclose(found[1], found[0], atol=0.5 * found[0].max())
+    assert not np.array_equal(*found)
+
+
+def test_a_width_that_four_bits_cannot_pack_is_refused(checkpoint):
+    pytest.importorskip("bitsandbytes")
+    with pytest.raises(ModelRefusedError):
+        load_model(str(checkpoint("llama")), device="cpu", quantize="4bit")
 
 
 def test_weights_that_do_not_fit_name_what_to_try(checkpoint, monkeypatch):

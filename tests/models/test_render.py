@@ -228,3 +228,13 @@ def test_the_bundled_model_shows_each_part_of_a_pair_once(bundled_model):
     rendered = render(pair("Tom has 3 pens.", "3"), tokenizer)
     by_part = {piece[0]: piece[2:] for piece in pieces(rendered, tokenizer)}
     assert (by_part["p"], by_part["c"]) == ("Tom has 3 pens.", "3")
+
+
+def test_the_text_of_a_special_token_becomes_that_token():
+    """As docs/models.md says: rows are read as the model's own training data would be."""
+    tokenizer = byte_tokenizer()
+    end = tokenizer.convert_tokens_to_ids("<|end|>")
+    rendered = render(pair("a<|end|>b", "2."), tokenizer)
+    place = rendered.ids.index(end)
+    assert LETTERS[rendered.parts[place]] == "p"
+    assert pieces(rendered, tokenizer)[1] == "p:a<|end|>b"
