@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from workbench.cli.main import cli
 
 ROOT = Path(__file__).resolve().parents[2]
+SLOWEST = ("torch", "pandas", "transformers", "transformer_lens", "streamlit")
 HEAVY = ("torch", "pandas", "transformers", "transformer_lens", "streamlit", "pyarrow")
 
 
@@ -90,6 +91,20 @@ def test_help_is_quick_and_loads_nothing_heavy():
     # Time on the processor: the clock on the wall also measures who else is working.
     spent = after.children_user + after.children_system
     assert spent - before.children_user - before.children_system < 1.5
+
+
+def test_showing_heads_loads_no_model_library(tmp_path):
+    heads = next((ROOT / "data" / "demo_runs").glob("heads-exact-*/heads.json"))
+    code = (
+        f"import sys; sys.argv = ['workbench', 'heads', 'show', {str(heads)!r}]\n"
+        "from workbench.cli.main import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        f"print(*(set({SLOWEST!r}) & set(sys.modules)), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert "layer  0" in done.stdout
+    assert done.stderr.split() == []
 
 
 def test_the_version_is_printed(workbench):

@@ -141,3 +141,27 @@ def test_rows_that_a_validation_cannot_use_are_counted_with_their_reason(
         "longer than the model's context of 96 tokens": 1,
         "malformed": 1,
     }
+
+
+def test_the_engine_that_ran_is_said_and_kept(workbench, checkpoint, sums, tmp_path):
+    def scored(name, engine):
+        place = ("--runs", tmp_path / name, "--device", "cpu", "--json")
+        asked = ("--data", sums, "--model", checkpoint(name))
+        heads = json.loads(workbench("heads", "find", *asked, "--n", 4, *place).out)["run"]
+        return workbench(
+            *("score", *asked, "--heads", Path(heads) / "heads.json", "--engine", engine), *place
+        )
+
+    for name, engine, ran in (
+        ("llama", "auto", "fused"),
+        ("llama", "hooked", "hooked"),
+        ("gemma2", "auto", "hooked"),
+    ):
+        run = Path(json.loads(scored(name, engine).out)["run"])
+        kept = json.loads((run / "manifest.json").read_text())["details"]["engine"]
+        assert (kept["asked"], kept["name"]) == (engine, ran)
+        assert json.loads((run / "summary.json").read_text())["engine"] == kept
+        assert ("reason" in kept) == (ran == "hooked")
+    refused = scored("gemma2", "fused")
+    assert refused.code == 2
+    assert "cannot run on the fused engine: " in refused.err

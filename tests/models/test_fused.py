@@ -22,7 +22,7 @@ from workbench.models import (
     uniform_pattern,
     with_engine,
 )
-from workbench.models.fused import _sdpa
+from workbench.models.fused import _sdpa, fused_weakened
 from workbench.models.fused_columns import received_by_keys
 from workbench.scoring import attention_received, score_batch
 from workbench.types import Head
@@ -269,3 +269,24 @@ def test_a_window_wider_than_the_usual_check_is_reached(checkpoint):
     wide = dataclasses.replace(model, windows=(60,) * model.n_layers)
     assert fused_check._random_ids(wide).shape[1] == 62
     assert fused_check._random_ids(model).shape[1] == fused_check.N_POS
+
+
+def test_logits_come_in_chunks_of_counted_tokens(tiny, monkeypatch):
+    """A vocabulary of 150,000 words times a long text must never be in memory at once."""
+    model = with_engine(tiny("llama"), "fused")
+    ids = torch.randint(4, 260, (3, 20), generator=torch.Generator().manual_seed(2))
+    counted = torch.zeros(ids.shape, dtype=torch.bool)
+    counted[:, 8:] = True
+    heads, rows = [Head(1, 1)], []
+    whole = fused_weakened(model, heads, ids, counted)
+    monkeypatch.setattr("workbench.models.fused.MAX_LOGITS", 5 * model.hooked.cfg.d_vocab)
+    unembed = model.fused.get_output_embeddings()
+    handle = unembed.register_forward_hook(lambda _m, _a, logits: rows.append(len(logits)))
+    try:
+        chunked = fused_weakened(model, heads, ids, counted)
+    finally:
+        handle.remove()
+    for one, other in zip(whole, chunked, strict=True):
+        torch.testing.assert_close(one, other)
+    assert max(rows) == 5
+    assert sum(rows) == 2 * int(counted.sum())

@@ -156,6 +156,20 @@ def test_no_block_above_the_circuits_last_layer_runs(top, tiny_model, samples):
     assert calls == [1] * (top + 1) + [0] * (tiny_model.n_layers - top - 1)
 
 
+def test_no_logits_are_made_that_nobody_reads(tiny_model, samples):
+    """Not even where the circuit reaches into the last layer, after which the model ends."""
+    positions = []
+    handle = tiny_model.hooked.unembed.register_forward_hook(
+        lambda _module, _args, logits: positions.append(logits.shape[1])
+    )
+    try:
+        rendered = [render(sample, tiny_model.tokenizer) for sample in samples]
+        score_batch(tiny_model, [Head(tiny_model.n_layers - 1, 2)], rendered)
+    finally:
+        handle.remove()
+    assert positions == [1]
+
+
 def test_scoring_leaves_the_model_as_it_was(tiny_model, samples):
     ids = torch.tensor([render(samples[1], tiny_model.tokenizer).ids])
     with torch.no_grad():

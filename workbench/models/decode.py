@@ -14,8 +14,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,6 +23,7 @@ from jaxtyping import Float, Float64, Int
 from torch import Tensor
 
 from workbench.errors import InputError
+from workbench.models.forward import last_logits_only
 from workbench.models.model import Model
 from workbench.types import Progress, no_progress
 
@@ -136,7 +136,7 @@ class _Rows:
         n_read = min(self.n_prompt)
         ids = [text[:n_read] for text in self.texts]
         self.on_rows(self.there)
-        with torch.no_grad(), _last_position_only(self.model):
+        with torch.no_grad(), last_logits_only(self.model):
             while True:
                 logits = self._step(torch.tensor(ids, device=self.model.device))
                 self._extend(logits, n_read)
@@ -207,20 +207,6 @@ def _new_cache(model: Model) -> Any:
 
     config = getattr(getattr(model.hooked, "original_model", None), "config", None)
     return None if config is None else DynamicCache(config=config)
-
-
-@contextmanager
-def _last_position_only(model: Model) -> Iterator[None]:
-    """Unembed the newest position alone: logits of a whole prompt would be the largest tensor."""
-
-    def last(_module: Any, args: tuple) -> tuple:
-        return (args[0][:, -1:], *args[1:])
-
-    handle = model.hooked.unembed.register_forward_pre_hook(last)
-    try:
-        yield
-    finally:
-        handle.remove()
 
 
 def _row_uniforms(

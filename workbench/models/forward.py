@@ -108,6 +108,20 @@ def _repeated(value: Any, n_batch: int, copies: int) -> Any:
 
 
 @torch.no_grad()
+@contextmanager
+def last_logits_only(model: Model) -> Iterator[None]:
+    """Unembed the last position alone: logits of a whole text would be the largest tensor."""
+
+    def last_position(_module: Any, args: tuple) -> tuple:
+        return (args[0][:, -1:], *args[1:])
+
+    handle = model.hooked.unembed.register_forward_pre_hook(last_position)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
 def final_residual(
     model: Model, ids: Int[Tensor, "batch pos"], *, fork_at: int = 0, copies: int = 1
 ) -> Float[Tensor, "copies_batch pos d_model"]:
@@ -121,19 +135,13 @@ def final_residual(
     def keep_final(_module: Any, args: tuple) -> None:
         final.append(args[0])
 
-    def one_position(_module: Any, args: tuple) -> tuple:
-        return (args[0][:, -1:], *args[1:])
-
-    handles = [
-        model.hooked.ln_final.register_forward_pre_hook(keep_final),
-        model.hooked.unembed.register_forward_pre_hook(one_position),
-    ]
+    handle = model.hooked.ln_final.register_forward_pre_hook(keep_final)
+    blocks = list(model.hooked.blocks)
     try:
-        with forked(list(model.hooked.blocks), len(ids), fork_at=fork_at, copies=copies):
+        with last_logits_only(model), forked(blocks, len(ids), fork_at=fork_at, copies=copies):
             model.hooked(ids.to(model.device), **model.pass_options)
     finally:
-        for handle in handles:
-            handle.remove()
+        handle.remove()
     return final[0]
 
 

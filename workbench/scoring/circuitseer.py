@@ -21,6 +21,7 @@ from workbench.models import (
     Rendered,
     fused_columns,
     hooks,
+    last_logits_only,
     padded,
     pattern_hook,
     uniform_column_mean,
@@ -123,7 +124,7 @@ def column_means(
 
     reads = [(pattern_hook(layer), hook_for(places)) for layer, places in by_layer.items()]
     stop = max(by_layer) + 1
-    with hooks(model, reads):
+    with hooks(model, reads), last_logits_only(model):
         model.hooked(
             ids.to(model.device),
             stop_at_layer=stop if stop < model.n_layers else None,
