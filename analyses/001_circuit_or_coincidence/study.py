@@ -115,7 +115,7 @@ def plot(found: dict[str, dict[str, Any]]) -> go.Figure:
     figure = go.Figure()
     for name, rows in found.items():
         for data, row in rows.items():
-            label, base = f"{name}<br>{data}", row["loss"][0]
+            label, base = f"{name.replace(' and ', '<br>and ')}<br>{data}", row["loss"][0]
             draws = [loss - base for loss in row["random_loss"]]
             figure.add_scatter(
                 x=[label] * len(draws),
