@@ -71,6 +71,8 @@ def test_the_loss_is_the_judge_where_accuracy_says_little_and_the_reason_is_told
     assert measure == "loss"
     assert why in reason
     words = verdict(weak)
+    said = "" if change == {"accuracy": None} else " (by it p = 0.020)"
+    assert f"Accuracy is not the judge here{said}: " in words
     assert "raises the loss by 2.000 nats a token" in words
     assert "p = 0.020 by loss" in words
     assert why in words

@@ -50,9 +50,10 @@ def test_a_refused_architecture_is_documented_with_its_reason(name, checkpoint):
     assert documented_rows()[name] == table_line(row), "run python -m tests.matrix"
 
 
-def test_the_reference_is_eager_attention_where_no_head_is_uniform(checkpoint):
-    reference = Reference(checkpoint("gemma2"))
-    plain = AutoModelForCausalLM.from_pretrained(checkpoint("gemma2"), attn_implementation="eager")
+@pytest.mark.parametrize("name", [name for name in NOTES if name not in REFUSED])
+def test_the_reference_is_eager_attention_where_no_head_is_uniform(name, checkpoint):
+    reference = Reference(checkpoint(name))
+    plain = AutoModelForCausalLM.from_pretrained(checkpoint(name), attn_implementation="eager")
     with torch.no_grad():
         expected = plain(token_ids(), use_cache=False, output_attentions=True)
     torch.testing.assert_close(reference.logits(token_ids()), expected.logits, atol=1e-6, rtol=0)

@@ -53,7 +53,7 @@ def verdict(report: Report) -> str:
     measure, reason = trusted_measure(report)
     parts = [
         _figures(report, measure),
-        f"Accuracy is not the judge here: {reason}." if reason else "",
+        _not_accuracy(report, reason) if reason else "",
         _claim(report, measure),
         *(_specific(control) for control in report.get("controls", [])),
         _sufficient(report),
@@ -80,6 +80,12 @@ def _figures(report: Report, measure: str) -> str:
         f"{n_random} random sets of the same layers raise it by {effect['random_cost']:.3f} on "
         f"average (p = {p:.3f} by loss)."
     )
+
+
+def _not_accuracy(report: Report, reason: str) -> str:
+    found = report["effect"]["accuracy"]
+    p = f" (by it p = {found['p']:.3f})" if found else ""
+    return f"Accuracy is not the judge here{p}: {reason}."
 
 
 def _claim(report: Report, measure: str) -> str:

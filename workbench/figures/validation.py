@@ -110,7 +110,7 @@ def control_rises(report: Mapping[str, Any]) -> go.Figure:
         losses["random"] = control["random_mean_loss"]
         places.append((html.escape(control["data"]), control["base_loss"], losses))
     figure = framed(
-        "Special to these problems? Loss added here and on other data",
+        "Special? Loss added here and on other data",
         x="",
         y="nats a token",
         height=420,
