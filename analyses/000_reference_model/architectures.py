@@ -30,7 +30,7 @@ SHARED = ("--layers", "4", "--d-model", "192", "--d-mlp", "384")
 # What each is trained with. The start that looks back is Llama's alone (biases and rotation).
 LOOK_BACK = ["--look-back", "--rope-theta", "100"]
 MODELS = {
-    "gpt2": ("GPT-2", 500, ["--architecture", "gpt2"]),
+    "gpt2": ("GPT-2", 1500, ["--architecture", "gpt2"]),
     "llama": ("Llama, 2 key-value heads for 8 heads", 1000, [*LOOK_BACK, "--kv-heads", "2"]),
     "qwen3": ("Qwen3, normalised q and k", 500, ["--architecture", "qwen3"]),
 }
