@@ -37,7 +37,7 @@ def layer_matched_sets(
     circuit = frozenset(heads)
     if n_others <= n_sets:
         of_layers = [
-            [tuple(Head(layer, head) for head in chosen) for chosen in _choices(n_heads, count)]
+            list(combinations([Head(layer, head) for head in range(n_heads)], count))
             for layer, count in per_layer
         ]
         every = (sum(parts, ()) for parts in product(*of_layers))
@@ -55,7 +55,3 @@ def layer_matched_sets(
             if n_others < PLENTY * n_sets:
                 met.add(frozenset(drawn))
     return sets
-
-
-def _choices(n_heads: int, count: int) -> list[tuple[int, ...]]:
-    return list(combinations(range(n_heads), count))

@@ -6,8 +6,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from workbench.cli.options import explain_option, json_option, runs_option
-from workbench.cli.tune import POSITIVE, together
+from workbench.cli.options import (
+    device_option,
+    dtype_option,
+    explain_option,
+    json_option,
+    model_option,
+    runs_option,
+    template_option,
+)
+from workbench.cli.tune import ABOVE_ZERO, POSITIVE, together
 
 if TYPE_CHECKING:
     from workbench.execute import ModelSource
@@ -18,25 +26,16 @@ VARIANTS = ("mask", "no-mask", "random", "lora")
 CONTROLS = VARIANTS[1:]
 
 model_options = together(
-    click.option(
-        "--model",
-        "model_name",
-        default="math-tiny",
-        show_default=True,
-        metavar="M",
-        help="Bundled name, folder, or hub id[@revision]; the same in all four steps.",
-    ),
-    click.option("--device", default="auto", show_default=True),
-    click.option(
-        "--dtype", default="float32", show_default=True, help="float32, bfloat16 or float16."
-    ),
-    click.option(
-        "--template",
-        type=click.Choice(["auto", "none", "chat"]),
-        default="auto",
-        show_default=True,
-        help="Render rows by the tokenizer's chat template: if it has one, never, always.",
-    ),
+    model_option("; the same in all four steps"), device_option, dtype_option, template_option()
+)
+lora_lr_option = click.option(
+    "--lora-lr",
+    "lora_lrs",
+    type=ABOVE_ZERO,
+    multiple=True,
+    default=(2e-4,),
+    show_default=True,
+    help="Step size of LoRA; of several, validation chooses.",
 )
 decoding_option = click.option(
     "--batch-tokens",

@@ -12,6 +12,7 @@ from workbench.cli.amplify_options import (
     NOT_NEGATIVE,
     VARIANTS,
     decoding_option,
+    lora_lr_option,
     model_options,
     run_options,
     source_of,
@@ -41,15 +42,7 @@ from workbench.cli.tune import ABOVE_ZERO, POSITIVE
     show_default=True,
     help="Step size; of several, validation chooses.",
 )
-@click.option(
-    "--lora-lr",
-    "lora_lrs",
-    type=ABOVE_ZERO,
-    multiple=True,
-    default=(2e-4,),
-    show_default=True,
-    help="The same, of the variant lora.",
-)
+@lora_lr_option
 @click.option("--lora-rank", type=POSITIVE, default=16, show_default=True)
 @click.option("--lora-alpha", type=POSITIVE, default=32, show_default=True)
 @click.option("--every", type=POSITIVE, default=10, show_default=True, help="Steps to validation.")
@@ -125,15 +118,7 @@ def update(
     show_default=True,
     help="Updates to compare with, made where missing; lora needs the extra 'train'.",
 )
-@click.option(
-    "--lora-lr",
-    "lora_lrs",
-    type=ABOVE_ZERO,
-    multiple=True,
-    default=(2e-4,),
-    show_default=True,
-    help="Step size of LoRA; of several, validation chooses.",
-)
+@lora_lr_option
 @seed_option
 @decoding_option
 @run_options

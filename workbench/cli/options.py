@@ -58,6 +58,34 @@ explain_option = click.option(
 heads_option = click.option(
     "--heads", "heads_ref", metavar="H", help="Run folder or heads.json of `heads find`."
 )
+device_option = click.option("--device", default="auto", show_default=True)
+dtype_option = click.option(
+    "--dtype", default="float32", show_default=True, help="float32, bfloat16 or float16."
+)
+
+
+def model_option(remark: str = "") -> Callable:
+    """`--model`, with a remark of the command's own behind the help."""
+    return click.option(
+        "--model",
+        "model_name",
+        default="math-tiny",
+        show_default=True,
+        metavar="M",
+        help=f"Bundled name, folder, or hub id[@revision]{remark}.",
+    )
+
+
+def template_option(**kept: Any) -> Callable:
+    """`--template`; `kept` says how its value reaches the command."""
+    return click.option(
+        "--template",
+        type=click.Choice(["auto", "none", "chat"]),
+        default="auto",
+        show_default=True,
+        help="Render rows by the tokenizer's chat template: if it has one, never, always.",
+        **kept,
+    )
 
 
 LOADING = f"{__name__}.loading"
@@ -80,21 +108,9 @@ def model_options(function: Callable) -> Callable:
     """`--model` and how it is loaded (see `model_source`), and `--batch-tokens`."""
     for option in reversed(
         (
-            click.option(
-                "--model",
-                "model_name",
-                default="math-tiny",
-                show_default=True,
-                metavar="M",
-                help="Bundled name, folder, or hub id[@revision].",
-            ),
-            click.option("--device", default="auto", show_default=True),
-            click.option(
-                "--dtype",
-                default="float32",
-                show_default=True,
-                help="float32, bfloat16 or float16.",
-            ),
+            model_option(),
+            device_option,
+            dtype_option,
             click.option(
                 "--device-map",
                 callback=_remember,
@@ -109,15 +125,7 @@ def model_options(function: Callable) -> Callable:
                 expose_value=False,
                 help="Pack the weights by bitsandbytes (extra 'quant').",
             ),
-            click.option(
-                "--template",
-                type=click.Choice(["auto", "none", "chat"]),
-                default="auto",
-                show_default=True,
-                callback=_remember,
-                expose_value=False,
-                help="Render rows by the tokenizer's chat template: if it has one, never, always.",
-            ),
+            template_option(callback=_remember, expose_value=False),
             click.option(
                 "--batch-tokens",
                 type=click.IntRange(min=1),

@@ -10,14 +10,17 @@ import click
 
 from workbench.cli.options import (
     Finite,
+    device_option,
     explain_option,
     json_option,
+    model_option,
     place,
     print_json,
     print_outcome,
     result_object,
     runs_option,
     seed_option,
+    template_option,
 )
 
 POSITIVE = click.IntRange(min=1)
@@ -36,14 +39,7 @@ def together(*some: Callable) -> Callable:
 
 
 what_options = together(
-    click.option(
-        "--model",
-        "model_name",
-        default="math-tiny",
-        show_default=True,
-        metavar="M",
-        help="Bundled name, folder, or hub id[@revision].",
-    ),
+    model_option(),
     click.option(
         "--export",
         "export_folder",
@@ -125,15 +121,9 @@ run_options = together(
         show_default=True,
         help="Steps between two saved states.",
     ),
-    click.option("--device", default="auto", show_default=True),
+    device_option,
     click.option("--dtype", default="float32", show_default=True, help="float32 or bfloat16."),
-    click.option(
-        "--template",
-        type=click.Choice(["auto", "none", "chat"]),
-        default="auto",
-        show_default=True,
-        help="Render rows by the tokenizer's chat template: if it has one, never, always.",
-    ),
+    template_option(),
     runs_option,
     json_option,
     explain_option,

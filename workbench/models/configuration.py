@@ -119,9 +119,9 @@ def _rotary(cfg: Any, config: Any) -> Iterator[tuple[str, Any, Any]]:
         )
     yield "rotary_dim", getattr(cfg, "rotary_dim", None) or cfg.d_head, _rotated(cfg, config, full)
     kind, factor = full.get("rope_type", "default"), _number(full.get("factor"))
-    on = {kind: getattr(cfg, name, False) for kind, (name, _) in STRETCHED.items()}
-    yield "rotary scaling", next((k for k in on if on[k]), "none"), _scaling(kind)
-    if on.get(kind):
+    on = [known for known, (switch, _) in STRETCHED.items() if getattr(cfg, switch, False)]
+    yield "rotary scaling", on[0] if on else "none", _scaling(kind)
+    if kind in on:
         yield "rotary scaling factor", getattr(cfg, STRETCHED[kind][1], None), factor
     linear = float(getattr(cfg, "rotary_scaling_factor", 1.0))
     yield "linear rotary scaling", linear, factor if kind == "linear" else 1.0
