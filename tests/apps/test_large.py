@@ -8,6 +8,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -16,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.apps.conftest import apps_module, open_page, words
+from tests.apps.conftest import APP, apps_module, open_page, words
 
 FLOATS = ("paper", "paper_no_sink", "cv2", "cv2_no_sink", "excess", "excess_no_sink")
 
@@ -64,9 +66,8 @@ def test_a_million_rows_are_quick_and_small(copied, tmp_path):
         for i in range(n_rows):
             text = {"id": str(i), "problem": f"Problem {i}: how many apples?", "solution": str(i)}
             file.write(json.dumps(text) + "\n")
-    tables, index = apps_module("score_table"), apps_module("text_index")
-    samples = apps_module("samples")
-    index.build([str(texts)], shape=None, out=tmp_path / "texts.arrow")
+    tables, samples = apps_module("score_table"), apps_module("samples")
+    build_index(texts, tmp_path / "texts.arrow")
     before = resident_mb()
     began = time.perf_counter()
     table = tables.ScoreTable.open(folder / "scores.parquet")
@@ -97,6 +98,13 @@ def test_a_million_rows_are_quick_and_small(copied, tmp_path):
     assert max(value for name, value in seconds.items() if name != "open") < 1.0
     # What a server with a loaded model holds besides is about 700 MB.
     assert grown < 800
+
+
+def build_index(texts: Path, out: Path) -> None:
+    """In a process where signatures are not checked: that costs six times the work itself."""
+    code = "import sys; from pathlib import Path; import text_index as index; "
+    code += "index.build([sys.argv[1]], shape=None, out=Path(sys.argv[2]))"
+    subprocess.run([sys.executable, "-c", code, str(texts), str(out)], cwd=APP.parent, check=True)
 
 
 def resident_mb() -> float:

@@ -77,9 +77,10 @@ def retrieval_scores(
 
 def _batch(model: Model, samples: Sequence[RetrievalSample]) -> RetrievalScores:
     rendered = [sample.rendered for sample in samples]
-    ids = padded([r.ids for r in rendered], model.pad_id).to(model.device)
+    # On the CPU: compared with patterns of layers that may lie on several devices.
+    ids = padded([r.ids for r in rendered], model.pad_id)
     counted = counted_mask(rendered, "completion")
-    gold = [torch.nonzero(row)[:, 0].to(model.device) for row in counted]
+    gold = [torch.nonzero(row)[:, 0] for row in counted]
     scores = np.empty((len(samples), model.n_layers, model.n_heads))
 
     def hook_for(layer: int) -> Any:
@@ -87,7 +88,7 @@ def _batch(model: Model, samples: Sequence[RetrievalSample]) -> RetrievalScores:
             for i, (sample, places) in enumerate(zip(samples, gold, strict=True)):
                 rows = pattern[i, :, places - 1]
                 share = copied_share(rows, ids[i], places, sample.value)
-                scores[i, layer] = share.cpu().numpy()
+                scores[i, layer] = share.numpy()
 
         return read
 
@@ -111,7 +112,7 @@ def copied_share(
 
     `rows` are the attention rows of the queries one position before each gold token.
     """
-    best = rows.argmax(dim=-1)
+    best = rows.argmax(dim=-1).to(ids.device)
     inside = (best >= value.start) & (best < value.stop)
     return (inside & (ids[best] == ids[gold])).double().mean(dim=-1)
 

@@ -7,6 +7,7 @@ Modules below `workbench.cli` parse, call and print; whatever is heavy is import
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import sys
@@ -30,6 +31,8 @@ from workbench.cli.validate import validate
 from workbench.errors import WorkbenchError
 
 INTERRUPTED = 130
+# Of glibc's <malloc.h>.
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -52,6 +55,7 @@ for command in (update, report):
 def main() -> None:
     """Run the command line; exit 0 done, 1 failed, 2 wrong usage or input, 130 interrupted."""
     signal.signal(signal.SIGTERM, _interrupt)
+    keep_freed_memory()
     try:
         cli(standalone_mode=False)
     except click.ClickException as err:
@@ -74,6 +78,17 @@ def main() -> None:
             err=True,
         )
         sys.exit(1)
+
+
+def keep_freed_memory() -> None:
+    """Have glibc keep what a pass freed for the next one, and not give it back to the system.
+
+    Every large tensor would otherwise be new pages of zeros: a fifth of the time of `heads find`.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
+    if mallopt is not None:
+        for option in (M_TRIM_THRESHOLD, M_MMAP_THRESHOLD):
+            mallopt(option, 2**30)
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:

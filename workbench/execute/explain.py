@@ -15,7 +15,7 @@ from workbench.circuits import MOST_TOKENS, RetrievalOptions, circuit_of, read_h
 from workbench.data import batches_by_length, read_samples
 from workbench.execute.calibrate import of_batches, of_heads, seconds_per_token
 from workbench.execute.heads import HeadsOptions, race_options
-from workbench.execute.probe import read_probe
+from workbench.execute.probe import measuring, read_probe
 from workbench.execute.race import RACES, expected_passes
 from workbench.execute.request import ModelSource, read_usable
 from workbench.models import (
@@ -43,7 +43,7 @@ def explain_probe(
     source: ModelSource, data: Sequence[str], *, batch_tokens: int | None = None, **options: Any
 ) -> dict[str, Any]:
     """One pass over the pool for `highest-loss`, none for the other strategies."""
-    model = source.load()
+    model = measuring(source.load(), options.get("strategy", ""))
     tokens = batch_tokens or default_tokens(model)
     rendered = list(usable_samples(model, read_usable(data)).values())
     lengths, seconds, passes = [len(r.ids) for r in rendered], 0.0, 0.0

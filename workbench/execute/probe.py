@@ -26,6 +26,7 @@ from workbench.execute.request import (
     keep_facts,
     read_usable,
 )
+from workbench.models import Model, with_engine
 from workbench.probe import build_probe
 from workbench.runs import RunSpec, open_run
 from workbench.types import Message, ProbeSet, Sample
@@ -67,7 +68,7 @@ def run_probe(
         if not reused:
             left_out: Counter[str] = Counter()
             samples = read_usable(data, left_out=left_out)
-            model = source.load()
+            model = measuring(source.load(), options.strategy)
 
             def tell(done: int, total: int, text: str) -> None:
                 text = fitted(run, model, text)
@@ -91,6 +92,11 @@ def run_probe(
             summary = _summary(probe, len(samples), left_out)
             run.finish_json(RESULT, summary, counts={"ok": len(samples)})
     return Outcome(run.path, run.result, reused, json.loads(run.result.read_text()))
+
+
+def measuring(model: Model, strategy: str) -> Model:
+    """The model on the faster engine that it passes on, where the strategy reads losses."""
+    return with_engine(model) if strategy == "highest-loss" else model
 
 
 def _summary(probe: ProbeSet, n_pool: int, left_out: Counter[str]) -> dict[str, Any]:

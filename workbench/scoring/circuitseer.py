@@ -108,7 +108,7 @@ def column_means(
     if model.fused is not None:
         together = torch.tensor(windows, device=model.device)
         return list(fused_columns(model, heads, ids, together).cpu().numpy())
-    spans = [torch.tensor(w, device=model.device).T for w in windows]
+    spans = [torch.tensor(w).T for w in windows]
     by_layer: dict[int, list[int]] = {}
     for i, head in enumerate(heads):
         by_layer.setdefault(head.layer, []).append(i)
@@ -117,7 +117,8 @@ def column_means(
     def hook_for(places: list[int]) -> Any:
         def read(pattern: Tensor, hook: Any) -> None:
             chosen = pattern[:, [heads[i].head for i in places]]
-            for out, (start, end) in zip(received, spans, strict=True):
+            for out, span in zip(received, spans, strict=True):
+                start, end = span.to(pattern.device)
                 out[:, places] = attention_received(chosen, start, end).cpu().numpy()
 
         return read
