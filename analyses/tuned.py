@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
+import torch
 from jaxtyping import Float64
 from scipy.stats import t as student
 
@@ -26,7 +27,7 @@ from analyses.shared import Study
 from workbench.circuits import answerable, answers_right
 from workbench.data import atomic_file, is_held_out, make_problem, write_jsonl
 from workbench.execute import ModelSource, read_usable, run_tune
-from workbench.models import load_model
+from workbench.models import load_model, load_plain
 from workbench.probe import usable_samples
 from workbench.tuning import TuneOptions
 
@@ -35,6 +36,7 @@ TRAIN = Path(__file__).parent / "000_reference_model" / "train.py"
 RELATIVES = Path(__file__).parent / "work"
 SMALL = ("--layers", "3", "--d-model", "192", "--d-mlp", "384", "--look-back")
 MAX_NEW_TOKENS = 280
+NOISE = 0.5
 
 
 def write_problems(path: Path, n: int, *, seed: int, without: set[str] = frozenset()) -> set[str]:
@@ -60,8 +62,26 @@ def train_relative(folder: Path, steps: int, *flags: str) -> Path:
 
 
 def small_relative(steps: int) -> Path:
-    """3 layers x 8 heads, width 192: the target of one study and the small reference of another."""
+    """3 layers x 8 heads, width 192: the small reference."""
     return train_relative(RELATIVES / f"small-{steps}", steps, *SMALL)
+
+
+def weakened_copy(model: str, noise: float) -> Path:
+    """`model` with normal noise on every matrix, `noise` times the spread of its entries.
+
+    A target that has most of its skill to learn again and learns it in minutes: one trained from
+    nothing for half an hour has not begun to solve problems, and no tenth of a pool mends that.
+    """
+    folder = RELATIVES / f"{Path(model).name}-weakened-{noise:g}"
+    if not (folder / "model.safetensors").exists():
+        weights, tokenizer = load_plain(model)
+        generator = torch.Generator().manual_seed(18)
+        with torch.no_grad():
+            for matrix in (p for p in weights.parameters() if p.ndim == 2):
+                matrix += noise * matrix.std() * torch.randn(matrix.shape, generator=generator)
+        tokenizer.save_pretrained(folder)
+        weights.save_pretrained(folder)
+    return folder
 
 
 def right_answers(folder: Path, data: str) -> list[bool]:
@@ -95,7 +115,9 @@ def tuning_parser(description: str | None, *, model: str) -> argparse.ArgumentPa
     parser.add_argument("--model", default="math-tiny", help=model)
     parser.add_argument("--pool-n", type=int, default=6000)
     parser.add_argument("--test-n", type=int, default=240)
-    parser.add_argument("--target-steps", type=int, default=1400)
+    parser.add_argument(
+        "--noise", type=float, default=NOISE, help="by which the target is weakened"
+    )
     parser.add_argument("--steps", type=int, default=225, help="optimiser steps of 8 rows")
     parser.add_argument("--lr", type=float, default=5e-4)
     parser.add_argument("--seeds", type=int, default=3)

@@ -2,7 +2,7 @@
 
     python -m analyses.004_sampling.study
 
-Trains a small target (same family, never having seen the pool), scores a pool with the bundled
+Weakens the bundled model into a target that has not seen the pool, scores the pool with the bundled
 model, fine-tunes the target on each arm's tenth with several seeds and the same number of steps,
 and counts right answers to held-out problems. Everything finished is kept in `work/`.
 """
@@ -19,9 +19,9 @@ from analyses.tuned import (
     answers_after,
     plot,
     right_answers,
-    small_relative,
     table,
     tuning_parser,
+    weakened_copy,
     write_problems,
 )
 from workbench.circuits import RetrievalOptions
@@ -74,7 +74,7 @@ def main() -> None:
     study.asked(options)
     test = write_problems(study.work / "test.jsonl", options.test_n, seed=1)
     write_problems(study.work / "pool.jsonl", options.pool_n, seed=2, without=test)
-    target = small_relative(options.target_steps)
+    target = weakened_copy(options.model, options.noise)
     scores = scores_of(study, ModelSource(options.model), str(study.work / "pool.jsonl"))
     answers = Answers(study.work / "answers.json")
     answers.of("untuned", 0, lambda: right_answers(target, str(study.work / "test.jsonl")))

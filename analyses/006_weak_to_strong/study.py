@@ -2,7 +2,7 @@
 
     python -m analyses.006_weak_to_strong.study
 
-Trains a small reference and an unfinished target of the bundled model's size by the same script.
+Trains a small reference by the bundled model's script; the target is the bundled model, weakened.
 Both references score one pool; the target is fine-tuned on each one's tenth and on random tenths.
 """
 
@@ -24,8 +24,8 @@ from analyses.tuned import (
     right_answers,
     small_relative,
     table,
-    train_relative,
     tuning_parser,
+    weakened_copy,
     write_problems,
 )
 from workbench.execute import (
@@ -40,8 +40,6 @@ from workbench.execute import (
 )
 from workbench.scoring import ScoreOptions, partial_spearman, spearman
 
-# The sizes are the bundled model's.
-TARGET = ("--look-back", "--seed", "18")
 POLICIES = ("soft", "top")
 
 
@@ -109,7 +107,7 @@ def main() -> None:
     test = write_problems(study.work / "test.jsonl", options.test_n, seed=1)
     write_problems(study.work / "pool.jsonl", options.pool_n, seed=2, without=test)
     small = small_relative(options.small_steps)
-    target = train_relative(study.work / "target", options.target_steps, *TARGET)
+    target = weakened_copy(options.model, options.noise)
     references = {
         "small": read_with(study, str(small), pool),
         "large": read_with(study, options.model, pool),

@@ -39,6 +39,7 @@ from workbench.execute import (
     run_report,
     run_update,
 )
+from workbench.runs import read_manifest
 
 # Hot enough for a model that is sure of its wrong answers to be right now and then.
 LOCALIZING = LocalizeOptions(
@@ -155,6 +156,14 @@ def test_the_card_says_what_was_changed(made):
     assert f"{FIRST[0]}.{FIRST[1]}" in text
     assert str(sum(counts.values())) in text
     assert "every other byte" in text
+
+
+def test_every_manifest_says_how_rows_became_tokens(made, report):
+    runs = [outcome.run for outcome in (*made.values(), report)]
+    said = [read_manifest(run)["details"]["tokens"] for run in runs]
+    assert all(tokens == said[0] for tokens in said)
+    assert said[0]["template"] == "none"
+    assert len(said[0]["template_sha256"]) == len(said[0]["tokenizer_sha256"]) == 64
 
 
 def test_a_finished_stage_answers_again(made, home):

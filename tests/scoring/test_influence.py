@@ -41,12 +41,6 @@ def test_the_score_is_the_relative_difference_of_two_whole_runs(part, tiny_model
     assert (frame["n_windows"] == 1).all()
 
 
-def test_small_batches_change_nothing(tiny_model, circuit, samples):
-    one = scored(samples, tiny_model, circuit, batch_tokens=1, **METHOD)
-    many = scored(samples, tiny_model, circuit, **METHOD)
-    assert one["score"].tolist() == pytest.approx(many["score"].tolist(), abs=1e-6)
-
-
 def test_windows_follow_one_another_and_leave_out_what_nothing_predicts(tiny_model):
     document = render(text("a", "x" * 193), tiny_model.tokenizer)
     cut = windows(document, row=0, part="all", n_ctx=96)

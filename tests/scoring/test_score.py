@@ -110,10 +110,19 @@ def test_the_score_is_the_column_of_the_variant(tiny_model, circuit, samples):
     assert frame["paper"].tolist() == pytest.approx([r["paper"] for r in batch])
 
 
-def test_small_batches_change_nothing(tiny_model, circuit, samples):
-    one = scored(samples, tiny_model, circuit, method="circuitseer", batch_tokens=1)
-    all_at_once = scored(samples, tiny_model, circuit, method="circuitseer")
-    assert one["cv2"].tolist() == pytest.approx(all_at_once["cv2"].tolist(), abs=1e-6)
+@pytest.mark.parametrize("engine", ["fused", "hooked"])
+@pytest.mark.parametrize("method", ["circuitseer", "attention-influence", "air", "loss", "ifd"])
+def test_a_score_does_not_depend_on_what_shares_its_batch(
+    method, engine, tiny_model, circuit, samples
+):
+    options = {"method": method, "engine": engine}
+    alone = scored(samples, tiny_model, circuit, batch_tokens=1, **options)
+    together = scored(samples, tiny_model, circuit, **options)
+    assert together["score"].notna().any()
+    numbers = together.select_dtypes("float").columns
+    for name in numbers:
+        found, expected = alone[name].tolist(), together[name].tolist()
+        assert found == pytest.approx(expected, rel=1e-6, abs=1e-6, nan_ok=True), name
 
 
 def test_length_counts_the_tokens_that_are_scored(tiny_model, samples):

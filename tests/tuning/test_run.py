@@ -140,6 +140,7 @@ def test_the_run_tells_what_was_done(done):
     manifest = json.loads((done.run / "manifest.json").read_text())
     assert manifest["counts"] == {"ok": 8}
     assert manifest["stage"] == "tune-lora"
+    assert len(manifest["details"]["tokens"]["template_sha256"]) == 64
     assert manifest["parents"][0].startswith("score-air-0000")
 
 

@@ -18,7 +18,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from workbench.models import Model, load_plain, padded, resolve_device
+from workbench.models import Model, find_model, load_plain, padded, resolve_device, tokenizer_facts
 from workbench.types import ModelInfo
 
 # Cached tokens held at once. Steps of few rows cost as much as steps of many.
@@ -61,7 +61,7 @@ def plain_network(
         windows=(None,) * n_layers,
         # The wrapped network caps its logits itself.
         logit_cap=None,
-        facts={},
+        facts=tokenizer_facts(tokenizer, find_model(name)[0]),
     )
 
 

@@ -54,6 +54,7 @@ from workbench.execute.request import (
     Place,
     data_inputs,
     keep_facts,
+    keep_tokens,
 )
 from workbench.runs import Run, RunSpec, open_run
 
@@ -140,6 +141,7 @@ def _localize(
     left_out: Counter[str] = Counter()
     samples = task_rows(data, LOCALIZE, n=options.n, seed=options.seed, where=options.task)
     model = network_of(source)
+    keep_tokens(run, model.facts)
     problems = checkable(model, samples, label=options.label_column, left_out=left_out)
     pivoting = options.spending(problems, batch_tokens)
     shards = [problems[i : i + SHARD] for i in range(0, len(problems), SHARD)]

@@ -61,13 +61,14 @@ class ReportOptions:
 
 @dataclass(frozen=True)
 class HeldOut:
-    """What every model is measured on."""
+    """What every model is measured on; `tokens` says how rows become tokens."""
 
     problems: list[Problem]
     samples: list[Sample]
     texts: list[Sample]
     sentences: list[str]
     max_new_tokens: int
+    tokens: Mapping[str, Any]
 
 
 def read_held_out(
@@ -101,6 +102,7 @@ def read_held_out(
         texts=held_out,
         sentences=[text.prompt for text in texts],
         max_new_tokens=int(localized["max_new_tokens"]),
+        tokens=model.facts,
     )
 
 

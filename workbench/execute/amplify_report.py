@@ -41,7 +41,7 @@ from workbench.execute.amplify_chain import (
 )
 from workbench.execute.amplify_measure import ReportOptions, measure, once, read_held_out
 from workbench.execute.amplify_update import MODEL, run_update
-from workbench.execute.request import ModelSource, Outcome, Place, data_inputs
+from workbench.execute.request import ModelSource, Outcome, Place, data_inputs, keep_tokens
 from workbench.figures import amplification_page
 from workbench.runs import Run, RunSpec, open_run
 
@@ -161,6 +161,7 @@ def _report(
     localized = read_parent(parent_of(variants["mask"][0], PIVOTS).with_name(LOCALIZED))
     where = parse_where(localized["where"]) if localized["where"] else None
     test = read_held_out(source, options, localized, data, control)
+    keep_tokens(run, test.tokens)
     tell, n_total = telling(run, place), 1 + sum(map(len, variants.values()))
     n_done = 0
 

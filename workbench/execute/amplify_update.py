@@ -59,7 +59,7 @@ from workbench.execute.amplify_chain import (
     task_rows,
     telling,
 )
-from workbench.execute.request import ModelSource, Outcome, Place, data_inputs
+from workbench.execute.request import ModelSource, Outcome, Place, data_inputs, keep_tokens
 from workbench.models import Model
 from workbench.runs import Run, RunSpec, open_run
 from workbench.tuning import TuneOptions, model_folder, with_lora
@@ -144,6 +144,7 @@ def _update(
     localized = read_parent(pivots_path.with_name(LOCALIZED))
     examples = read_examples(pivots_path)
     model, folder = network_of(source), source.find()[0]
+    keep_tokens(run, model.facts)
     problems = _validation(model, mask_path, localized, options)
     n_all = sum(p.numel() for p in model.hooked.original_model.parameters())
     target = _target(model, folder, kept, shape, options)

@@ -136,8 +136,13 @@ def loaded_facts(model: Model) -> dict[str, Any]:
 
 def keep_facts(run: Run, model: Model) -> None:
     """`model.json`, and in the manifest how rows became tokens."""
-    run.record(tokens={key: model.facts[key] for key in TOKEN_FACTS if key in model.facts})
+    keep_tokens(run, model.facts)
     run.write_json(FACTS, loaded_facts(model))
+
+
+def keep_tokens(run: Run, facts: Mapping[str, Any]) -> None:
+    """In the manifest: hashes of tokenizer and template, and what is put around every text."""
+    run.record(tokens={key: facts[key] for key in TOKEN_FACTS if key in facts})
 
 
 def check_same_template(folder: Path, model: Model) -> None:

@@ -21,8 +21,8 @@ import pyarrow as pa
 
 from workbench.config import file_digest
 from workbench.errors import InputError
-from workbench.execute.request import ModelSource, Outcome, Place
-from workbench.models import load_plain, resolve_device
+from workbench.execute.request import ModelSource, Outcome, Place, keep_tokens
+from workbench.models import load_plain, resolve_device, tokenizer_facts
 from workbench.runs import Run, RunSpec, open_run, read_manifest
 from workbench.tuning import (
     CHECKPOINT,
@@ -175,6 +175,7 @@ def _tune(
     steps: StepsSource | None,
 ) -> None:
     model, tokenizer, examples = prepared(source, export, options, steps=steps)
+    keep_tokens(run, tokenizer_facts(tokenizer, source.find()[0]))
     # The trainer aligns these with the tokenizer; the tuned model keeps what its base says.
     configs = copy.deepcopy((model.config, model.generation_config))
     tuned = with_lora(model, options) if options.lora else model

@@ -28,6 +28,7 @@ from workbench.models.model import Model, pattern_hook
 from workbench.models.placement import resolve_device
 from workbench.models.render import TEMPLATE, Rendered, UnrenderableError, render
 from workbench.models.selfcheck import self_check
+from workbench.models.tokenizer import tokenizer_facts
 from workbench.models.uniform import (
     padded_uniform_pattern,
     running_mean,
@@ -77,6 +78,7 @@ __all__ = [
     "self_check",
     "token_losses",
     "token_outcomes",
+    "tokenizer_facts",
     "uniform_column_mean",
     "uniform_pattern",
     "weights_digest",
