@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from workbench.allocator import keep_freed_memory
 from workbench.data import write_jsonl
 from workbench.execute import Place, read_usable
 
@@ -33,6 +34,7 @@ class Study:
     @classmethod
     def at(cls, file: str, *, work: Path | None = None) -> Study:
         folder = Path(file).resolve().parent
+        keep_freed_memory()
         study = cls(folder, work or folder / "work")
         study.work.mkdir(parents=True, exist_ok=True)
         return study

@@ -36,7 +36,7 @@ TRAIN = Path(__file__).parent / "000_reference_model" / "train.py"
 RELATIVES = Path(__file__).parent / "work"
 SMALL = ("--layers", "3", "--d-model", "192", "--d-mlp", "384", "--look-back")
 MAX_NEW_TOKENS = 280
-NOISE = 0.5
+NOISE = 0.4
 
 
 def write_problems(path: Path, n: int, *, seed: int, without: set[str] = frozenset()) -> set[str]:
@@ -118,7 +118,7 @@ def tuning_parser(description: str | None, *, model: str) -> argparse.ArgumentPa
     parser.add_argument(
         "--noise", type=float, default=NOISE, help="by which the target is weakened"
     )
-    parser.add_argument("--steps", type=int, default=225, help="optimiser steps of 8 rows")
+    parser.add_argument("--steps", type=int, default=100, help="optimiser steps of 8 rows")
     parser.add_argument("--lr", type=float, default=5e-4)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--work", type=Path)

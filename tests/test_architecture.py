@@ -16,7 +16,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 LEVELS = (
-    ("errors", "types", "config", "bundled"),
+    ("errors", "types", "config", "bundled", "allocator"),
     ("models", "data", "runs"),
     ("probe", "ablation"),
     ("circuits", "scoring"),

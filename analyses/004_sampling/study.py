@@ -69,7 +69,9 @@ def export_of(study: Study, name: str, *, seed: int, scores: dict[tuple[str, str
 
 
 def main() -> None:
-    options = tuning_parser(__doc__, model="the model that scores").parse_args()
+    parser = tuning_parser(__doc__, model="the model that scores")
+    parser.add_argument("--read-once", action="store_true", help=f"also the arm '{ONCE}'")
+    options = parser.parse_args()
     study = Study.at(__file__, work=options.work)
     study.asked(options)
     test = write_problems(study.work / "test.jsonl", options.test_n, seed=1)
@@ -79,7 +81,7 @@ def main() -> None:
     answers = Answers(study.work / "answers.json")
     answers.of("untuned", 0, lambda: right_answers(target, str(study.work / "test.jsonl")))
     for seed in range(options.seeds):
-        for name in [*ARMS, MATCHED, ONCE]:
+        for name in [*ARMS, MATCHED, *([ONCE] if options.read_once else [])]:
             steps = options.pool_n // 8 if name == ONCE else None
 
             def work(name: str = name, seed: int = seed, steps: int | None = steps) -> list[bool]:

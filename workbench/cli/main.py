@@ -7,7 +7,6 @@ Modules below `workbench.cli` parse, call and print; whatever is heavy is import
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 import sys
@@ -16,6 +15,7 @@ from types import FrameType
 import click
 
 from workbench import __version__
+from workbench.allocator import keep_freed_memory
 from workbench.cli.amplify import amplify
 from workbench.cli.amplify_update import report, update
 from workbench.cli.app import app
@@ -31,8 +31,6 @@ from workbench.cli.validate import validate
 from workbench.errors import WorkbenchError
 
 INTERRUPTED = 130
-# Of glibc's <malloc.h>.
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -78,17 +76,6 @@ def main() -> None:
             err=True,
         )
         sys.exit(1)
-
-
-def keep_freed_memory() -> None:
-    """Have glibc keep what a pass freed for the next one, and not give it back to the system.
-
-    Every large tensor would otherwise be new pages of zeros: a fifth of the time of `heads find`.
-    """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
-    if mallopt is not None:
-        for option in (M_TRIM_THRESHOLD, M_MMAP_THRESHOLD):
-            mallopt(option, 2**30)
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:
