@@ -11,9 +11,12 @@ short batches through every step: it shows that the commands run at this size, a
 from __future__ import annotations
 
 import argparse
+import json
+import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from analyses.shared import Study
@@ -82,10 +85,28 @@ def commands(model: str, data: str, runs: Path, out: Path, *, full: bool) -> lis
     ]
 
 
-def run(command: list[str]) -> None:
+def run(command: list[str]) -> dict[str, float]:
+    """What the command took: seconds by the clock and of processors, peak memory in GB."""
     workbench = [sys.executable, "-c", "from workbench.cli.main import main; main()"]
     print("$ workbench " + " ".join(command), flush=True)
-    subprocess.run([*workbench, *command], check=True)
+    began = time.perf_counter()
+    process = subprocess.Popen([*workbench, *command])
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        sys.exit(f"this command failed: {' '.join(command)}")
+    return {
+        "seconds": time.perf_counter() - began,
+        "cpu_seconds": usage.ru_utime + usage.ru_stime,
+        "peak_gb": usage.ru_maxrss * 1024 / 1e9,
+    }
+
+
+def step_table(steps: dict[str, dict[str, float]]) -> str:
+    lines = ["| step | seconds | of processors | peak memory |", "|---|--:|--:|--:|"]
+    for name, took in steps.items():
+        cells = f"{took['seconds']:.0f} | {took['cpu_seconds']:.0f} | {took['peak_gb']:.1f} GB"
+        lines.append(f"| {name} | {cells} |")
+    return "\n".join(lines) + "\n"
 
 
 def main() -> None:
@@ -104,11 +125,23 @@ def main() -> None:
         model = str(write_shape(study.work / "shape-1.5b"))
         data = short_rows(study.work / "short.jsonl", 12)
         runs, out = study.work / "shape-runs", study.work / "shape-subset"
+    kept = study.work / ("shape-steps.json" if options.shape_only else "steps.json")
+    steps = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
     for command in commands(model, data, runs, out, full=not options.shape_only):
-        if command[0] != "export" or not out.exists():
-            run([*command, "--explain"] if command[0] in ("heads", "score") else command)
+        name = " ".join(word for word in command[:2] if not word.startswith("-"))
+        if name in steps:
+            continue
         if command[0] in ("heads", "score"):
-            run(command)
+            run([*command, "--explain"])
+        steps[name] = run(command)
+        kept.write_text(json.dumps(steps, indent=1), encoding="utf-8")
+    print(step_table(steps))
+    title = "Two short batches, random weights:" if options.shape_only else "The whole run:"
+    study.report(
+        {"shape_of": options.model, "random_weights": options.shape_only, "steps": steps},
+        f"{title}\n\n{step_table(steps)}",
+        name="shape" if options.shape_only else "full",
+    )
 
 
 if __name__ == "__main__":
