@@ -1,4 +1,4 @@
-"""One process, one peak of memory: `python -m benchmarks.child load FOLDER DTYPE | score FOLDER T`.
+"""One process, one peak of memory: `python -m benchmarks.child FOLDER DTYPE`.
 
 Prints bytes as a JSON object. Started by `benchmarks.memory`.
 """
@@ -35,27 +35,5 @@ def load(folder: str, dtype: str) -> dict[str, int]:
     return {"before": before, "peak": peak, "loaded": held, "released": resident("VmRSS")}
 
 
-def score(folder: str, n_pos: str) -> dict[str, int]:
-    import torch
-
-    from benchmarks.scoring import circuit
-    from benchmarks.shapes import loaded, random_ids
-    from workbench.models import fused_columns, with_engine
-
-    model = with_engine(loaded(folder), "fused")
-    heads = circuit(model)
-
-    def run(n: int) -> None:
-        fused_columns(model, heads, random_ids(1, n), torch.tensor([[(0, n)]]))
-
-    run(32)
-    gc.collect()
-    reset_peak()
-    before = resident("VmRSS")
-    run(int(n_pos))
-    return {"grown": resident("VmHWM") - before}
-
-
 if __name__ == "__main__":
-    work = {"load": load, "score": score}[sys.argv[1]]
-    print(json.dumps(work(*sys.argv[2:])))
+    print(json.dumps(load(*sys.argv[1:])))

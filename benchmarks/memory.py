@@ -1,6 +1,6 @@
 """Memory: a model's weights are held once, and scoring holds nothing that grows with T x T.
 
-Each figure comes from a process of its own (`benchmarks.child`), whose peak the system tells.
+A model is loaded in a process of its own (`benchmarks.child`), whose peak the system tells.
 """
 
 from __future__ import annotations
@@ -9,12 +9,15 @@ import json
 import os
 import subprocess
 import sys
-from itertools import pairwise
+from collections.abc import Callable
+from itertools import accumulate
 from typing import Any
 
 from benchmarks.machine import ROOT
 from benchmarks.measure import Measured, Settings
-from benchmarks.shapes import large, middle
+from benchmarks.scoring import circuit
+from benchmarks.shapes import large, loaded, middle, random_ids
+from workbench.models import fused_columns, with_engine
 
 
 def loading(settings: Settings) -> Measured:
@@ -23,7 +26,7 @@ def loading(settings: Settings) -> Measured:
         return Measured(None, why_not="this system does not tell a process's peak memory")
     folder = large(settings)
     weights = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
-    told = _child("load", str(folder), "bfloat16")
+    told = _child(str(folder), "bfloat16")
     return Measured(
         (told["peak"] - told["before"]) / weights,
         {
@@ -37,19 +40,34 @@ def loading(settings: Settings) -> Measured:
 
 
 def flat(settings: Settings) -> Measured:
-    """Peak memory that a further position takes from T = 2,048 on, against from T = 1,024 on.
+    """Peak of the bytes that tensors hold while a position is scored, at T = 4,096 and at 1,024.
 
-    Differences, because what the libraries hold free already serves as many positions of any text.
+    As PyTorch's allocator counts them: what the process holds besides, free memory that happens to
+    lie about, makes up a tenth of its size and differs from run to run.
     """
-    if not _peaks_are_told():
-        return Measured(None, why_not="this system does not tell a process's peak memory")
-    sizes = (64, 128, 256) if settings.quick else (1024, 2048, 4096)
-    peak = {n: _child("score", str(middle(settings)), str(n))["grown"] for n in sizes}
-    few, many = ((peak[n] - peak[m]) / (n - m) for m, n in pairwise(sizes))
-    if few <= 0:
-        return Measured(None, why_not="no growth of memory was seen at the shorter lengths")
-    megabytes = {str(n): round(grown / 2**20, 1) for n, grown in peak.items()}
-    return Measured(many / few, {"megabytes": megabytes})
+    import torch
+
+    model = with_engine(loaded(middle(settings)), "fused")
+    heads, sizes = circuit(model), (64, 128) if settings.quick else (1024, 4096)
+    each = {}
+    for n in sizes:
+        ids, spans = random_ids(1, n), torch.tensor([[(0, n)]])
+        each[n] = peak_bytes(lambda i=ids, s=spans: fused_columns(model, heads, i, s)) / n
+    few, many = (each[n] for n in sizes)
+    kilobytes = {str(n): round(held / 1024, 2) for n, held in each.items()}
+    return Measured(many / few, {"kilobytes_a_position": kilobytes})
+
+
+def peak_bytes(work: Callable[[], Any]) -> int:
+    """The most that tensors made by `work` hold at once on the CPU."""
+    from torch.profiler import ProfilerActivity, profile
+
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as seen:
+        work()
+    profiler: Any = seen.profiler
+    told = profiler.kineto_results.events()
+    changes = sorted((e.start_ns(), e.nbytes()) for e in told if e.name() == "[memory]")
+    return max(accumulate(change for _, change in changes))
 
 
 def _peaks_are_told() -> bool:
