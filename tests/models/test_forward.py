@@ -1,12 +1,17 @@
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 from torch.nn.functional import cross_entropy
+from torch.profiler import ProfilerActivity, profile
 
 from tests.checkpoints import USABLE
 from workbench.models import (
     capture,
     counted_mask,
+    final_residual,
+    load_model,
     padded,
     position_logits,
     render,
@@ -177,3 +182,15 @@ def test_sample_means_are_worked_out_by_hand():
 
 def test_rows_are_padded_on_the_right():
     assert padded([[5], [6, 7, 8]], 9).tolist() == [[5, 9, 9], [6, 7, 8]]
+
+
+@pytest.mark.parametrize("run", [capture, final_residual], ids=["capture", "final residual"])
+def test_no_weights_are_copied_for_the_rows_of_a_batch(run, checkpoint):
+    # Half precision only: there PyTorch multiplies a batch in several pieces by copies.
+    model = load_model(str(checkpoint("llama")), device="cpu", dtype="bfloat16", check=False)
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as seen:
+        run(model, torch.full((16, 2), 7))
+    profiler: Any = seen.profiler
+    told = profiler.kineto_results.events()
+    largest = max(event.nbytes() for event in told if event.name() == "[memory]")
+    assert 0 < largest < 4 * model.hooked.cfg.d_vocab * model.hooked.cfg.d_model

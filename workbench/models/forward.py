@@ -53,14 +53,11 @@ def capture(model: Model, ids: Int[Tensor, "batch pos"]) -> BlockInputs:
     def keep_final(_module: Any, args: tuple) -> None:
         final.append(args[0])
 
-    def one_position(_module: Any, args: tuple) -> tuple:
-        return (args[0][:, -1:], *args[1:])
-
     handles = [b.register_forward_pre_hook(keep, with_kwargs=True) for b in model.hooked.blocks]
     handles.append(model.hooked.ln_final.register_forward_pre_hook(keep_final))
-    handles.append(model.hooked.unembed.register_forward_pre_hook(one_position))
     try:
-        model.hooked(ids.to(model.device), **model.pass_options)
+        with last_logits_only(model):
+            model.hooked(ids.to(model.device), **model.pass_options)
     finally:
         for handle in handles:
             handle.remove()
@@ -113,7 +110,8 @@ def last_logits_only(model: Model) -> Iterator[None]:
     """Unembed the last position alone: logits of a whole text would be the largest tensor."""
 
     def last_position(_module: Any, args: tuple) -> tuple:
-        return (args[0][:, -1:], *args[1:])
+        # In one piece: PyTorch would copy the weights for each row of a batch that is not.
+        return (args[0][:, -1:].contiguous(), *args[1:])
 
     handle = model.hooked.unembed.register_forward_pre_hook(last_position)
     try:
