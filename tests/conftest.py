@@ -79,7 +79,7 @@ def bundled_model():
 @pytest.fixture(scope="session")
 def samples():
     """Prompt and completion pairs of different lengths that fit the tiny models."""
-    from workbench.types import Message, Sample
+    from tests.rows import samples_of
 
     pairs = (
         ("Tom has 3 pens. How many?", "3"),
@@ -89,14 +89,4 @@ def samples():
         ("Was ist 2 · 3?", "6, natürlich"),
         ("What is 7 times 8?", "7 times 8 is 56"),
     )
-    return tuple(
-        Sample(
-            row_id=f"row-{i}",
-            row_index=i,
-            source="tests",
-            shape="prompt-completion",
-            messages=(Message("user", prompt), Message("assistant", completion)),
-            row={"prompt": prompt, "completion": completion, "level": i % 2},
-        )
-        for i, (prompt, completion) in enumerate(pairs)
-    )
+    return samples_of(pairs)

@@ -25,6 +25,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 from torch.utils.backend_registration import _setup_privateuseone_for_python_backend
 
+from tests.rows import samples_of
 from tests.two_libraries import stored_rows
 from workbench.ablation import (
     decode_sets,
@@ -41,7 +42,7 @@ from workbench.models import load as loading
 from workbench.models.losses import sample_losses
 from workbench.models.reading import read_weights
 from workbench.scoring import ScoreOptions, score_samples
-from workbench.types import Head, Message, Sample
+from workbench.types import Head
 
 aten = torch.ops.aten
 CPU = torch.device("cpu")
@@ -49,6 +50,7 @@ NAME = "pretended"
 HEADS = [Head(0, 1), Head(1, 2), Head(2, 3)]
 MOVES = (aten._to_copy.default, aten.copy_.default)
 INDEXED = (aten.index.Tensor, aten.index_put.default, aten.index_put_.default)
+PAIRS = (("1+1?", "2\n4\n#### 2"), ("How many are 3 and 4?", "3 + 4 = 7\n#### 7"))
 METHODS = ("circuitseer", "attention-influence", "air", "loss", "ifd")
 
 
@@ -156,29 +158,14 @@ def load_spread(folder: str, devices: Sequence[str]) -> Model:
         return load_model(folder, device_map="auto")
 
 
-def samples() -> list[Sample]:
-    pairs = [("1+1?", "2\n4\n#### 2"), ("How many are 3 and 4?", "3 + 4 = 7\n#### 7")]
-    return [
-        Sample(
-            row_id=f"row-{i}",
-            row_index=i,
-            source="tests",
-            shape="prompt-completion",
-            messages=(Message("user", prompt), Message("assistant", completion)),
-            row={"prompt": prompt, "completion": completion},
-        )
-        for i, (prompt, completion) in enumerate(pairs)
-    ]
-
-
 def measured(model: Model, *, gradients: bool) -> dict[str, Any]:
     """Every way in which the library asks a model, as numbers of JSON."""
     rows, prompts = stored_rows(), [[10, 20, 30], [99, 98]]
-    batches = [range(len(rows))]
+    batches, samples = [range(len(rows))], samples_of(PAIRS)
     ids = padded([row.ids for row in rows], model.pad_id)
     counted = counted_mask(rows, "completion")
     (exact,) = iter_importance(model, rows, batches=batches)
-    documents = [RetrievalSample(samples()[0], row, range(4, 9)) for row in rows]
+    documents = [RetrievalSample(samples[0], row, range(4, 9)) for row in rows]
     retrieved = retrieval_scores(model, documents)
     weak = {fold: weakened_losses(model, HEADS, ids, counted, fold=fold) for fold in (None, 1)}
     with uniform_heads(model, HEADS):
@@ -199,7 +186,7 @@ def measured(model: Model, *, gradients: bool) -> dict[str, Any]:
     for method in METHODS:
         options = ScoreOptions(method, engine="auto")
         scores = score_samples(
-            samples(), options=options, model=model, circuit=Circuit(tuple(HEADS), model.info)
+            samples, options=options, model=model, circuit=Circuit(tuple(HEADS), model.info)
         )
         found[method] = scores["score"].tolist()
     return found
