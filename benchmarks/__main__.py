@@ -68,7 +68,8 @@ def _measured(name: str, asked: argparse.Namespace) -> dict[str, Any]:
     from benchmarks.suite import ROWS
 
     runs = asked.runs or (1 if asked.quick else 5)
-    found = ROWS[name].measure(Settings(runs, asked.quick, asked.clock, asked.work))
+    settings = Settings(runs, asked.quick, asked.clock, asked.work, asked.again)
+    found = ROWS[name].measure(settings)
     return {
         "value": found.value,
         "why_not": found.why_not,

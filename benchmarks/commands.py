@@ -22,7 +22,7 @@ def heads_show(settings: Settings) -> Measured:
     found = sorted((ROOT / "data" / "demo_runs").glob("heads-*/heads.json"))
     if not found:
         return Measured(None, why_not="there is no finished demo in data/demo_runs")
-    return _seconds(settings, ["heads", "show", str(found[0])])
+    return _seconds(settings, ["heads", "show", str(found[0].relative_to(ROOT))])
 
 
 def _seconds(settings: Settings, arguments: list[str]) -> Measured:

@@ -20,12 +20,16 @@ CLOCKS = {"cpu": time.process_time, "wall": time.perf_counter}
 
 @dataclass(frozen=True)
 class Settings:
-    """`runs` rounds by the clock `clock`; `quick` takes tiny shapes, to see that a row works."""
+    """`runs` rounds by the clock `clock`; `quick` takes tiny shapes, to see that a row works.
+
+    `again` trusts nothing that was measured before.
+    """
 
     runs: int
     quick: bool
     clock: str
     work: Path
+    again: bool = False
 
 
 @dataclass(frozen=True)

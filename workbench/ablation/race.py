@@ -1,12 +1,12 @@
 """Racing: the top heads of a probe without running every head on every sample.
 
-All heads start on the same few samples. The leaders of that start are run on the whole probe, which
-makes the cut exact: the `n_selected`-th largest of their means. The others go on, on twice as many
-samples at each look, until their interval lies below the cut. What is left at the end has been run
-on the whole probe, so the selected heads and their deltas are those of the exact method.
+All heads start on the same few samples. At each look the leaders so far run ahead, which makes the
+cut sharp for little; a head whose interval lies below theirs is dropped, and the others go on, on
+half as many samples again. The race ends when no more heads are left than are selected, or all of
+the probe is read.
 
     raced = race(measure, n_samples=300, n_heads=144, n_selected=7)
-    raced.means, raced.statement
+    raced.selected, raced.means, raced.statement
 
 METHODS, section 5. Pure: `measure` may run a model or look numbers up.
 """
@@ -35,10 +35,15 @@ class Look:
 
 @dataclass(frozen=True)
 class Raced:
-    """`deltas` is NaN where a head was not run; `looks` is what was run, in order."""
+    """`deltas` is NaN where a head was not run; `looks` is what was run, in order.
+
+    `kept` are the heads that were never dropped: as many as are selected, or more where the whole
+    probe was needed to tell them apart.
+    """
 
     deltas: Float64[np.ndarray, "sample head"]
     looks: tuple[Look, ...]
+    kept: tuple[int, ...]
     n_selected: int
     confidence: float
 
@@ -48,14 +53,15 @@ class Raced:
         return (~np.isnan(self.deltas)).sum(axis=0)
 
     @property
-    def complete(self) -> Bool[np.ndarray, " head"]:
-        return self.seen == len(self.deltas)
-
-    @property
     def means(self) -> Float64[np.ndarray, " head"]:
         """Mean delta over the samples seen; -inf for a head that was never run."""
         totals, seen = np.nansum(self.deltas, axis=0), self.seen
         return np.where(seen > 0, totals / np.maximum(seen, 1), -np.inf)
+
+    @property
+    def selected(self) -> tuple[int, ...]:
+        """The heads that won, in the order of their numbers."""
+        return tuple(sorted(_best(self.kept, self.means[list(self.kept)], self.n_selected)))
 
     @property
     def statement(self) -> str:
@@ -63,8 +69,7 @@ class Raced:
         return (
             f"the top {self.n_selected} are those of the whole probe with probability of at least "
             f"{self.confidence:g}, provided that Student's interval holds for the mean delta of a "
-            "top head over the samples drawn; a head that matters on very few samples only can "
-            "break it"
+            "head over the samples drawn; a head that matters on very few samples only can break it"
         )
 
 
@@ -80,60 +85,101 @@ def race(
 ) -> Raced:
     """Run `n_heads` on growing samples of one probe, drawn without replacement, and drop the rest.
 
-    A wrong result needs a top head dropped, so the error probability 1 - `confidence` is shared out
-    over the `n_selected` top heads and the looks (Bonferroni), one-sided. Dropped heads keep the
-    mean over the samples they saw.
+    A wrong result needs a top head dropped. It is dropped when it looks worse than every leader,
+    and one of these is no better than it; so the error probability 1 - `confidence` is shared out
+    over the `n_selected` top heads and the looks (Bonferroni), one-sided. Heads keep the mean over
+    the samples they saw.
     """
     order = np.random.default_rng(seed).permutation(n_samples)
-    deltas, looks = np.full((n_samples, n_heads), np.nan), []
+    deltas, looks = np.full((n_heads, n_samples), np.nan), []
+    n_seen = np.zeros(n_heads, dtype=int)
 
-    def run(start: int, stop: int, heads: Sequence[int]) -> None:
-        samples = order[start:stop].tolist()
-        if samples and len(heads):
-            deltas[np.ix_(samples, heads)] = measure(samples, list(heads))
-            looks.append(Look(len(samples), tuple(heads)))
+    def run(heads: Sequence[int], stop: int) -> None:
+        """Every head on from where it stands."""
+        for start in sorted({int(n_seen[h]) for h in heads if n_seen[h] < stop}):
+            samples, chosen = order[start:stop].tolist(), [h for h in heads if n_seen[h] == start]
+            deltas[chosen, start:stop] = measure(samples, chosen).T
+            n_seen[chosen] = stop
+            looks.append(Look(len(samples), tuple(chosen)))
 
-    sizes = look_sizes(n_samples, first=first)
+    sizes, kept = look_sizes(n_samples, first=first), list(range(n_heads))
     level = (1 - confidence) / (n_selected * max(1, len(sizes)))
-    done = sizes[0] if sizes else n_samples
-    run(0, done, range(n_heads))
-    leaders = np.argsort(-deltas[order[:done]].mean(axis=0), kind="stable")[:n_selected].tolist()
-    run(done, n_samples, leaders)
-    cut = float(deltas[:, leaders].mean(axis=0).min())
-    open_heads = [head for head in range(n_heads) if head not in leaders]
-    for size in [*sizes[1:], n_samples]:
-        upper = upper_bounds(deltas[order[:done]][:, open_heads], n_samples, level=level)
-        open_heads = [h for h, u in zip(open_heads, upper, strict=True) if u >= cut]
-        run(done, size, open_heads)
-        done = size
-    return Raced(deltas, tuple(looks), n_selected, confidence)
+    for size in [*sizes, n_samples]:
+        run(kept, size)
+        if size == n_samples:
+            break
+        leaders = _best(kept, deltas[kept, :size].mean(axis=1), n_selected)
+        ahead = leaders_size(size, n_samples)
+        run(leaders, ahead)
+        others = [head for head in kept if head not in leaders]
+        below = certainly_below(
+            deltas[others, :size].T, deltas[leaders, :ahead].T, n_samples, level=level
+        )
+        kept = sorted([*leaders, *(h for h, lost in zip(others, below, strict=True) if not lost)])
+        if len(kept) == n_selected:
+            break
+    by_sample = np.empty((n_samples, n_heads))
+    by_sample[order] = deltas.T
+    return Raced(by_sample, tuple(looks), tuple(kept), n_selected, confidence)
+
+
+def _best(heads: Sequence[int], means: Float64[np.ndarray, " head"], n: int) -> list[int]:
+    """The `n` of `heads` with the largest means, best first."""
+    return [heads[i] for i in np.argsort(-means, kind="stable")[:n]]
 
 
 def look_sizes(n_samples: int, *, first: int) -> list[int]:
-    """After how many samples heads may be dropped: `first`, doubled while below the whole probe."""
+    """After how many samples heads may be dropped: `first`, and half more each time."""
 
-    def doubling() -> Iterator[int]:
+    def growing() -> Iterator[int]:
         size = first
         while size < n_samples:
             yield size
-            size *= 2
+            size += max(1, size // 2)
 
-    return list(doubling())
+    return list(growing())
 
 
-def upper_bounds(
-    deltas: Float64[np.ndarray, "drawn head"], n_samples: int, *, level: float
-) -> Float64[np.ndarray, " head"]:
-    """One-sided upper bounds of the mean over `n_samples` of which `drawn` were seen.
+def leaders_size(size: int, n_samples: int) -> int:
+    """How far leaders run ahead of `size`: to the geometric mean with the whole probe.
 
-    Student's t with the correction for drawing without replacement: nothing is left open at the
-    end. A bound misses with probability `level` where means are near normal.
+    They are few, and what is not known of them widens the interval of every other head. At least
+    two samples ahead, for a spread, unless the probe ends there.
     """
+    return min(n_samples, max(size + 2, round(float(np.sqrt(size * n_samples)))))
+
+
+def certainly_below(
+    deltas: Float64[np.ndarray, "drawn head"],
+    leaders: Float64[np.ndarray, "ahead leader"],
+    n_samples: int,
+    *,
+    level: float,
+) -> Bool[np.ndarray, " head"]:
+    """Which heads have means over all `n_samples` below that of every leader?
+
+    One-sided by Student's t, with the correction for drawing without replacement. The leaders were
+    chosen for what they did on the `drawn` samples: these are taken as they are, and only those
+    `ahead` of them speak for the rest. Wrong for a head no worse than a leader with probability of
+    at most `level` where means are near normal.
+    """
+    n_drawn, n_rest = len(deltas), n_samples - len(deltas)
+    share, fresh = n_rest / n_samples, leaders[n_drawn:]
+    reached = (1 - share) * leaders[:n_drawn].mean(axis=0) + share * fresh.mean(axis=0)
+    of_leaders = share * standard_errors(fresh, n_rest)
+    spread = np.hypot(standard_errors(deltas, n_samples)[:, None], of_leaders)
+    upper = deltas.mean(axis=0)[:, None] + student_quantile(1 - level, n_drawn - 1) * spread
+    return (upper < reached).all(axis=1)
+
+
+def standard_errors(
+    deltas: Float64[np.ndarray, "drawn head"], n_samples: int
+) -> Float64[np.ndarray, " head"]:
+    """Of the mean over `n_samples`, of which `drawn` were seen: nothing is left open at the end."""
     n_drawn = len(deltas)
-    if n_drawn < 2 or n_drawn >= n_samples:
-        return np.full(deltas.shape[1], np.inf)
-    spread = deltas.std(axis=0, ddof=1) * np.sqrt((1 - n_drawn / n_samples) / n_drawn)
-    return deltas.mean(axis=0) + student_quantile(1 - level, n_drawn - 1) * spread
+    if n_drawn == n_samples:
+        return np.zeros(deltas.shape[1])
+    return deltas.std(axis=0, ddof=1) * np.sqrt((1 - n_drawn / n_samples) / n_drawn)
 
 
 def student_quantile(probability: float, degrees: int) -> float:

@@ -1,4 +1,4 @@
-"""The top heads by race: few samples for most heads, the whole probe for those that matter.
+"""The top heads by race: few samples for most heads, more for those near the cut.
 
     work = worker_of(model, rendered)
     heads = race_heads(model.info, [len(r.ids) for r in rendered], work, RaceOptions())
@@ -105,7 +105,7 @@ def race_heads(
     *,
     probe: Mapping[str, Any] | None = None,
 ) -> HeadScores:
-    """Every head with its delta, interval and rank; the selected were run on the whole probe.
+    """Every head with its delta and interval over the samples it was run on; the winners lead.
 
     `lengths` are the tokens of the probe's samples. The pieces of work and their order depend on
     what the worker returns and on nothing else, so stored results can answer for it.
@@ -131,9 +131,9 @@ def race_heads(
         model=model,
         method=options.method,
         probe=dict(probe or {}),
-        base_loss=float(field.base_loss.mean()),
-        n_samples=len(lengths),
-        heads=_scored(model, deltas, estimates, options),
+        base_loss=float(np.nanmean(field.base_loss)),
+        n_samples=int((~np.isnan(field.base_loss)).sum()),
+        heads=_scored(model, deltas, estimates, [nominated[i] for i in raced.selected], options),
         search=_facts(raced, options, model),
     )
 
@@ -175,11 +175,12 @@ def _scored(
     model: ModelInfo,
     deltas: Float64[np.ndarray, "sample all_heads"],
     estimates: Float64[np.ndarray, "sample all_heads"] | None,
+    winners: Sequence[int],
     options: RaceOptions,
 ) -> tuple[HeadScore, ...]:
-    """Raced heads by mean delta, then those that only have an estimate; stability of the former.
+    """The winners, the other raced heads, those that only have an estimate; each by mean delta.
 
-    Only heads run on the whole probe can be selected, in a resample as well.
+    The last can be selected in no resample, so their stability is 0.
     """
     seen = (~np.isnan(deltas)).sum(axis=0)
     complete, guessed = seen == len(deltas), seen == 0
@@ -187,8 +188,9 @@ def _scored(
     means = np.nanmean(values, axis=0)
     n_top = options.n_selected(model)
     low, high, resamples = bootstrap_seen(values, seed=options.seed)
-    stability = selected_share(np.where(complete, resamples, -np.inf), n_top)
-    order = np.lexsort((-means, guessed))
+    stability = selected_share(np.where(guessed, -np.inf, resamples), n_top)
+    lost = ~np.isin(np.arange(len(seen)), winners)
+    order = np.lexsort((-means, guessed, lost))
     rank = np.empty(len(order), dtype=int)
     rank[order] = np.arange(1, len(order) + 1)
     return tuple(
@@ -200,7 +202,7 @@ def _scored(
             ci_high=float(high[i]),
             rank=int(rank[i]),
             selected=bool(rank[i] <= n_top),
-            stability=float(stability[i]) if complete[i] else 0.0,
+            stability=float(stability[i]),
             n_samples=int((~np.isnan(values[:, i])).sum()),
             basis="gradient" if guessed[i] else "probe" if complete[i] else "sample",
         )
@@ -215,7 +217,7 @@ def _facts(raced: Raced, options: RaceOptions, model: ModelInfo) -> dict[str, An
         "statement": raced.statement,
         "first": options.first,
         "looks": [[look.n_samples, len(look.heads)] for look in raced.looks],
-        "n_complete": int(raced.complete.sum()),
+        "n_kept": len(raced.kept),
         "head_samples": int(raced.seen.sum()),
         "head_samples_exact": len(raced.deltas) * model.n_layers * model.n_heads,
     }

@@ -24,8 +24,9 @@ from workbench.runs import Run
 from workbench.types import HeadScores, ModelInfo, ProbeSet
 
 RACES = ("race", "screen")
-# Heads that the first look cannot drop, in shares of all that is certain to be run; a guess.
-STRAGGLERS = 0.25
+# A guess of how long heads last: this many times the circuit on this share of the probe, and the
+# circuit itself on as much again.
+CONTESTED, LASTING = 4, 1 / 3
 # A gradient's forward and backward pass, in forward passes.
 BACKWARD = 2.5
 
@@ -52,7 +53,7 @@ def raced_heads(
 def expected_passes(model: ModelInfo, n_samples: int, options: RaceOptions) -> float:
     """Full passes over the whole probe that a race is expected to take.
 
-    Certain are the first look of all heads and the whole probe of the leaders; the rest is a guess.
+    Certain is the first look of all heads; how long the others last is a guess.
     """
     n_layers, n_top = model.n_layers, options.n_selected(model)
     suffix = (n_layers + 1) / (2 * n_layers)
@@ -63,8 +64,11 @@ def expected_passes(model: ModelInfo, n_samples: int, options: RaceOptions) -> f
         screened = share * (1 + BACKWARD * n_layers * suffix)
     first = min(options.first, n_samples) / n_samples
     look = first * (1 + n_raced * suffix)
-    leaders = (1 - first) * (1 + n_top * suffix)
-    return screened + look + leaders + (STRAGGLERS * (look + leaders) if first < 1 else 0.0)
+    if first == 1:
+        return screened + look
+    n_close = min(n_raced, CONTESTED * n_top)
+    close, leaders = LASTING * (1 + n_close * suffix), LASTING * (1 + n_top * suffix)
+    return screened + look + close + leaders
 
 
 class _Stored:
