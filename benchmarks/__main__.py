@@ -39,7 +39,9 @@ def main() -> None:
     for name in asked.only or ROWS:
         if name in results and not asked.again:
             continue
-        results[name] = _measured(name, asked)
+        found = _measured(name, asked)
+        # Another process may have added rows meanwhile.
+        results = _read(path) | {name: found}
         _write(path, results)
         _say(name, results[name])
     if path == RESULTS:

@@ -50,6 +50,7 @@ GPT_SIZES = {
 CONFIGS = {
     "llama": lambda: LlamaConfig(**COMMON, num_key_value_heads=2),
     "qwen2": lambda: Qwen2Config(**COMMON, num_key_value_heads=2),
+    "deep": lambda: LlamaConfig(**{**COMMON, "num_hidden_layers": 12}, num_key_value_heads=2),
     "qwen3": lambda: Qwen3Config(**COMMON, num_key_value_heads=2, head_dim=8),
     "gpt2": lambda: GPT2Config(**GPT_SIZES),
     "mistral": lambda: MistralConfig(**COMMON, num_key_value_heads=2, sliding_window=7),

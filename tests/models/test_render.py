@@ -4,6 +4,7 @@ from tokenizers import AddedToken, processors
 
 from tests.checkpoints import TEMPLATE, byte_tokenizer
 from workbench.models import UnrenderableError, render
+from workbench.models.render import Span, _places_of
 from workbench.types import Message, Sample
 
 LETTERS = np.array(["t", "p", "c"])
@@ -238,3 +239,27 @@ def test_the_text_of_a_special_token_becomes_that_token():
     place = rendered.ids.index(end)
     assert LETTERS[rendered.parts[place]] == "p"
     assert pieces(rendered, tokenizer)[1] == "p:a<|end|>b"
+
+
+def test_places_are_those_that_a_loop_over_the_tokens_finds():
+    """Random tokens over random spans, with gaps between both and tokens across borders."""
+    rng = np.random.default_rng(0)
+    for _ in range(300):
+        length = int(rng.integers(1, 30))
+        borders = sorted(rng.integers(0, length + 1, 2 * int(rng.integers(0, 4))).tolist())
+        spans = [
+            Span(*borders[i : i + 2], part=int(rng.integers(1, 3)), stripped=int(rng.integers(3)))
+            for i in range(0, len(borders), 2)
+        ]
+        starts = sorted(rng.integers(0, length + 1, 8).tolist())
+        offsets = [(a, min(length, a + int(rng.integers(0, 5)))) for a in starts]
+        parts, chars = _places_of("x" * length, spans, offsets)
+        for (start, end), part, place in zip(offsets, parts, chars, strict=True):
+            touched = [s for c in range(start, end) for s in spans if s.start <= c < s.end]
+            if not touched:
+                assert (part, *place) == (0, 0, 0)
+                continue
+            span = touched[0]
+            cut = [min(max(at, span.start), span.end) for at in (start, end)]
+            assert part == span.part
+            assert place.tolist() == [at - span.start + span.stripped for at in cut]

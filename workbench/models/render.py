@@ -32,6 +32,9 @@ class Span(NamedTuple):
     stripped: int = 0
 
 
+NOWHERE = Span(0, 0, TEMPLATE)
+
+
 class UnrenderableError(Exception):
     """A sample that cannot be turned into tokens; the message is the row's reason."""
 
@@ -181,16 +184,14 @@ def _places_of(
     text: str, spans: list[Span], offsets: list[tuple[int, int]]
 ) -> tuple[Int8[np.ndarray, " pos"], Int64[np.ndarray, "pos 2"]]:
     """The span of the first character of each token that lies in any: its part, and where in it."""
-    span_of_char = np.full(len(text) + 1, -1)
+    span_of = np.full(len(text) + 1, -1)
     for number, span in enumerate(spans):
-        span_of_char[span.start : span.end] = number
-    parts = np.zeros(len(offsets), dtype=np.int8)
-    chars = np.zeros((len(offsets), 2), dtype=np.int64)
-    for i, (start, end) in enumerate(offsets):
-        inside = span_of_char[start:end]
-        inside = inside[inside >= 0]
-        if len(inside):
-            span = spans[inside[0]]
-            parts[i] = span.part
-            chars[i] = np.clip([start, end], span.start, span.end) - span.start + span.stripped
-    return parts, chars
+        span_of[span.start : span.end] = number
+    inside = np.where(span_of >= 0, np.arange(len(span_of)), len(text))
+    next_inside = np.minimum.accumulate(inside[::-1])[::-1]
+    places = np.array(offsets, dtype=np.int64).reshape(-1, 2)
+    first = next_inside[places[:, 0]]
+    of_token = np.where(first < places[:, 1], span_of[first], -1)
+    start, end, part, stripped = np.array([*spans, NOWHERE])[of_token].T
+    chars = np.clip(places, start[:, None], end[:, None]) + (stripped - start)[:, None]
+    return part.astype(np.int8), chars
