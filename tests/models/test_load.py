@@ -1,5 +1,7 @@
+import gc
 import json
 import shutil
+import weakref
 from types import SimpleNamespace
 
 import pytest
@@ -9,7 +11,15 @@ from transformers import AutoModelForCausalLM, BertConfig, BertLMHeadModel, T5Co
 
 from tests.checkpoints import USABLE, write_checkpoint
 from workbench.errors import InputError, ModelRefusedError
-from workbench.models import find_model, load_model, model_fingerprint, weights_digest
+from workbench.models import (
+    find_model,
+    hooks,
+    load_model,
+    model_fingerprint,
+    pattern_hook,
+    weights_digest,
+    with_engine,
+)
 from workbench.models.configuration import layer_windows
 
 N_POS = 20
@@ -67,6 +77,31 @@ def test_a_loaded_model_takes_no_gradients_and_no_dropout(tiny_model):
 def test_the_dtype_asked_for_is_the_dtype_of_the_weights(checkpoint):
     model = load_model(str(checkpoint("llama")), device="cpu", dtype="bfloat16")
     assert {p.dtype for p in model.hooked.parameters()} == {torch.bfloat16}
+
+
+@pytest.mark.parametrize("name", [*USABLE, "neox", "phi3", "olmo2"])
+def test_no_pattern_outlives_its_layer(name, tiny):
+    """Held from layer to layer, patterns are L times the memory that a batch is planned for."""
+    model, patterns, alive = tiny(name), [], []
+
+    def look(pattern, hook):
+        alive.append(sum(ref() is not None for ref in patterns))
+        patterns.append(weakref.ref(pattern))
+
+    with hooks(model, [(pattern_hook(layer), look) for layer in range(model.n_layers)]):
+        model.hooked(token_ids(), **model.pass_options)
+    assert alive == [0] * model.n_layers
+    assert not any(ref() for ref in patterns)
+
+
+@pytest.mark.parametrize("name", ["llama", "gpt2", "neox"])
+def test_a_model_that_is_let_go_leaves_no_weight_behind(name, checkpoint):
+    model = with_engine(load_model(str(checkpoint(name)), device="cpu"))
+    weights = [weakref.ref(tensor) for tensor in model.hooked.parameters()]
+    assert model.facts["engine"]["name"] == "fused"
+    del model
+    gc.collect()
+    assert not [ref() for ref in weights if ref() is not None]
 
 
 def test_an_architecture_that_discards_the_edit_is_refused(checkpoint):

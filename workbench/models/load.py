@@ -27,6 +27,9 @@ from workbench.models.selfcheck import self_check
 from workbench.models.tokenizer import read_tokenizer, tokenizer_facts
 from workbench.types import ModelInfo
 
+# Where bridges of GPT-2, GPT-NeoX and Phi-3 keep the pattern of their last pass.
+PATTERN = "_pattern"
+
 
 def load_model(
     name: str,
@@ -146,8 +149,19 @@ def _boot(
             expected="an architecture that TransformerBridge supports",
             do="choose another model",
         ) from err
+    for module in hooked.modules():
+        if hasattr(module, PATTERN):
+            module.register_forward_hook(_forget_pattern)
     hooked.eval()
     return hooked.requires_grad_(False), plain
+
+
+def _forget_pattern(module: Any, _args: Any, _output: Any) -> None:
+    """TransformerLens keeps the last pattern of some architectures' layers, and reads it nowhere.
+
+    Held from layer to layer that is L times the memory of a pass, and held after it.
+    """
+    setattr(module, PATTERN, None)
 
 
 def _devices(hooked: Any, placement: Placement) -> str:
