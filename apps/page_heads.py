@@ -114,8 +114,9 @@ show_guide("heads")
 run = choose_run("heads", label="Circuit", key="circuit")
 heads = load(read_heads, run.result)
 what = "is looked at" if heads.method == "retrieval" else "in turn attends uniformly"
+at_least = f"{heads.search['first']} to " if heads.search else ""
 st.caption(
-    f"Each head {what} on {heads.n_samples} probe samples; "
+    f"Each head {what} on {at_least}{heads.n_samples} probe samples; "
     f"{len(circuit_of(heads).heads)} of {len(heads.heads)} heads form the circuit."
 )
 deltas, second = deltas_of(run), second_measure(heads)

@@ -9,7 +9,8 @@ WORDS = {
     "such as first-layer heads that join neighbouring tokens.",
     "interval": "95 % bootstrap interval over the probe's samples. If it reaches 0, the head may "
     "not matter at all.",
-    "rank": "1 is the head whose loss costs most. Neighbouring ranks often swap on another probe.",
+    "rank": "1 is the head whose loss costs most; after a race the circuit comes first, then the "
+    "heads that were dropped. Neighbouring ranks often swap on another probe.",
     "stability": "Share of resampled probes in which this head is among the chosen. Higher is "
     "better; below about 80 % the head is in the circuit by luck of the probe.",
     "base_loss": "Loss of the untouched model on the probe's solutions, in nats per token. Lower: "

@@ -60,7 +60,7 @@ def _probe(settings: Settings, source: ModelSource, data: list[str]) -> Pair:
     return _both(
         settings,
         lambda: explain_probe(source, data, strategy=HIGHEST_LOSS),
-        lambda place: run_probe(place, source, data, ProbeOptions(n=64)),
+        lambda place: run_probe(place, source, data, ProbeOptions(n=8)),
     )
 
 

@@ -25,7 +25,7 @@ from workbench.types import HeadScores, ModelInfo, Sample
 
 N_PROBE, N_RESAMPLES, N_SIMULATED = 300, 20, 100
 # A gradient's forward and backward pass, in forward passes.
-BACKWARD = 3.0
+BACKWARD = 2.1
 
 
 def race_time(settings: Settings) -> Measured:
@@ -37,8 +37,11 @@ def race_time(settings: Settings) -> Measured:
 def screen_time(settings: Settings) -> Measured:
     """12 x 12 heads with random weights, where few heads stand out: the hard case for a race."""
     model = loaded(middle(settings))
-    rows = equal_lengths(gsm8k(model, 200), 8)[: 24 if settings.quick else 150]
-    return _against_exact(settings, model, rows, "screen", "all")
+    return _against_exact(settings, model, _short_rows(model, settings), "screen", "all")
+
+
+def _short_rows(model: Model, settings: Settings) -> list[Rendered]:
+    return equal_lengths(gsm8k(model, 200), 8)[: 24 if settings.quick else 150]
 
 
 def _against_exact(
@@ -71,14 +74,15 @@ def _against_exact(
     )
 
 
-def agreement(method: str) -> Callable[[Settings], Measured]:
+def agreement(method: str, shape: str = BUNDLED) -> Callable[[Settings], Measured]:
     """In how many of 20 resamples of the probe the race selects exactly the exact top 5 %."""
 
     def measure(settings: Settings) -> Measured:
-        model = loaded(BUNDLED)
-        stored, options = _stored(model, settings), RaceOptions(method=method)
-        n, same, savings = len(stored.lengths), 0, []
+        model = loaded(BUNDLED if shape == BUNDLED else middle(settings))
+        stored, same, savings = _stored(model, settings), 0, []
+        n = len(stored.lengths)
         for seed in range(N_RESAMPLES):
+            options = RaceOptions(method, seed=seed)
             drawn = np.random.default_rng(seed).integers(0, n, n)
             worker = _Lookup(stored, drawn)
             heads = race_heads(model.info, stored.lengths[drawn].tolist(), worker, options)
@@ -120,7 +124,7 @@ def simulated(settings: Settings) -> Measured:
 
 @dataclass(frozen=True)
 class _Stored:
-    """What every head of the bundled model does on every sample of the probe."""
+    """What every head of a model does on every sample of the probe."""
 
     lengths: np.ndarray
     deltas: np.ndarray
@@ -162,12 +166,14 @@ def _stored(model: Model, settings: Settings) -> _Stored:
 
 
 def _measure_stored(model: Model, settings: Settings, path: Path) -> None:
-    rows = _probe(model, settings)
-    lengths = [len(row.ids) for row in rows]
+    is_bundled = model.info.id == BUNDLED
+    rows = _probe(model, settings) if is_bundled else _short_rows(model, settings)
+    part, lengths = "completion" if is_bundled else "all", [len(row.ids) for row in rows]
     estimates = np.empty((len(rows), model.n_layers, model.n_heads))
-    for batch in iter_screen(model, rows, batches=batches_by_length(lengths, max_tokens=2048)):
+    batches = batches_by_length(lengths, max_tokens=2048)
+    for batch in iter_screen(model, rows, batches=batches, part=part):
         estimates[list(batch.indices)] = batch.deltas
-    deltas = exact_deltas(model, rows, "completion")
+    deltas = exact_deltas(model, rows, part)
     path.parent.mkdir(parents=True, exist_ok=True)
     np.savez(path, lengths=lengths, deltas=deltas, estimates=estimates)
 

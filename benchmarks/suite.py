@@ -58,7 +58,7 @@ ROWS: dict[str, Row] = {
         least=6,
     ),
     "race-same": Row(
-        "`race`: resamples of the probe with the same top 5 %",
+        "`race`: resamples of the probe with the same top 5 %, bundled model",
         "exact, the same resample",
         racing.agreement("race"),
         " of 20",
@@ -79,9 +79,16 @@ ROWS: dict[str, Row] = {
         least=2.5,
     ),
     "screen-same": Row(
-        "`screen`: resamples of the probe with the same top 5 %",
+        "`screen`: resamples of the probe with the same top 5 %, bundled model",
         "exact, the same resample",
         racing.agreement("screen"),
+        " of 20",
+        least=19,
+    ),
+    "screen-same-12": Row(
+        "the same, 12 x 12 heads with random weights",
+        "exact, the same resample",
+        racing.agreement("screen", "12 x 12"),
         " of 20",
         least=19,
     ),

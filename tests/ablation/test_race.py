@@ -170,6 +170,34 @@ def test_a_head_as_good_as_the_leader_is_lost_no_more_often_than_allowed():
     assert 0.02 < lost / n_trials < 0.05
 
 
+@pytest.mark.parametrize(("n_samples", "first"), [(16, 8), (24, 4), (24, 8), (60, 8)])
+def test_leaders_known_from_few_samples_widen_the_interval(n_samples, first):
+    """A top head without any spread, among rivals that are nearly as good and vary a lot.
+
+    Ahead of the others, leaders may have been run on two samples only.
+    """
+    errors = 0
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        deltas = rng.normal(size=(n_samples, 11))
+        deltas -= deltas.mean(axis=0) + 1e-9
+        deltas[:, 0] = 0.0
+        errors += run(deltas, n_selected=1, first=first, seed=seed)[0].selected != (0,)
+    assert errors <= 200 * 0.05 * 1.6
+
+
+def test_leaders_on_the_whole_probe_settle_heads_whose_deltas_are_nearly_known():
+    rng = np.random.default_rng(0)
+    deltas = np.linspace(0, 1, 30) + np.where(np.arange(30) < 26, 1e-3, 2.0) * rng.normal(
+        size=(N_SAMPLES, 30)
+    )
+    whole, _ = run(deltas, leaders_whole=True)
+    usual, _ = run(deltas)
+    assert set(whole.selected) == set(usual.selected) == top(deltas.mean(axis=0))
+    assert (whole.seen[list(whole.selected)] == N_SAMPLES).all()
+    assert whole.seen.sum() < usual.seen.sum()
+
+
 def test_one_comparison_by_hand():
     """Four of eight drawn: 0 0 2 2 against a leader of 5 5 5 5, then 7 7 7 7: nothing left open.
 

@@ -100,10 +100,13 @@ def test_half_way_finds_the_costly_heads_of_the_bundled_model(bundled_model):
     truth, guess = exact.deltas.mean(0).ravel(), screen.deltas.mean(0).ravel()
     n_top = max(1, round(0.05 * len(truth)))
     shape = (bundled_model.n_layers, bundled_model.n_heads)
-    assert set(np.argsort(-truth)[:n_top].tolist()) <= set(nominate(guess.reshape(shape), 8))
+    nominated = nominate(guess.reshape(shape), least=2 * n_top)
+    assert set(np.argsort(-truth)[:n_top].tolist()) <= set(nominated)
+    assert len(nominated) <= len(truth) / 2
 
 
-def test_as_many_heads_of_every_layer_are_nominated():
+def test_the_best_quarter_of_all_heads_and_of_each_layer_are_nominated():
     guesses = np.array([[9.0, 8.0, 7.0, 6.0], [0.1, 0.3, 0.2, 0.0]])
-    assert nominate(guesses, 2) == [0, 5]
-    assert nominate(guesses, 4) == [0, 1, 5, 6]
+    assert nominate(guesses, least=1) == [0, 1, 5]
+    assert nominate(guesses, least=3) == [0, 1, 2, 5]
+    assert nominate(guesses, least=99) == list(range(8))

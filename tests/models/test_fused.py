@@ -266,6 +266,23 @@ def test_heads_left_as_they_are_are_noticed_in_every_precision(dtype, monkeypatc
     assert "uniform" in engine["reason"]
 
 
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize(("layers", "heads"), [(0, 1), (0, 2), (1, 0), (1, 1), (2, 0)])
+def test_other_heads_made_uniform_than_asked_for_are_noticed(layers, heads, dtype, monkeypatch):
+    real = fused_check.fused_weakened
+
+    def shifted(model, wanted, ids, counted):
+        n_layers, n_heads = model.n_layers, model.n_heads
+        others = [Head((i + layers) % n_layers, (h + heads) % n_heads) for i, h in wanted]
+        return real(model, others, ids, counted)
+
+    model = load_model("math-tiny", device="cpu", dtype=dtype, check=False)
+    monkeypatch.setattr(fused_check, "fused_weakened", shifted)
+    engine = with_engine(model).facts["engine"]
+    assert engine["name"] == "hooked"
+    assert "uniform" in engine["reason"]
+
+
 def test_a_window_wider_than_the_usual_check_is_reached(checkpoint):
     model = load_model(str(checkpoint("mistral")), device="cpu", check=False)
     wide = dataclasses.replace(model, windows=(60,) * model.n_layers)

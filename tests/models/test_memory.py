@@ -6,7 +6,6 @@ import dataclasses
 
 import numpy as np
 import pytest
-import torch
 
 from tests.scarce import refused_by_the_device, refused_by_the_system, room_for
 from workbench.ablation import iter_importance, iter_screen, set_effects
@@ -14,7 +13,6 @@ from workbench.errors import NoRoomError
 from workbench.models import (
     DidNotFit,
     attempt,
-    budget,
     load_model,
     render,
     sample_losses,
@@ -146,29 +144,3 @@ def test_a_batch_is_as_large_as_free_memory_allows(model, monkeypatch):
     assert position_bytes(fused) < need
     half = dataclasses.replace(model)
     assert half.memory is model.memory
-
-
-@pytest.mark.parametrize("files", budget.GROUP_FILES)
-def test_the_limit_of_a_container_counts_where_it_is_narrower(files, tmp_path, monkeypatch):
-    limit, used, parts = (tmp_path / name for name in files)
-    limit.parent.mkdir(exist_ok=True)
-    used.write_text("700\n")
-    parts.write_text("anon 500\ninactive_file 150\nactive_file 50\n")
-    monkeypatch.setattr(budget, "GROUPS", tmp_path)
-    meminfo = tmp_path / "meminfo"
-    meminfo.write_text("MemTotal:       2 kB\nMemAvailable:   1 kB\n")
-    monkeypatch.setattr(budget, "MEMORY_FILE", meminfo)
-    cpu = torch.device("cpu")
-    for most, free in (
-        ("1000\n", 450),
-        ("600\n", 50),
-        ("500\n", 0),
-        ("99999\n", 1024),
-        ("max\n", 1024),
-    ):
-        limit.write_text(most)
-        assert free_bytes(cpu) == free
-    limit.unlink()
-    assert free_bytes(cpu) == 1024
-    meminfo.unlink()
-    assert free_bytes(cpu) is None

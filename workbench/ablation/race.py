@@ -81,6 +81,7 @@ def race(
     n_selected: int,
     confidence: float = CONFIDENCE,
     first: int = FIRST,
+    leaders_whole: bool = False,
     seed: int = 0,
 ) -> Raced:
     """Run `n_heads` on growing samples of one probe, drawn without replacement, and drop the rest.
@@ -88,7 +89,8 @@ def race(
     A wrong result needs a top head dropped. It is dropped when it looks worse than every leader,
     and one of these is no better than it; so the error probability 1 - `confidence` is shared out
     over the `n_selected` top heads and the looks (Bonferroni), one-sided. Heads keep the mean over
-    the samples they saw.
+    the samples they saw. `leaders_whole` runs leaders on all of the probe at once, which pays where
+    little of what the other heads do is open.
     """
     order = np.random.default_rng(seed).permutation(n_samples)
     deltas, looks = np.full((n_heads, n_samples), np.nan), []
@@ -109,7 +111,7 @@ def race(
         if size == n_samples:
             break
         leaders = _best(kept, deltas[kept, :size].mean(axis=1), n_selected)
-        ahead = leaders_size(size, n_samples)
+        ahead = n_samples if leaders_whole else leaders_size(size, n_samples)
         run(leaders, ahead)
         others = [head for head in kept if head not in leaders]
         below = certainly_below(
@@ -168,7 +170,9 @@ def certainly_below(
     reached = (1 - share) * leaders[:n_drawn].mean(axis=0) + share * fresh.mean(axis=0)
     of_leaders = share * standard_errors(fresh, n_rest)
     spread = np.hypot(standard_errors(deltas, n_samples)[:, None], of_leaders)
-    upper = deltas.mean(axis=0)[:, None] + student_quantile(1 - level, n_drawn - 1) * spread
+    # Leaders run on the whole probe leave nothing to estimate; else the fewer samples decide.
+    n_fewest = n_drawn if len(fresh) == n_rest else min(n_drawn, len(fresh))
+    upper = deltas.mean(axis=0)[:, None] + student_quantile(1 - level, n_fewest - 1) * spread
     return (upper < reached).all(axis=1)
 
 

@@ -13,7 +13,6 @@ from workbench.circuits.heads import (
 )
 from workbench.circuits.heads_file import heads_to_json, read_heads
 from workbench.circuits.racing import (
-    SCREEN_SAMPLES,
     RaceOptions,
     Work,
     Worker,
@@ -41,7 +40,6 @@ from workbench.circuits.validation_file import read_validation
 __all__ = [
     "MOST_TOKENS",
     "RANKINGS",
-    "SCREEN_SAMPLES",
     "Importance",
     "RaceOptions",
     "RetrievalOptions",

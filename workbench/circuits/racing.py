@@ -3,12 +3,16 @@
     work = worker_of(model, rendered)
     heads = race_heads(model.info, [len(r.ids) for r in rendered], work, RaceOptions())
 
-`race` runs all heads (`workbench.ablation.race`). `screen` races only the quarter of the heads that
-half-way gradients nominate; that no top head is left out there is likely and not guaranteed.
+`race` runs all heads (`workbench.ablation.race`). `screen` takes half-way gradients on the whole
+probe first. They nominate a part of the heads, and these race by what the gradients leave open: the
+mean delta is the mean estimate and the mean of what deltas exceed estimates by, and the latter is
+known from few samples where gradients tell samples apart. That no top head is left out of the
+nominated is likely and not guaranteed.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -25,7 +29,7 @@ from workbench.models import Model, Rendered
 from workbench.types import Head, HeadScore, HeadScores, ModelInfo
 
 METHODS = ("race", "screen")
-NOMINATED, SCREEN_SAMPLES = 0.25, 48
+NOMINATED = 0.25
 
 
 @dataclass(frozen=True)
@@ -58,21 +62,18 @@ class RaceOptions:
         n_heads = model.n_layers * model.n_heads
         return n_selected(n_heads, self.fraction, min_heads=self.min_heads)
 
-    def n_nominated(self, model: ModelInfo) -> int:
-        """As many of every layer: a quarter of all heads, or twice the circuit, rounded up."""
-        wanted = max(2 * self.n_selected(model), round(NOMINATED * model.n_layers * model.n_heads))
-        return model.n_layers * min(model.n_heads, -(-wanted // model.n_layers))
 
+def nominate(guesses: Float[np.ndarray, "layer head"], *, least: int) -> list[int]:
+    """Numbers of the quarter of all heads with the largest guesses, and of that of each layer.
 
-def nominate(guesses: Float[np.ndarray, "layer head"], n: int) -> list[int]:
-    """Numbers of the `n` heads with the largest guesses of their layers, as many of each.
-
-    Layer by layer, because half-way gradients overrate the first layers, whose change every later
-    layer hands on.
+    Layer by layer too, because half-way gradients overrate the first layers, whose change every
+    later layer hands on. At least `least` heads.
     """
     n_layers, n_heads = guesses.shape
-    best = np.argsort(-guesses, axis=1, kind="stable")[:, : n // n_layers]
-    return sorted((best + n_heads * np.arange(n_layers)[:, None]).ravel().tolist())
+    n_best = max(least, math.ceil(NOMINATED * guesses.size))
+    best = np.argsort(-guesses.ravel(), kind="stable")[:n_best]
+    of_layers = np.argsort(-guesses, axis=1, kind="stable")[:, : math.ceil(NOMINATED * n_heads)]
+    return np.union1d(best, of_layers + n_heads * np.arange(n_layers)[:, None]).tolist()
 
 
 class Work(NamedTuple):
@@ -111,29 +112,41 @@ def race_heads(
     what the worker returns and on nothing else, so stored results can answer for it.
     """
     field = _Field(model, lengths, worker, options)
-    estimates, nominated = None, list(range(model.n_layers * model.n_heads))
-    if options.method == "screen":
+    shape, n_top = (model.n_layers, model.n_heads), options.n_selected(model)
+    nominated = list(range(math.prod(shape)))
+    estimates = np.zeros((len(lengths), len(nominated)))
+    if is_screen := options.method == "screen":
         estimates = field.estimates()
-        guesses = np.nanmean(estimates, axis=0)
-        nominated = nominate(guesses.reshape(model.n_layers, -1), options.n_nominated(model))
+        nominated = nominate(estimates.mean(axis=0).reshape(shape), least=2 * n_top)
+    beyond_mean = (estimates - estimates.mean(axis=0))[:, nominated]
     raced = race(
-        lambda samples, numbers: field.exact(samples, [int(nominated[i]) for i in numbers]),
+        lambda samples, numbers: (
+            field.exact(samples, [nominated[i] for i in numbers])
+            - beyond_mean[np.ix_(samples, numbers)]
+        ),
         n_samples=len(lengths),
         n_heads=len(nominated),
-        n_selected=options.n_selected(model),
+        n_selected=n_top,
         confidence=options.confidence,
         first=options.first,
+        leaders_whole=is_screen,
         seed=options.seed,
     )
-    deltas = np.full((len(lengths), model.n_layers * model.n_heads), np.nan)
-    deltas[:, nominated] = raced.deltas
+    deltas = np.full(estimates.shape, np.nan)
+    deltas[:, nominated] = raced.deltas + beyond_mean
     return HeadScores(
         model=model,
         method=options.method,
         probe=dict(probe or {}),
-        base_loss=float(np.nanmean(field.base_loss)),
-        n_samples=int((~np.isnan(field.base_loss)).sum()),
-        heads=_scored(model, deltas, estimates, [nominated[i] for i in raced.selected], options),
+        base_loss=float(field.base_loss[field.was_run].mean()),
+        n_samples=int(field.was_run.sum()),
+        heads=_scored(
+            model,
+            deltas,
+            estimates if is_screen else None,
+            [nominated[i] for i in raced.selected],
+            options,
+        ),
         search=_facts(raced, options, model),
     )
 
@@ -145,16 +158,15 @@ class _Field:
         self, model: ModelInfo, lengths: Sequence[int], worker: Worker, options: RaceOptions
     ) -> None:
         self.model, self.lengths, self.worker, self.options = model, lengths, worker, options
-        self.base_loss = np.full(len(lengths), np.nan)
+        self.base_loss, self.was_run = np.full(len(lengths), np.nan), np.zeros(len(lengths), bool)
 
     def exact(self, samples: Sequence[int], heads: Sequence[int]) -> Float64[np.ndarray, "s h"]:
         return self._run(samples, heads, gradient=False)[np.ix_(list(samples), list(heads))]
 
     def estimates(self) -> Float64[np.ndarray, "sample all_heads"]:
-        """By half-way gradients, on a few samples; NaN elsewhere."""
-        order = np.random.default_rng(self.options.seed).permutation(len(self.lengths))
+        """By half-way gradients."""
         heads = range(self.model.n_layers * self.model.n_heads)
-        return self._run(sorted(order[:SCREEN_SAMPLES].tolist()), heads, gradient=True)
+        return self._run(range(len(self.lengths)), heads, gradient=True)
 
     def _run(
         self, samples: Sequence[int], heads: Sequence[int], *, gradient: bool
@@ -168,6 +180,7 @@ class _Field:
             found = self.worker(piece)
             deltas[list(piece.batch)] = found.deltas.reshape(len(batch), -1)
             self.base_loss[list(piece.batch)] = found.base_loss
+            self.was_run[list(piece.batch)] = True
         return deltas
 
 
@@ -180,11 +193,12 @@ def _scored(
 ) -> tuple[HeadScore, ...]:
     """The winners, the other raced heads, those that only have an estimate; each by mean delta.
 
-    The last can be selected in no resample, so their stability is 0.
+    Where there are estimates, they and the mean of what they miss stand in for samples that a head
+    was not run on. Heads with nothing else can be selected in no resample: their stability is 0.
     """
     seen = (~np.isnan(deltas)).sum(axis=0)
     complete, guessed = seen == len(deltas), seen == 0
-    values = deltas if estimates is None else np.where(guessed, estimates, deltas)
+    values = deltas if estimates is None else _filled(deltas, estimates)
     means = np.nanmean(values, axis=0)
     n_top = options.n_selected(model)
     low, high, resamples = bootstrap_seen(values, seed=options.seed)
@@ -203,11 +217,20 @@ def _scored(
             rank=int(rank[i]),
             selected=bool(rank[i] <= n_top),
             stability=float(stability[i]),
-            n_samples=int((~np.isnan(values[:, i])).sum()),
+            n_samples=int(seen[i] or len(deltas)),
             basis="gradient" if guessed[i] else "probe" if complete[i] else "sample",
         )
         for i in range(len(order))
     )
+
+
+def _filled(
+    deltas: Float64[np.ndarray, "sample head"], estimates: Float64[np.ndarray, "sample head"]
+) -> Float64[np.ndarray, "sample head"]:
+    """Deltas where they are known; else the estimate and the mean error of the head's estimates."""
+    seen = ~np.isnan(deltas)
+    errors = np.where(seen, deltas - estimates, 0.0).sum(axis=0) / np.maximum(seen.sum(axis=0), 1)
+    return np.where(seen, deltas, estimates + errors)
 
 
 def _facts(raced: Raced, options: RaceOptions, model: ModelInfo) -> dict[str, Any]:
@@ -224,7 +247,7 @@ def _facts(raced: Raced, options: RaceOptions, model: ModelInfo) -> dict[str, An
     if options.method == "screen":
         nominated = raced.deltas.shape[1]
         facts |= {
-            "screen_samples": min(SCREEN_SAMPLES, len(raced.deltas)),
+            "screen_samples": len(raced.deltas),
             "n_nominated": nominated,
             "statement": f"among the {nominated} heads that half-way gradients nominated, "
             f"{raced.statement}; that the nominated hold all top heads is not guaranteed",

@@ -23,8 +23,9 @@ def circuit(content: Any) -> list[list[int]]:
 def print_heads(content: Any) -> None:
     """The circuit as a table, then the map: one line a layer, a digit a head, the circuit boxed."""
     model, every = content["model"], content["heads"]
+    at_most = "up to " if content.get("search") else ""
     click.echo(
-        f"{model['id']}: {len(every)} heads on {content['n_samples']} samples, "
+        f"{model['id']}: {len(every)} heads on {at_most}{content['n_samples']} samples, "
         f"loss {content['base_loss']:.3f} nats a token"
     )
     measure = MEASURES.get(content["method"], "loss increase")

@@ -43,17 +43,21 @@ def explain_probe(
     source: ModelSource, data: Sequence[str], *, batch_tokens: int | None = None, **options: Any
 ) -> dict[str, Any]:
     """One pass over the pool for `highest-loss`, none for the other strategies."""
-    model = measuring(source.load(), options.get("strategy", ""))
+    model = source.load()
+    began = time.perf_counter()
+    # A run checks its engine as well.
+    model = measuring(model, options.get("strategy", ""))
+    seconds, passes = time.perf_counter() - began, 0.0
     tokens = batch_tokens or default_tokens(model)
     rendered = list(usable_samples(model, read_usable(data)).values())
-    lengths, seconds, passes = [len(r.ids) for r in rendered], 0.0, 0.0
+    lengths = [len(r.ids) for r in rendered]
     if options.get("strategy") == "highest-loss":
         passes, batches = 1.0, batches_by_length(lengths, max_tokens=tokens)
 
         def work(batch: list[int]) -> None:
             sample_losses(model, rendered, batches=[batch])
 
-        seconds = of_batches(work, batches, lengths)
+        seconds += of_batches(work, batches, lengths)
     return plan_of(model, lengths, tokens, passes=passes, seconds=seconds)
 
 
@@ -114,14 +118,16 @@ def explain_score(
     model = source.load()
     circuit = circuit_of(read_heads(heads_path)) if heads_path else None
     check_request(options, model, circuit)
+    began = time.perf_counter()
     model = on_engine(model, options)
+    seconds = time.perf_counter() - began
     options = dataclasses.replace(
         options, batch_tokens=options.batch_tokens or default_tokens(model)
     )
     began = time.perf_counter()
     rows = list(read_samples(data))
     # A run reads the data twice: to count the rows, and to score them.
-    seconds = 2 * (time.perf_counter() - began)
+    seconds += 2 * (time.perf_counter() - began)
     usable = _usable(model, [row for row in rows if isinstance(row, Sample)], options)
     of_rows = [_lengths(model, rendered, options) for _, rendered in usable]
     sizes = [sum(lengths) for lengths in of_rows]

@@ -25,7 +25,7 @@ from workbench.config import file_digest
 from workbench.data import batches_by_length, fingerprint_sources
 from workbench.errors import InputError
 from workbench.execute.probe import ROWS, read_probe
-from workbench.execute.race import RACES, raced_heads
+from workbench.execute.race import RACES, SCHEDULE, raced_heads
 from workbench.execute.request import (
     ModelSource,
     Outcome,
@@ -210,7 +210,9 @@ def _config(options: HeadsOptions, control: Sequence[str]) -> dict[str, Any]:
     config = dataclasses.asdict(options)
     if not control:
         del config["rank"], config["control_n"]
-    if options.method not in RACES:
+    if options.method in RACES:
+        config["schedule"] = SCHEDULE
+    else:
         del config["confidence"], config["first"]
     return config
 

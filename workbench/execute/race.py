@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from workbench.ablation import ImportanceBatch
-from workbench.circuits import SCREEN_SAMPLES, RaceOptions, Work, Worker, race_heads, worker_of
+from workbench.circuits import RaceOptions, Work, Worker, race_heads, worker_of
 from workbench.execute.request import Place, fitted
 from workbench.models import Model
 from workbench.probe import rendered_probe
@@ -24,11 +24,15 @@ from workbench.runs import Run
 from workbench.types import HeadScores, ModelInfo, ProbeSet
 
 RACES = ("race", "screen")
+# Part of a run's name: what is asked next changes with it, so what was stored before has no place.
+SCHEDULE = 2
 # A guess of how long heads last: this many times the circuit on this share of the probe, and the
 # circuit itself on as much again.
 CONTESTED, LASTING = 4, 1 / 3
-# A gradient's forward and backward pass, in forward passes.
-BACKWARD = 2.5
+# Heads that gradients nominate, of all: most of every layer's best quarter is in the best of all.
+NOMINATED = 0.3
+# A gradient's forward and backward pass, in forward passes (measured on 12 layers).
+BACKWARD = 2.1
 
 
 def raced_heads(
@@ -57,17 +61,17 @@ def expected_passes(model: ModelInfo, n_samples: int, options: RaceOptions) -> f
     """
     n_layers, n_top = model.n_layers, options.n_selected(model)
     suffix = (n_layers + 1) / (2 * n_layers)
-    n_raced, screened = n_layers * model.n_heads, 0.0
-    if options.method == "screen":
-        n_raced = options.n_nominated(model)
-        share = min(SCREEN_SAMPLES, n_samples) / n_samples
-        screened = share * (1 + BACKWARD * n_layers * suffix)
+    n_raced, screened, is_screen = n_layers * model.n_heads, 0.0, options.method == "screen"
+    if is_screen:
+        n_raced = max(2 * n_top, round(NOMINATED * n_raced))
+        screened = 1 + BACKWARD * n_layers * suffix
     first = min(options.first, n_samples) / n_samples
     look = first * (1 + n_raced * suffix)
     if first == 1:
         return screened + look
-    n_close = min(n_raced, CONTESTED * n_top)
-    close, leaders = LASTING * (1 + n_close * suffix), LASTING * (1 + n_top * suffix)
+    n_close, share = min(n_raced, CONTESTED * n_top), min(LASTING, (1 - first) / 2)
+    close = share * (1 + n_close * suffix)
+    leaders = (1 - first if is_screen else share) * (1 + n_top * suffix)
     return screened + look + close + leaders
 
 
@@ -125,8 +129,10 @@ def _table(found: ImportanceBatch, work: Work, ids: Sequence[str]) -> pa.Table:
 def _read(run: Run, number: int, work: Work, model: ModelInfo) -> ImportanceBatch:
     table = pq.read_table(run.path / "parts" / f"{number:05d}.parquet")
     positions = tuple(table["position"].to_pylist())
-    if positions != work.batch:
-        raise ValueError(f"part {number} of '{run.path}' holds other samples than were asked for")
+    asked = [head.layer * model.n_heads + head.head for head in work.heads]
+    kinds = zip(table["heads"].to_pylist(), table["gradient"].to_pylist(), strict=True)
+    if positions != work.batch or any(kind != (asked, work.gradient) for kind in kinds):
+        raise ValueError(f"part {number} of '{run.path}' holds other work than was asked for")
     deltas = np.full((len(positions), model.n_layers, model.n_heads), np.nan)
     deltas[:, *_places(work)] = np.array(table["deltas"].to_pylist())
     return ImportanceBatch(positions, table["base_loss"].to_numpy(), deltas)

@@ -81,9 +81,9 @@ def run_validate(
 ) -> Outcome:
     """Hold the circuit against random sets on rows of `data` that it was not found on.
 
-    Left out are the rows of the probe, of its control, and those whose id is in `exclude`. Where
-    that leaves none, the probe's rows are used and the report says so (`held_out` false; null where
-    it is not known which rows the heads were found on).
+    Left out are the rows that heads were run on, of the probe and its control, and those whose id
+    is in `exclude`. Where that leaves none, the probe's rows are used and the report says so
+    (`held_out` false; null where it is not known which rows the heads were found on).
     """
     heads = read_heads(heads_path)
     importance = read_importance(heads_path.parent)

@@ -7,10 +7,9 @@ A first guess, on the safe side; what does not fit after all is halved (`workben
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import torch
 
+from workbench.models.free_memory import free_host_bytes
 from workbench.models.model import Model
 
 # Larger batches only leave a CPU's cache, and have nothing more to give a GPU.
@@ -21,13 +20,6 @@ SHARE = 0.5
 # Tensors of a feed-forward layer and of a layer's pattern that are alive at once.
 N_WIDE, N_PATTERNS = 3, 4
 LONGEST = 2048
-MEMORY_FILE = Path("/proc/meminfo")
-# What a container may have and has, and of what; by version 2 and 1 of control groups.
-GROUPS = Path("/sys/fs/cgroup")
-GROUP_FILES = (
-    ("memory.max", "memory.current", "memory.stat"),
-    ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", "memory/memory.stat"),
-)
 
 
 def batch_tokens(model: Model) -> int:
@@ -56,31 +48,4 @@ def free_bytes(device: torch.device) -> int | None:
         return torch.cuda.mem_get_info(device)[0] + unused
     if device.type != "cpu":
         return None
-    known = [free for free in (_free_on_machine(), _free_in_container()) if free is not None]
-    return min(known, default=None)
-
-
-def _free_on_machine() -> int | None:
-    try:
-        return 1024 * _field(MEMORY_FILE, "MemAvailable")
-    except (OSError, ValueError, KeyError):
-        return None
-
-
-def _free_in_container() -> int | None:
-    """Up to the limit of this process's container; cached files count as free. None without one."""
-    for limit, used, parts in GROUP_FILES:
-        try:
-            most, taken = (int((GROUPS / name).read_text()) for name in (limit, used))
-            return max(0, most - taken + _field(GROUPS / parts, "inactive_file"))
-        except (OSError, ValueError, KeyError):
-            continue
-    return None
-
-
-def _field(path: Path, name: str) -> int:
-    """The number after `name` in a file of one field a line."""
-    fields = dict(
-        line.replace(":", " ").split(maxsplit=1) for line in path.read_text().splitlines()
-    )
-    return int(fields[name].split()[0])
+    return free_host_bytes()

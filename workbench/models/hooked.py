@@ -28,7 +28,7 @@ from workbench.models.configuration import (
 from workbench.models.find import find_model, weights_digest
 from workbench.models.hub import from_hub
 from workbench.models.identity import configuration_digest
-from workbench.models.load import checked
+from workbench.models.load import checked, forget_patterns
 from workbench.models.model import Model
 from workbench.models.placement import resolve_placement
 from workbench.models.reading import quiet, read_config, read_weights
@@ -46,7 +46,7 @@ def wrap_model(
     template: str = "auto",
     check: bool = True,
 ) -> Model:
-    """A `Model` around a HookedTransformer or TransformerBridge `hooked`, which stays as it is.
+    """A `Model` around a HookedTransformer or TransformerBridge `hooked`, which computes as before.
 
     `checkpoint` (a name as `load_model` takes it) says where the weights are from: its
     configuration is compared, and its tokenizer is used where none is given. Otherwise the object's
@@ -69,6 +69,7 @@ def wrap_model(
     name = Path(name).name if Path(name).is_dir() else name
     with quiet():
         tokenizer = _tokenizer(hooked, tokenizer, name, folder, template)
+    forget_patterns(hooked)
     model = _model(hooked, tokenizer, name, Origin(folder, revision, config))
     return checked(model) if check else model
 

@@ -149,18 +149,23 @@ def _boot(
             expected="an architecture that TransformerBridge supports",
             do="choose another model",
         ) from err
-    for module in hooked.modules():
-        if hasattr(module, PATTERN):
-            module.register_forward_hook(_forget_pattern)
+    forget_patterns(hooked)
     hooked.eval()
     return hooked.requires_grad_(False), plain
 
 
-def _forget_pattern(module: Any, _args: Any, _output: Any) -> None:
-    """TransformerLens keeps the last pattern of some architectures' layers, and reads it nowhere.
+def forget_patterns(hooked: Any) -> None:
+    """Let no layer keep its last pattern: TransformerLens does for some, and reads it nowhere.
 
-    Held from layer to layer that is L times the memory of a pass, and held after it.
+    Held from layer to layer that is L times the memory of a pass, and held after it. Doing it twice
+    is doing it once.
     """
+    for module in hooked.modules():
+        if hasattr(module, PATTERN) and _forget not in module._forward_hooks.values():
+            module.register_forward_hook(_forget)
+
+
+def _forget(module: Any, _args: Any, _output: Any) -> None:
     setattr(module, PATTERN, None)
 
 

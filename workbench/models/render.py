@@ -190,7 +190,7 @@ def _places_of(
     inside = np.where(span_of >= 0, np.arange(len(span_of)), len(text))
     next_inside = np.minimum.accumulate(inside[::-1])[::-1]
     places = np.array(offsets, dtype=np.int64).reshape(-1, 2)
-    first = next_inside[places[:, 0]]
+    first = next_inside[np.minimum(places[:, 0], len(text))]
     of_token = np.where(first < places[:, 1], span_of[first], -1)
     start, end, part, stripped = np.array([*spans, NOWHERE])[of_token].T
     chars = np.clip(places, start[:, None], end[:, None]) + (stripped - start)[:, None]
