@@ -17,6 +17,7 @@ from workbench.types import Head, HeadScores
 
 LAYER_NAMES = {"delta": "loss increase", "control_delta": "control"}
 BOXES = "Boxed: the circuit. Dotted yellow: the opened head."
+NOT_RUN = " Empty: never run, as its gradients are small for its layer and among all heads."
 
 
 def take_click() -> None:
@@ -96,6 +97,7 @@ def show_map(heads: HeadScores, cut: HeadScores, chosen: Head, second: HeadScore
     dashed = "what the other measure chooses" if is_second else "left out by your cut"
     st.caption(
         f"{BOXES}{f' Dashed: {dashed}.' if set(before) - set(circuit_of(cut).heads) else ''}"
+        f"{NOT_RUN if any(h.basis == 'gradient' for h in heads.heads) else ''}"
     )
     if second is None:
         st.page_link(

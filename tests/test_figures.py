@@ -112,6 +112,32 @@ def test_hovering_tells_delta_interval_rank_and_stability(heads):
         assert part in text
 
 
+def test_heads_that_were_never_run_stand_apart_from_those_that_were(heads):
+    """The largest number is a gradient's guess: not on the map, hollow on the curve."""
+    bases = {(0, 1): "gradient", (1, 1): "probe", (2, 1): "probe"}
+    raced = dataclasses.replace(
+        heads,
+        heads=tuple(
+            dataclasses.replace(
+                h,
+                basis=bases.get((h.layer, h.head), "sample"),
+                n_samples=8,
+                selected=bases.get((h.layer, h.head)) == "probe",
+            )
+            for h in heads.heads
+        ),
+    )
+    figure = heads_heatmap(raced)
+    assert np.isnan(figure.data[0].z[0, 1])
+    assert figure.data[0].zmax == 0.5
+    assert "never run: a gradient's estimate" in figure.data[1].text[1]
+    curve = {trace.name: trace for trace in elbow(raced).data}
+    assert list(curve["estimated by gradients"].y) == [0.9]
+    assert curve["estimated by gradients"].marker.symbol == "circle-open"
+    assert sum(len(trace.y) for trace in curve.values()) == 6
+    assert [trace.name for trace in elbow(heads).data] == ["circuit", "other heads"]
+
+
 def test_just_the_circuit_is_boxed(heads):
     shapes = heads_heatmap(heads).layout.shapes
     boxed = {(round((s.y0 + s.y1) / 2), round((s.x0 + s.x1) / 2)) for s in shapes}

@@ -42,6 +42,15 @@ def test_the_head_map_has_a_row_a_layer_and_the_circuit_in_brackets(workbench, m
     assert "12 heads on 4 samples" in shown
 
 
+def test_heads_that_a_screen_never_ran_have_no_digit(workbench, made, sums, checkpoint):
+    request = ("heads", "find", "--model", checkpoint("llama"), "--device", "cpu", "--data", sums)
+    shown = workbench(*request, "--runs", made["runs"], "--n", 12, "--method", "screen").out
+    rows = [line for line in shown.splitlines() if line.startswith("  layer ")]
+    assert "12 heads on up to 12 samples" in shown
+    assert "~ = never run" in shown
+    assert 0 < sum(row.count("~") for row in rows) < 12
+
+
 def test_scores_show_their_correlations(workbench, made, sums, checkpoint):
     request = ("score", "--model", checkpoint("llama"), "--device", "cpu", "--data", sums)
     shown = workbench(*request, "--heads", made["heads"], "--runs", made["runs"]).out

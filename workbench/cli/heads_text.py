@@ -55,11 +55,17 @@ def print_heads(content: Any) -> None:
 
 
 def _print_map(content: Any, field: str, measure: str) -> None:
-    click.echo(f"map (9 = largest {measure}, . = none; [ ] = circuit), head 0 on the left")
-    largest = max(0.0, *(h[field] for h in content["heads"])) or 1.0
+    is_guessed = any(h.get("basis") == "gradient" for h in content["heads"])
+    never = ", ~ = never run" if is_guessed else ""
+    click.echo(f"map (9 = largest {measure}, . = none{never}; [ ] = circuit), head 0 on the left")
+    run = [h for h in content["heads"] if h.get("basis") != "gradient"]
+    largest = max(0.0, *(h[field] for h in run)) or 1.0
     for layer in range(content["model"]["n_layers"]):
         row = sorted((h for h in content["heads"] if h["layer"] == layer), key=lambda h: h["head"])
-        cells = (_cell(max(0.0, h[field] / largest), selected=h["selected"]) for h in row)
+        cells = (
+            _cell(max(0.0, h[field] / largest), selected=h["selected"]) if h in run else " ~ "
+            for h in row
+        )
         click.echo(f"  layer {layer:2d} " + "".join(cells))
 
 

@@ -40,6 +40,13 @@ LAYERS = {
 """What a map can show; `contrast` and `control_delta` only where the heads carry them."""
 
 
+BASES = {
+    "probe": "on the whole probe of {n} samples",
+    "sample": "dropped or decided after {n} samples",
+    "gradient": "never run: a gradient's estimate on {n} samples",
+}
+
+
 def head_name(layer: int, head: int) -> str:
     """`L3 H5`: layer and head, both from 0."""
     return f"L{layer} H{head}"
@@ -83,8 +90,9 @@ def heads_heatmap(
         shown = Layer("Retrieval score per head (higher: copies more)", "share", is_signed=False)
     names = [html.escape(Path(name).name) for name in (measured.control or {}).get("data", ())]
     shown = shown._replace(title=shown.title.format(control=", ".join(names) or "the control"))
-    values = _grid(measured, [float(getattr(h, layer)) for h in measured.heads])
-    figure = _map(heads, values, shown, second=second)
+    # What was never run has only an estimate, which does not compare with the others: left empty.
+    values = [np.nan if h.basis == "gradient" else float(getattr(h, layer)) for h in measured.heads]
+    figure = _map(heads, _grid(measured, values), shown, second=second)
     if is_small:
         figure.update_layout(title_text="Heads by loss increase")
         figure.update_traces(texttemplate=None, selector={"type": "heatmap"})
@@ -141,7 +149,7 @@ def _map(
     *,
     second: HeadScores | None = None,
 ) -> go.Figure:
-    reach = float(np.abs(values).max()) or 1.0
+    reach = float(np.nanmax(np.abs(values))) or 1.0
     n_layers, n_heads = values.shape
     figure = framed(shown.title, x="head", y="layer", height=170 + 34 * n_layers)
     figure.add_heatmap(
@@ -197,6 +205,7 @@ def _hover(h: HeadScore) -> str:
         f"{h.delta:+.4f}<br>"
         f"95 % interval {h.ci_low:.4f} to {h.ci_high:.4f}<br>"
         f"rank {h.rank}, chosen in {h.stability:.0%} of resampled probes"
+        f"{'<br>' + BASES[h.basis].format(n=h.n_samples) if h.basis else ''}"
     )
 
 
@@ -216,13 +225,23 @@ def _box(
 
 
 def elbow(heads: HeadScores) -> go.Figure:
-    """All heads by rank with their 95 % intervals, and the line where the circuit is cut off."""
+    """All heads by rank with their 95 % intervals, and the line where the circuit is cut off.
+
+    Heads that a race never ran have hollow marks.
+    """
     ordered = sorted(heads.heads, key=lambda h: h.rank)
     n_selected = sum(h.selected for h in ordered)
     title = "Sorted heads; a circuit is clear where the curve breaks"
     figure = framed(title, x="rank", y=measure_name(heads))
-    for name, color, selected in (("circuit", VERMILION, True), ("other heads", GREY, False)):
-        part = [h for h in ordered if h.selected == selected]
+    guessed = [h for h in ordered if h.basis == "gradient"]
+    others = [h for h in ordered if not h.selected and h.basis != "gradient"]
+    for name, color, symbol, part in (
+        ("circuit", VERMILION, "diamond", [h for h in ordered if h.selected]),
+        ("other heads", GREY, "circle", others),
+        ("estimated by gradients", GREY, "circle-open", guessed),
+    ):
+        if not part:
+            continue
         figure.add_scatter(
             name=name,
             x=[h.rank for h in part],
@@ -237,7 +256,7 @@ def elbow(heads: HeadScores) -> go.Figure:
             text=[_hover(h) for h in part],
             hovertemplate="%{text}<extra></extra>",
             mode="markers",
-            marker={"color": color, "size": 8, "symbol": "diamond" if selected else "circle"},
+            marker={"color": color, "size": 8, "symbol": symbol},
         )
     figure.add_vline(x=n_selected + 0.5, line={"dash": "dash", "color": GREY})
     figure.add_hline(y=0, line={"width": 1, "color": GREY})
