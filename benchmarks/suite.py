@@ -154,7 +154,7 @@ ROWS: dict[str, Row] = {
     "help": Row("`workbench --help`", "-", commands.help_text, " s", most=0.5),
     "heads-show": Row("`workbench heads show`", "-", commands.heads_show, " s", most=1.5),
     "explain": Row(
-        "time that `--explain` foretells, bundled model",
+        "time that `--explain` foretells, at worst over all three shapes",
         "the time the work takes",
         explaining.explained,
         " % off",
