@@ -27,7 +27,6 @@ from workbench.execute.explain import explain_heads, explain_probe, explain_scor
 from workbench.scoring import ScoreOptions
 from workbench.types import Sample
 
-HIGHEST_LOSS, RANDOM = "highest-loss", "random"
 Pair = tuple[float, float]
 
 
@@ -59,7 +58,7 @@ def _of_shapes(settings: Settings) -> Iterator[tuple[str, Pair]]:
 def _probe(settings: Settings, source: ModelSource, data: list[str]) -> Pair:
     return _both(
         settings,
-        lambda: explain_probe(source, data, strategy=HIGHEST_LOSS),
+        lambda: explain_probe(source, data, strategy="highest-loss"),
         lambda place: run_probe(place, source, data, ProbeOptions(n=8)),
     )
 
@@ -82,7 +81,7 @@ def _score(
 
 def _heads(settings: Settings, source: ModelSource, data: list[str], n: int) -> Pair:
     with tempfile.TemporaryDirectory() as folder:
-        drawn = ProbeOptions(n=n, strategy=RANDOM)
+        drawn = ProbeOptions(n=n, strategy="random")
         probe = run_probe(Place(Path(folder)), source, data, drawn).result
         return _both(
             settings,

@@ -55,18 +55,22 @@ def print_heads(content: Any) -> None:
 
 
 def _print_map(content: Any, field: str, measure: str) -> None:
-    is_guessed = any(h.get("basis") == "gradient" for h in content["heads"])
-    never = ", ~ = never run" if is_guessed else ""
+    run = [h for h in content["heads"] if _was_run(h)]
+    never = ", ~ = never run" if len(run) < len(content["heads"]) else ""
     click.echo(f"map (9 = largest {measure}, . = none{never}; [ ] = circuit), head 0 on the left")
-    run = [h for h in content["heads"] if h.get("basis") != "gradient"]
     largest = max(0.0, *(h[field] for h in run)) or 1.0
     for layer in range(content["model"]["n_layers"]):
         row = sorted((h for h in content["heads"] if h["layer"] == layer), key=lambda h: h["head"])
         cells = (
-            _cell(max(0.0, h[field] / largest), selected=h["selected"]) if h in run else " ~ "
+            _cell(max(0.0, h[field] / largest), selected=h["selected"]) if _was_run(h) else " ~ "
             for h in row
         )
         click.echo(f"  layer {layer:2d} " + "".join(cells))
+
+
+def _was_run(head: Any) -> bool:
+    """Of some heads a screen knows only what gradients tell."""
+    return head.get("basis") != "gradient"
 
 
 def _cell(share: float, *, selected: bool) -> str:

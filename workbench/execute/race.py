@@ -30,7 +30,7 @@ SCHEDULE = 2
 # circuit itself on as much again.
 CONTESTED, LASTING = 4, 1 / 3
 # Heads that gradients nominate, of all: most of every layer's best quarter is in the best of all.
-NOMINATED = 0.3
+LIKELY_NOMINATED = 0.3
 # A gradient's forward and backward pass, in forward passes (measured on 12 layers).
 BACKWARD = 2.1
 
@@ -63,7 +63,7 @@ def expected_passes(model: ModelInfo, n_samples: int, options: RaceOptions) -> f
     suffix = (n_layers + 1) / (2 * n_layers)
     n_raced, screened, is_screen = n_layers * model.n_heads, 0.0, options.method == "screen"
     if is_screen:
-        n_raced = max(2 * n_top, round(NOMINATED * n_raced))
+        n_raced = max(2 * n_top, round(LIKELY_NOMINATED * n_raced))
         screened = 1 + BACKWARD * n_layers * suffix
     first = min(options.first, n_samples) / n_samples
     look = first * (1 + n_raced * suffix)

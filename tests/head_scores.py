@@ -1,0 +1,26 @@
+"""Six heads with known numbers, for what is drawn of them."""
+
+from __future__ import annotations
+
+from workbench.types import HeadScore, HeadScores, ModelInfo
+
+DELTAS = {(0, 0): 0.1, (0, 1): 0.9, (1, 0): -0.2, (1, 1): 0.5, (2, 0): 0.0, (2, 1): 0.3}
+
+
+def six_heads() -> HeadScores:
+    """Three layers of two heads, the two costliest as circuit."""
+    order = sorted(DELTAS, key=lambda place: -DELTAS[place])
+    rows = tuple(
+        HeadScore(
+            layer=layer,
+            head=head,
+            delta=delta,
+            ci_low=delta - 0.05,
+            ci_high=delta + 0.1,
+            rank=order.index((layer, head)) + 1,
+            selected=order.index((layer, head)) < 2,
+            stability=0.75,
+        )
+        for (layer, head), delta in DELTAS.items()
+    )
+    return HeadScores(ModelInfo("m", None, "", 3, 2), "exact", {}, 1.0, 8, rows)

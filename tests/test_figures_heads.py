@@ -1,0 +1,146 @@
+"""Maps and curves of heads: every number at its head, the circuit told from the rest."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from tests.head_scores import DELTAS, six_heads
+from workbench.figures import elbow, head_name, heads_difference, heads_heatmap, layers_of
+from workbench.types import Head, HeadScores
+
+
+@pytest.fixture
+def heads() -> HeadScores:
+    return six_heads()
+
+
+def test_the_map_holds_every_delta_at_its_layer_and_head(heads):
+    z = heads_heatmap(heads).data[0].z
+    assert {(i, j): z[i][j] for i in range(3) for j in range(2)} == DELTAS
+
+
+def test_the_colours_of_the_map_are_centred_on_no_effect(heads):
+    trace = heads_heatmap(heads).data[0]
+    assert (trace.zmin, trace.zmax) == (-0.9, 0.9)
+
+
+def test_a_click_on_a_square_tells_its_head(heads):
+    squares = heads_heatmap(heads).data[1]
+    for x, y, (layer, head) in zip(squares.x, squares.y, squares.customdata, strict=True):
+        assert (layer, head) == (y, x)
+    assert squares.marker.opacity == 0
+
+
+def test_hovering_tells_delta_interval_rank_and_stability(heads):
+    squares = heads_heatmap(heads).data[1]
+    text = squares.text[list(map(tuple, squares.customdata)).index((0, 1))]
+    for part in ("L0 H1", "in the circuit", "0.9000", "0.8500 to 1.0000", "rank 1", "75%"):
+        assert part in text
+
+
+def test_heads_that_were_never_run_stand_apart_from_those_that_were(heads):
+    """The largest number is a gradient's guess: not on the map, hollow on the curve."""
+    bases = {(0, 1): "gradient", (1, 1): "probe", (2, 1): "probe"}
+    raced = dataclasses.replace(
+        heads,
+        heads=tuple(
+            dataclasses.replace(
+                h,
+                basis=bases.get((h.layer, h.head), "sample"),
+                n_samples=8,
+                selected=bases.get((h.layer, h.head)) == "probe",
+            )
+            for h in heads.heads
+        ),
+    )
+    figure = heads_heatmap(raced)
+    assert np.isnan(figure.data[0].z[0, 1])
+    assert figure.data[0].zmax == 0.5
+    assert "never run: a gradient's estimate" in figure.data[1].text[1]
+    curve = {trace.name: trace for trace in elbow(raced).data}
+    assert list(curve["estimated by gradients"].y) == [0.9]
+    assert curve["estimated by gradients"].marker.symbol == "circle-open"
+    assert sum(len(trace.y) for trace in curve.values()) == 6
+    assert [trace.name for trace in elbow(heads).data] == ["circuit", "other heads"]
+
+
+def test_just_the_circuit_is_boxed(heads):
+    shapes = heads_heatmap(heads).layout.shapes
+    boxed = {(round((s.y0 + s.y1) / 2), round((s.x0 + s.x1) / 2)) for s in shapes}
+    assert boxed == {(0, 1), (1, 1)}
+
+
+def test_the_chosen_head_is_marked_beside_the_circuit(heads):
+    without = len(heads_heatmap(heads).layout.shapes)
+    assert len(heads_heatmap(heads, chosen=Head(2, 0)).layout.shapes) > without
+
+
+def test_the_elbow_is_cut_between_the_circuit_and_the_rest(heads):
+    figure = elbow(heads)
+    circuit, others = figure.data
+    assert (circuit.name, list(circuit.y)) == ("circuit", [0.9, 0.5])
+    assert list(others.y) == [0.3, 0.1, 0.0, -0.2]
+    assert 2.5 in {shape.x0 for shape in figure.layout.shapes}
+
+
+def test_the_elbow_draws_the_whole_interval(heads):
+    circuit = elbow(heads).data[0]
+    assert circuit.error_y.array == pytest.approx([0.1, 0.1])
+    assert circuit.error_y.arrayminus == pytest.approx([0.05, 0.05])
+
+
+def test_a_head_that_left_the_circuit_keeps_a_dashed_box(heads):
+    shapes = heads_heatmap(heads, before=[Head(0, 1), Head(2, 1)]).layout.shapes
+    dashed = [s for s in shapes if s.line.dash == "dash"]
+    assert [(s.y0 + s.y1, s.x0 + s.x1) for s in dashed] == [(4, 2)]
+
+
+def test_marked_heads_have_a_cross_that_can_be_clicked_too(heads):
+    cross = heads_heatmap(heads, marked=[Head(2, 1)]).data[2]
+    assert (list(cross.x), list(cross.y)) == ([1], [2])
+    assert [list(place) for place in cross.customdata] == [[2, 1]]
+
+
+def test_a_map_can_show_another_number(heads):
+    figure = heads_heatmap(heads, layer="stability")
+    assert np.all(np.array(figure.data[0].z) == 0.75)
+    assert figure.data[0].zmin == 0
+    assert layers_of(heads) == ["delta", "stability"]
+
+
+def _rows(scored):
+    places = {(h.layer, h.head): h for h in scored}
+    return [[places[layer, head] for head in range(2)] for layer in range(3)]
+
+
+def test_maps_of_a_control_are_titled_by_its_name(heads):
+    scored = tuple(
+        dataclasses.replace(h, control_delta=2 * h.delta, contrast=-h.delta) for h in heads.heads
+    )
+    control = {"data": ["text", "/home/someone/<b>own.jsonl"]}
+    found = dataclasses.replace(heads, heads=scored, control=control)
+    assert layers_of(found) == ["delta", "contrast", "control_delta", "stability"]
+    for layer in ("control_delta", "contrast"):
+        figure = heads_heatmap(found, layer=layer)
+        title = figure.layout.title.text
+        assert title.endswith(" text, &lt;b&gt;own.jsonl")
+        assert "<b>" not in title
+        expected = [[getattr(h, layer) for h in row] for row in _rows(scored)]
+        np.testing.assert_allclose(np.array(figure.data[0].z), expected)
+
+
+def test_the_difference_of_a_run_and_itself_is_nothing(heads):
+    assert np.all(np.array(heads_difference(heads, heads).data[0].z) == 0)
+
+
+def test_runs_with_different_measures_are_compared_by_rank(heads):
+    other = dataclasses.replace(heads, method="retrieval")
+    figure = heads_difference(heads, other)
+    assert "Places" in figure.layout.title.text
+
+
+def test_a_head_is_named_by_layer_and_number():
+    assert head_name(3, 5) == "L3 H5"
