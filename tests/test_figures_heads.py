@@ -60,6 +60,9 @@ def test_heads_that_were_never_run_stand_apart_from_those_that_were(heads):
     assert np.isnan(figure.data[0].z[0, 1])
     assert figure.data[0].zmax == 0.5
     assert "never run: a gradient's estimate" in figure.data[1].text[1]
+    for pair in ((heads, raced), (raced, heads)):
+        assert np.isnan(heads_difference(*pair).data[0].z[0, 1])
+        assert np.isnan(heads_difference(*pair).data[0].z).sum() == 1
     curve = {trace.name: trace for trace in elbow(raced).data}
     assert list(curve["estimated by gradients"].y) == [0.9]
     assert curve["estimated by gradients"].marker.symbol == "circle-open"

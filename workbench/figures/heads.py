@@ -118,11 +118,17 @@ def heads_heatmap(
 def heads_difference(a: HeadScores, b: HeadScores) -> go.Figure:
     """Second run minus first: of the loss increase, or of the rank where the measures differ.
 
-    Solid boxes: in both circuits; dashed: in one of them only.
+    Solid boxes: in both circuits; dashed: in one of them only. Heads that one run never ran, but
+    estimated by gradients, are left empty.
     """
     first, second = ({Head(h.layer, h.head): h for h in heads.heads} for heads in (a, b))
     if measure_name(a) == measure_name(b):
-        values = [second[head].delta - first[head].delta for head in first]
+        values = [
+            np.nan
+            if "gradient" in (first[head].basis, second[head].basis)
+            else second[head].delta - first[head].delta
+            for head in first
+        ]
         title, unit = "Second run minus first", "nats<br>per token"
     else:
         values = [float(first[head].rank - second[head].rank) for head in first]
