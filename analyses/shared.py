@@ -18,10 +18,10 @@ import plotly.graph_objects as go
 
 from workbench.allocator import keep_freed_memory
 from workbench.data import write_jsonl
-from workbench.execute import Place, read_usable
+from workbench.stages import Place, read_usable
 
 MARKS = ("<!-- tables -->", "<!-- end of tables -->")
-STUDIES_DATA = Path(__file__).resolve().parents[1] / "data" / "studies"
+STUDIES_DATA = Path(__file__).resolve().parents[1] / "data" / "pools" / "studies"
 
 
 @dataclass(frozen=True)

@@ -26,12 +26,12 @@ from scipy.stats import t as student
 from analyses.shared import Study
 from workbench.circuits import answerable, answers_right
 from workbench.data import atomic_file, is_held_out, make_problem, write_jsonl
-from workbench.execute import ModelSource, read_usable, run_tune
 from workbench.models import load_model, load_plain
 from workbench.probe import usable_samples
+from workbench.stages import ModelSource, read_usable, run_tune
 from workbench.tuning import TuneOptions
 
-TRAIN = Path(__file__).parent / "000_reference_model" / "train.py"
+TRAIN = Path(__file__).parent / "reference_model" / "train.py"
 # Models that several studies train alike.
 RELATIVES = Path(__file__).parent / "work"
 SMALL = ("--layers", "3", "--d-model", "192", "--d-mlp", "384", "--look-back")

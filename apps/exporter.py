@@ -21,8 +21,8 @@ from workspace import FoundRun, allowed_roots, forget_runs, own_root
 from workbench.config import digest
 from workbench.data import FORMATS
 from workbench.errors import WorkbenchError
-from workbench.execute import Place, SelectOptions, run_export, run_select
 from workbench.selection import FORMS
+from workbench.stages import Place, SelectOptions, run_export, run_select
 
 MAX_DIRECT_ROWS = 100_000
 MAX_DOWNLOAD_BYTES = 20_000_000

@@ -15,7 +15,7 @@ from workspace import FoundRun, finished_runs, load, parent_of
 
 from workbench.circuits import Importance, rank_heads, read_heads
 from workbench.data import read_samples
-from workbench.execute import read_importance, read_probe
+from workbench.stages import read_importance, read_probe
 from workbench.types import Head, HeadScores, Sample
 
 DELTAS, SAMPLES = "deltas.parquet", "samples.jsonl"

@@ -18,8 +18,8 @@ from score_table import ScoreTable
 from stale import keep_inside
 from words import WORDS
 
-from workbench.execute import SelectOptions
 from workbench.selection import ADJUSTED, DROP, KEEP, LENGTH_BIN, POLICIES, marked
+from workbench.stages import SelectOptions
 
 MOST_PREVIEWED = 20_000
 MOST_GROUPS = 50

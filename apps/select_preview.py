@@ -20,9 +20,9 @@ from workspace import FoundRun, load
 
 from workbench import selection
 from workbench.errors import WorkbenchError
-from workbench.execute import SelectOptions
 from workbench.figures import mix_before_after, selected_against_pool
 from workbench.selection import LENGTH_BIN, Selection
+from workbench.stages import SelectOptions
 
 NONE = "no other selection"
 

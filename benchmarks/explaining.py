@@ -14,7 +14,8 @@ from benchmarks.measure import Measured, Settings
 from benchmarks.scoring import circuit
 from benchmarks.shapes import BUNDLED, large, middle
 from workbench.data import read_samples
-from workbench.execute import (
+from workbench.scoring import ScoreOptions
+from workbench.stages import (
     HeadsOptions,
     ModelSource,
     Place,
@@ -23,8 +24,7 @@ from workbench.execute import (
     run_probe,
     run_score,
 )
-from workbench.execute.explain import explain_heads, explain_probe, explain_score
-from workbench.scoring import ScoreOptions
+from workbench.stages.explain import explain_heads, explain_probe, explain_score
 from workbench.types import Sample
 
 Pair = tuple[float, float]

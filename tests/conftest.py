@@ -42,7 +42,7 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(scope="session")
 def checkpoint(tmp_path_factory):
     """`checkpoint(name, chat=True)`: the folder of a tiny random checkpoint."""
-    from tests.checkpoints import write_checkpoint
+    from tests.support.checkpoints import write_checkpoint
 
     @cache
     def folder_of(name, chat):
@@ -79,7 +79,7 @@ def bundled_model():
 @pytest.fixture(scope="session")
 def samples():
     """Prompt and completion pairs of different lengths that fit the tiny models."""
-    from tests.rows import samples_of
+    from tests.support.rows import samples_of
 
     pairs = (
         ("Tom has 3 pens. How many?", "3"),

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-STUDIES = sorted(path.parent for path in (ROOT / "analyses").glob("0*/study.py"))
+STUDIES = sorted(path.parent for path in (ROOT / "analyses").glob("*/study.py"))
 
 
 @pytest.mark.parametrize("folder", STUDIES, ids=lambda folder: folder.name)

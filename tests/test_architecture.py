@@ -21,17 +21,17 @@ LEVELS = (
     ("probe", "ablation"),
     ("circuits", "scoring"),
     ("selection", "amplification", "figures", "tuning"),
-    ("execute", "distributed"),
+    ("stages", "distributed"),
     ("cli",),
 )
 LEVEL = {name: level for level, names in enumerate(LEVELS) for name in names}
 # (importer, imported): everything in the lowest level may raise the errors and use the records;
-# `execute` hands over to Ray where it is asked for.
+# `stages` hands over to Ray where it is asked for.
 SAME_LEVEL = {
     ("types", "errors"),
     ("config", "errors"),
     ("bundled", "errors"),
-    ("execute", "distributed"),
+    ("stages", "distributed"),
 }
 ONLY_IMPORTER = {"transformer_lens": "models", "ray": "distributed"}
 HEAVY = ("torch", "pandas", "transformers", "transformer_lens", "streamlit")

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.head_scores import six_heads
+from tests.support.head_scores import six_heads
 from tests.test_figures_validation import report
 from workbench.figures import (
     binned_histogram,

@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from tests.head_scores import DELTAS, six_heads
+from tests.support.head_scores import DELTAS, six_heads
 from workbench.figures import elbow, head_name, heads_difference, heads_heatmap, layers_of
 from workbench.types import Head, HeadScores
 

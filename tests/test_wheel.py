@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 # What training and studies read.
-CLONE_ONLY = ("data/train/", "data/studies/")
+CLONE_ONLY = ("data/training/", "data/pools/studies/")
 ROOT = Path(__file__).resolve().parents[1]
 PRINT_PLACES = """
 import workbench
@@ -85,5 +85,6 @@ def test_an_installed_wheel_finds_its_own_data(wheel, tmp_path):
     package, data, apps = map(Path, places.split())
     assert package == site / "workbench" / "__init__.py"
     assert data == site / "workbench" / "_bundled" / "data"
-    assert (data / "gsm8k.jsonl.gz").read_bytes() == (ROOT / "data/gsm8k.jsonl.gz").read_bytes()
+    pool = "pools/gsm8k.jsonl.gz"
+    assert (data / pool).read_bytes() == (ROOT / "data" / pool).read_bytes()
     assert apps == site / "workbench" / "_bundled" / "apps"

@@ -1,6 +1,6 @@
 """Where the bundled model, data and pages lie: in the clone, or inside the installed wheel.
 
-bundled_dir("data") / "gsm8k.jsonl.gz"
+bundled_dir("data") / "pools/gsm8k.jsonl.gz"
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from pathlib import Path
 from workbench.errors import InputError
 
 DATASETS = {
-    "gsm8k": "gsm8k.jsonl.gz",
-    "math": "math.jsonl.gz",
-    "generated": "generated.jsonl.gz",
-    "text": "text.jsonl.gz",
+    "gsm8k": "pools/gsm8k.jsonl.gz",
+    "math": "pools/math.jsonl.gz",
+    "generated": "pools/generated.jsonl.gz",
+    "text": "pools/text.jsonl.gz",
 }
 MODELS = {"math-tiny": "models/math-tiny"}
 

@@ -6,7 +6,7 @@ import torch
 from torch.nn.functional import cross_entropy
 from transformers import AttentionInterface, AutoModelForCausalLM
 
-from tests.checkpoints import USABLE
+from tests.support.checkpoints import USABLE
 from workbench.ablation import iter_importance, uniform_heads
 from workbench.bundled import MODELS, bundled_dir
 from workbench.data import read_samples

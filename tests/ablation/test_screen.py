@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.checkpoints import USABLE
+from tests.support.checkpoints import USABLE
 from workbench.ablation import iter_importance, iter_screen
 from workbench.ablation.screen import output_hooks
 from workbench.circuits.racing import nominate

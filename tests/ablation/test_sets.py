@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.checkpoints import USABLE
+from tests.support.checkpoints import USABLE
 from workbench.ablation import set_effects, uniform_heads
 from workbench.errors import InputError
 from workbench.models import Rendered, render, sample_losses

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.checkpoints import USABLE
+from tests.support.checkpoints import USABLE
 from workbench.ablation import uniform_heads, weakened_losses
 from workbench.errors import InputError
 from workbench.models import capture, counted_mask, hooks, padded, render, token_losses, with_engine

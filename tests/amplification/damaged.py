@@ -1,4 +1,4 @@
-"""The two-head model of `tests.planted_pair` with one head weakened: what is to be mended.
+"""The two-head model of `tests.support.planted_pair` with one head weakened: what is to be mended.
 
 Head 0.2 says the first digit of the answer. Its queries are scaled down until it looks almost at
 everything alike, so the model is right now and then; all else is as it was.
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from safetensors.torch import load_file, save_file
 
-from tests.planted_pair import D_HEAD, FIRST, pair_rows, write_pair
+from tests.support.planted_pair import D_HEAD, FIRST, pair_rows, write_pair
 
 WEIGHT = f"transformer.h.{FIRST[0]}.attn.c_attn.weight"
 COLUMNS = slice(FIRST[1] * D_HEAD, (FIRST[1] + 1) * D_HEAD)

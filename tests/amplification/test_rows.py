@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
-from tests.checkpoints import write_checkpoint
+from tests.support.checkpoints import write_checkpoint
 from workbench.amplification.components import components, random_components
 from workbench.amplification.patch import copy_checkpoint, stored_names, stored_weights, write_rows
 from workbench.amplification.rows import network_shape, read_layout

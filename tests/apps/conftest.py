@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from tests.checkpoints import write_checkpoint
-from workbench.execute import (
+from tests.support.checkpoints import write_checkpoint
+from workbench.scoring import ScoreOptions
+from workbench.stages import (
     HeadsOptions,
     ModelSource,
     Place,
@@ -25,7 +26,6 @@ from workbench.execute import (
     run_select,
     run_validate,
 )
-from workbench.scoring import ScoreOptions
 
 APP = Path(__file__).resolve().parents[2] / "apps" / "app.py"
 HOSTILE = "<script>alert('x')</script>"

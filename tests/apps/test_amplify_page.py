@@ -12,7 +12,7 @@ import pytest
 from tests.amplification.damaged import write_damaged, write_rows
 from tests.apps.conftest import HOSTILE, apps_module, look_at, open_page, words
 from workbench.amplification import MaskOptions, UpdateOptions, read_pivots
-from workbench.execute import (
+from workbench.stages import (
     LocalizeOptions,
     ModelSource,
     Place,

@@ -34,7 +34,7 @@ def test_the_demo_is_whole_and_small():
 
 
 def test_the_demo_belongs_to_the_bundled_model_and_data():
-    """Made anew with analyses/000_reference_model/make_demo_runs.py after either has changed."""
+    """Made anew with analyses/reference_model/make_demo_runs.py after either has changed."""
     folder, _ = find_model(next(iter(MODELS)))
     for path in DEMO.glob("heads-*/heads.json"):
         assert read_heads(path).model.weights_sha256 == weights_digest(folder)

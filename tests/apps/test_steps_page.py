@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from tests.apps.conftest import HOSTILE, apps_module, look_at, open_page, words
-from workbench.execute import ModelSource, Place, run_score
 from workbench.scoring import ScoreOptions
+from workbench.stages import ModelSource, Place, run_score
 
 SOLUTIONS = (
     "First 2 + 2 = 4.\n\nThen 4 + 4 = 8.\n\nSo the answer is 8.",

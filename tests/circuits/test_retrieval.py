@@ -7,7 +7,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from tests.planted import COPIER, N_WORDS, word_tokenizer, write_copier
+from tests.support.planted import COPIER, N_WORDS, word_tokenizer, write_copier
 from workbench.circuits import (
     RetrievalOptions,
     RetrievalSample,

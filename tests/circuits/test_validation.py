@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.planted_pair import FIRST, SECOND, pair_rows, write_pair
+from tests.support.planted_pair import FIRST, SECOND, pair_rows, write_pair
 from workbench.ablation import uniform_heads
 from workbench.circuits import (
     Importance,

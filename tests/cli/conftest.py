@@ -59,7 +59,8 @@ def sums(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def made(checkpoint, sums, tmp_path_factory):
     """A runs folder with one run of each stage up to the selection."""
-    from workbench.execute import (
+    from workbench.scoring import ScoreOptions
+    from workbench.stages import (
         HeadsOptions,
         ModelSource,
         Place,
@@ -70,7 +71,6 @@ def made(checkpoint, sums, tmp_path_factory):
         run_score,
         run_select,
     )
-    from workbench.scoring import ScoreOptions
 
     place = Place(tmp_path_factory.mktemp("made") / "runs")
     source = ModelSource(str(checkpoint("llama")), device="cpu")

@@ -136,7 +136,7 @@ def test_a_plan_is_printed_and_nothing_written(verb, chain, amplify, home, tmp_p
 
 
 def test_an_interrupted_step_ends_with_130(amplify, chain, monkeypatch):
-    import workbench.execute.amplify as stage
+    import workbench.stages.amplify.localize as stage
 
     def interrupt(*_arguments, **_options):
         raise KeyboardInterrupt
@@ -198,7 +198,7 @@ def test_lora_without_its_package_is_one_sentence(amplify, chain, monkeypatch):
 def test_the_words_and_defaults_that_are_offered_are_those_that_are_known():
     from tests.cli.test_help import choices, command_at
     from workbench.amplification import CONTROLS, RULES, VARIANTS, MaskOptions, UpdateOptions
-    from workbench.execute import LocalizeOptions, ReportOptions
+    from workbench.stages import LocalizeOptions, ReportOptions
 
     assert choices(("amplify", "localize"), "rule") == set(RULES)
     assert choices(("amplify", "update"), "variant") == set(VARIANTS)

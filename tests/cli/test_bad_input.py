@@ -223,7 +223,7 @@ def test_some_broken_lines_and_rows_without_text_are_counted_and_no_reason_to_st
 
 
 def test_a_failure_of_the_program_is_one_line_and_exit_code_1(score, sums, monkeypatch):
-    import workbench.execute.score as stage
+    import workbench.stages.score as stage
 
     def fail(*_arguments, **_options):
         raise RuntimeError("out of luck")

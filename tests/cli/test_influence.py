@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from tests.cli.test_bad_input import assert_refused
-from tests.planted import write_copier
+from tests.support.planted import write_copier
 
 
 @pytest.fixture

@@ -71,7 +71,7 @@ def test_scripts_get_one_object_and_people_the_loss(tune, tmp_path, workbench):
 
 
 def test_an_interrupted_tuning_ends_with_130(tune, monkeypatch):
-    import workbench.execute.tune as stage
+    import workbench.stages.tune as stage
 
     def interrupt(*_arguments, **_options):
         raise KeyboardInterrupt

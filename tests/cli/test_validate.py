@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.planted_pair import pair_rows, write_pair
+from tests.support.planted_pair import pair_rows, write_pair
 
 
 @pytest.fixture(scope="module")

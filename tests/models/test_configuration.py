@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 from transformers import AutoConfig
 
-from tests.two_libraries import FIXTURE, FIXTURE_CFG
+from tests.support.two_libraries import FIXTURE, FIXTURE_CFG
 from workbench.models.configuration import differences, hooked_windows, layer_windows
 
 

@@ -6,7 +6,7 @@ import torch
 from torch.nn.functional import cross_entropy
 from torch.profiler import ProfilerActivity, profile
 
-from tests.checkpoints import USABLE
+from tests.support.checkpoints import USABLE
 from workbench.models import (
     capture,
     counted_mask,

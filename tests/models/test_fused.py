@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from tests.checkpoints import USABLE
+from tests.support.checkpoints import USABLE
 from workbench.ablation import weakened_losses
 from workbench.models import (
     counted_mask,

@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from tests.checkpoints import write_checkpoint
+from tests.support.checkpoints import write_checkpoint
 from workbench.errors import InputError
 from workbench.models import fused_check, load_model, with_engine
 from workbench.types import Head

@@ -11,9 +11,9 @@ import torch
 import transformer_lens
 from transformers import AutoModelForCausalLM
 
-from tests.checkpoints import byte_tokenizer
-from tests.matrix import FORMS, TOLERANCE, Reference, score_difference, uniform_difference
-from tests.two_libraries import (
+from tests.support.checkpoints import byte_tokenizer
+from tests.support.matrix import FORMS, TOLERANCE, Reference, score_difference, uniform_difference
+from tests.support.two_libraries import (
     FIXTURE,
     FIXTURE_CFG,
     IMPORTANCE,

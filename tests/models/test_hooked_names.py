@@ -10,9 +10,9 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from tests.checkpoints import byte_tokenizer, write_checkpoint
-from tests.hub import COMMIT, Repository, point_at, serving
-from tests.two_libraries import HookedTransformer, importance, needs_hooked_transformer
+from tests.support.checkpoints import byte_tokenizer, write_checkpoint
+from tests.support.hub import COMMIT, Repository, point_at, serving
+from tests.support.two_libraries import HookedTransformer, importance, needs_hooked_transformer
 from workbench.errors import InputError, ModelRefusedError
 from workbench.models import load_hooked, load_model, weights_digest, wrap_model
 

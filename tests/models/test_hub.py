@@ -14,11 +14,11 @@ import huggingface_hub.constants as hub_constants
 import pytest
 from transformers import BertConfig
 
-from tests.hub import COMMIT, TOKEN, Repository, point_at, serving
+from tests.support.hub import COMMIT, TOKEN, Repository, point_at, serving
 from workbench.errors import InputError, ModelRefusedError
-from workbench.execute import ModelSource
 from workbench.models import find_model, load_model
 from workbench.models.hub import _has_weights
+from workbench.stages import ModelSource
 
 ROOT = Path(__file__).resolve().parents[2]
 

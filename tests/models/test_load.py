@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, BertConfig, BertLMHeadModel, T5Config
 
-from tests.checkpoints import USABLE, write_checkpoint
+from tests.support.checkpoints import USABLE, write_checkpoint
 from workbench.errors import InputError, ModelRefusedError
 from workbench.models import (
     find_model,

@@ -6,8 +6,8 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from tests.checkpoints import USABLE
-from tests.matrix import (
+from tests.support.checkpoints import USABLE
+from tests.support.matrix import (
     FORMS,
     HEADS,
     NOTES,
@@ -39,7 +39,7 @@ def test_the_table_has_every_architecture():
 def test_an_architecture_agrees_with_eager_attention_as_documented(name, checkpoint, tiny):
     row = agreeing_row(name, checkpoint(name), tiny(name))
     assert "no" not in row
-    assert documented_rows()[name] == table_line(row), "run python -m tests.matrix"
+    assert documented_rows()[name] == table_line(row), "run python -m tests.support.matrix"
 
 
 @pytest.mark.parametrize("name", REFUSED)
@@ -47,7 +47,7 @@ def test_a_refused_architecture_is_documented_with_its_reason(name, checkpoint):
     with pytest.raises(ModelRefusedError) as refusal:
         load_model(str(checkpoint(name)), device="cpu")
     row = refused_row(name, checkpoint(name), str(refusal.value))
-    assert documented_rows()[name] == table_line(row), "run python -m tests.matrix"
+    assert documented_rows()[name] == table_line(row), "run python -m tests.support.matrix"
 
 
 @pytest.mark.parametrize("name", [name for name in NOTES if name not in REFUSED])

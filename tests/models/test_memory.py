@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from tests.scarce import refused_by_the_device, refused_by_the_system, room_for
+from tests.support.scarce import refused_by_the_device, refused_by_the_system, room_for
 from workbench.ablation import iter_importance, iter_screen, set_effects
 from workbench.errors import NoRoomError
 from workbench.models import (

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.matrix import HEADS, rendered_rows
+from tests.support.matrix import HEADS, rendered_rows
 from workbench.ablation import iter_importance
 from workbench.data import read_samples
 from workbench.errors import InputError, ModelRefusedError

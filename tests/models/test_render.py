@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from tokenizers import AddedToken, processors
 
-from tests.checkpoints import TEMPLATE, byte_tokenizer
+from tests.support.checkpoints import TEMPLATE, byte_tokenizer
 from workbench.models import UnrenderableError, render
 from workbench.models.render import Span, _places_of
 from workbench.types import Message, Sample

@@ -4,7 +4,7 @@ import dataclasses
 import pytest
 import torch
 
-from tests.checkpoints import USABLE
+from tests.support.checkpoints import USABLE
 from workbench.ablation import uniform_heads
 from workbench.errors import InputError, ModelRefusedError
 from workbench.models import hooks, pattern_hook, running_mean, self_check, uniform_pattern

@@ -9,14 +9,14 @@ import sys
 import numpy as np
 import pytest
 
-from tests.several_devices import has_gradients, measured
+from tests.support.several_devices import has_gradients, measured
 
 
 @pytest.mark.parametrize("name", ["llama", "qwen3", "mistral"])
 @pytest.mark.parametrize("devices", [("pretended:0", "pretended:1"), ("pretended:0", "cpu")])
 def test_layers_on_two_devices_measure_the_same(name, devices, checkpoint, tiny):
     done = subprocess.run(
-        [sys.executable, "-m", "tests.several_devices", str(checkpoint(name)), *devices],
+        [sys.executable, "-m", "tests.support.several_devices", str(checkpoint(name)), *devices],
         capture_output=True,
         text=True,
         check=False,

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from tests.planted import COPIER, N_WORDS, write_copier
 from tests.scoring.test_score import row, scored, text
+from tests.support.planted import COPIER, N_WORDS, write_copier
 from workbench.ablation import uniform_heads
 from workbench.errors import InputError
 from workbench.models import capture, counted_mask, load_model, padded, render, token_losses

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from tests.planted import N_WORDS, write_copier
 from tests.scoring.test_score import row, scored, text
+from tests.support.planted import N_WORDS, write_copier
 from workbench.models import load_model, render
 from workbench.models.render import COMPLETION
 

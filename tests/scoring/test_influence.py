@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from tests.planted import COPIER, N_WORDS, write_copier
 from tests.scoring.test_score import row, scored, text
+from tests.support.planted import COPIER, N_WORDS, write_copier
 from workbench.ablation import uniform_heads
 from workbench.models import load_model, render, sample_losses
 from workbench.scoring.influence import influence_columns, windows

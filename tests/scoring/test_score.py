@@ -10,7 +10,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from tests.checkpoints import byte_tokenizer
+from tests.support.checkpoints import byte_tokenizer
 from workbench.errors import InputError
 from workbench.models import load_model, render, sample_losses
 from workbench.scoring import NEEDS_HEADS, SCORERS, ScoreOptions, score_batch, score_samples

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from workbench.errors import InputError
-from workbench.execute import Place, SelectOptions, run_select
 from workbench.selection import DROP, KEEP, POLICIES, marked, read_marks, select
+from workbench.stages import Place, SelectOptions, run_select
 
 
 @pytest.fixture

@@ -80,7 +80,7 @@ def localize(
     **settings: Any,
 ) -> None:
     """Find the tokens at which a right and a wrong solution of the same problem part."""
-    from workbench.execute import LocalizeOptions, explain_localize, run_localize
+    from workbench.stages import LocalizeOptions, explain_localize, run_localize
 
     source = source_of(model_name, device, dtype, template)
     options, how = LocalizeOptions(**settings), {"batch_tokens": batch_tokens}
@@ -125,8 +125,8 @@ def mask(
 ) -> None:
     """Learn which heads and neurons pull the model to the right token there."""
     from workbench.amplification import MaskOptions
-    from workbench.execute import explain_mask, run_mask
     from workbench.runs import find_run
+    from workbench.stages import explain_mask, run_mask
 
     source = source_of(model_name, device, dtype, template)
     options = MaskOptions(**settings)

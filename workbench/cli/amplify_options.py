@@ -18,7 +18,7 @@ from workbench.cli.options import (
 from workbench.cli.tune import ABOVE_ZERO, POSITIVE, together
 
 if TYPE_CHECKING:
-    from workbench.execute import ModelSource
+    from workbench.stages import ModelSource
 
 NOT_NEGATIVE = click.IntRange(min=0)
 RULES = ("prefix", "branching")
@@ -48,6 +48,6 @@ run_options = together(runs_option, json_option, explain_option)
 
 
 def source_of(name: str, device: str, dtype: str, template: str) -> ModelSource:
-    from workbench.execute import ModelSource
+    from workbench.stages import ModelSource
 
     return ModelSource(name, device=device, dtype=dtype, template=template)

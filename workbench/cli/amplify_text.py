@@ -12,7 +12,7 @@ import click
 from workbench.cli.options import print_left_out
 
 if TYPE_CHECKING:
-    from workbench.execute import Outcome
+    from workbench.stages import Outcome
 
 
 def print_pivots(summary: Any) -> None:

@@ -67,8 +67,8 @@ def update(
 ) -> None:
     """Change only the rows of the mask's components; the best step on validation is kept."""
     from workbench.amplification import UpdateOptions
-    from workbench.execute import explain_update, run_update
     from workbench.runs import find_run
+    from workbench.stages import explain_update, run_update
 
     source = source_of(model_name, device, dtype, template)
     options, how = UpdateOptions(**settings), {"batch_tokens": batch_tokens}
@@ -137,8 +137,8 @@ def report(
     **settings: Any,
 ) -> None:
     """Before and after on held-out problems, against the controls, with the side effects."""
-    from workbench.execute import ReportOptions, explain_report, run_report
     from workbench.runs import find_run
+    from workbench.stages import ReportOptions, explain_report, run_report
 
     source = source_of(model_name, device, dtype, template)
     updates = [find_run(runs_dir, ref, ["update.json"]).resolve() for ref in update_refs]

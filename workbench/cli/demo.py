@@ -24,7 +24,7 @@ def demo(out: Path, device: str, as_json: bool) -> None:
     from workbench.cli.heads_text import print_heads, print_validation
     from workbench.cli.score import print_scores
     from workbench.cli.select import print_selection
-    from workbench.execute.demo import run_demo
+    from workbench.stages.demo import run_demo
 
     printers = {
         "heads": print_heads,

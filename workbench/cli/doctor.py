@@ -14,7 +14,7 @@ def doctor(
     model_name: str, device: str, dtype: str, batch_tokens: int | None, as_json: bool
 ) -> None:
     """Versions, devices, memory, and the self-check of a model."""
-    from workbench.execute.doctor import examine
+    from workbench.stages.doctor import examine
 
     report = examine(model_source(model_name, device=device, dtype=dtype))
     if as_json:

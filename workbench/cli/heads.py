@@ -153,15 +153,15 @@ def find(
     """
     from workbench.circuits import RetrievalOptions
     from workbench.errors import InputError
-    from workbench.execute import (
+    from workbench.runs import find_run
+    from workbench.stages import (
         HeadsOptions,
         ProbeOptions,
         run_heads,
         run_probe,
         run_retrieval,
     )
-    from workbench.execute.explain import explain_heads, explain_retrieval
-    from workbench.runs import find_run
+    from workbench.stages.explain import explain_heads, explain_retrieval
 
     source = model_source(model_name, device=device, dtype=dtype)
     where = place(runs_dir, quiet=as_json)

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from workbench.execute import ModelSource, Outcome, Place
     from workbench.models import Model
+    from workbench.stages import ModelSource, Outcome, Place
 
 
 class Finite(click.FloatRange):
@@ -98,7 +98,7 @@ def _remember(ctx: click.Context, param: click.Parameter, value: Any) -> None:
 
 def model_source(name: str, *, device: str, dtype: str) -> ModelSource:
     """The model of the command that is running, loaded as all of its options say."""
-    from workbench.execute import ModelSource
+    from workbench.stages import ModelSource
 
     loading = click.get_current_context().meta.get(LOADING, {})
     return ModelSource(name, device=device, dtype=dtype, **loading)
@@ -140,7 +140,7 @@ def model_options(function: Callable) -> Callable:
 
 def place(runs_dir: Path, *, quiet: bool = False) -> Place:
     """Where runs go, with a bar on stderr when a person is watching."""
-    from workbench.execute import Place
+    from workbench.stages import Place
     from workbench.types import no_progress
 
     return Place(runs_dir, no_progress if quiet else Bar())

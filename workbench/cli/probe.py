@@ -65,8 +65,8 @@ def build(
     **options: Any,
 ) -> None:
     """Choose the samples that heads are ablated on."""
-    from workbench.execute import ProbeOptions, run_probe
-    from workbench.execute.explain import explain_probe
+    from workbench.stages import ProbeOptions, run_probe
+    from workbench.stages.explain import explain_probe
 
     source = model_source(model_name, device=device, dtype=dtype)
     if explain:

@@ -108,10 +108,10 @@ def score(
     **options: Any,
 ) -> None:
     """One score a row, and how far it follows length and difficulty."""
-    from workbench.execute import run_score
-    from workbench.execute.explain import explain_score
     from workbench.runs import find_run
     from workbench.scoring import ScoreOptions
+    from workbench.stages import run_score
+    from workbench.stages.explain import explain_score
 
     settings = ScoreOptions(batch_tokens=batch_tokens, **options)
     source = model_source(model_name, device=device, dtype=dtype)

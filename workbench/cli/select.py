@@ -64,9 +64,9 @@ def select(
     **options: Any,
 ) -> None:
     """Draw a subset by score."""
-    from workbench.execute import SelectOptions, explain_select, run_select
     from workbench.runs import find_run
     from workbench.selection import DROP, KEEP, marked, read_marks
+    from workbench.stages import SelectOptions, explain_select, run_select
 
     by_hand = read_marks(marks) if marks else {}
     path = find_run(runs_dir, scores_ref, ["scores.parquet"])
@@ -115,8 +115,8 @@ def export(
     explain: bool,
 ) -> None:
     """Write a selection as a dataset folder with card, provenance and trainer files."""
-    from workbench.execute import explain_export, run_export
     from workbench.runs import find_run
+    from workbench.stages import explain_export, run_export
 
     path = find_run(runs_dir, selection_ref, ["selection.parquet"])
     if explain:

@@ -150,9 +150,9 @@ def tune(
     **settings: Any,
 ) -> None:
     """Fine-tune a model on an export, plainly or with the weights of reasoning steps."""
-    from workbench.execute import ModelSource, StepsSource, run_tune
-    from workbench.execute.explain_tune import explain_tune
     from workbench.runs import find_run
+    from workbench.stages import ModelSource, StepsSource, run_tune
+    from workbench.stages.explain_tune import explain_tune
     from workbench.tuning import StepWeights, TuneOptions
 
     how = {name: settings.pop(name) for name in ("checkpoint_every", "gradient_checkpointing")}

@@ -91,9 +91,9 @@ def validate(
     **options: Any,
 ) -> None:
     """The circuit against random sets of the same layers, bottom heads and all heads."""
-    from workbench.execute import ValidateOptions, run_validate
-    from workbench.execute.explain_validate import explain_validate
     from workbench.runs import find_run
+    from workbench.stages import ValidateOptions, run_validate
+    from workbench.stages.explain_validate import explain_validate
 
     if no_decode:
         options["decode_n"] = 0

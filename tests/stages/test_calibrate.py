@@ -1,0 +1,62 @@
+"""Times told from a few batches are those of all, where work takes as long as it should."""
+
+from __future__ import annotations
+
+import pytest
+
+from workbench.data import batches_by_length
+from workbench.models import render
+from workbench.stages import calibrate
+
+LENGTHS = [10 + i % 60 for i in range(400)]
+
+
+def spread_evenly(batches):
+    """Batches that take a second a token, and which of them were run."""
+    run = []
+
+    def work(batch):
+        run.append(tuple(batch))
+        return sum(LENGTHS[i] for i in batch)
+
+    return work, run
+
+
+def test_all_batches_are_told_from_a_few(monkeypatch):
+    monkeypatch.setattr(calibrate, "timed", lambda work: float(work()) / 1e6)
+    batches = batches_by_length(LENGTHS, max_tokens=400)
+    work, run = spread_evenly(batches)
+    assert calibrate.of_batches(work, batches, LENGTHS) == pytest.approx(sum(LENGTHS) / 1e6)
+    assert len(run) == calibrate.N_BATCHES + 1
+    assert len(set(run)) == calibrate.N_BATCHES
+    assert calibrate.of_batches(work, [], []) == 0.0
+
+
+def test_a_slow_calibration_stops_early(monkeypatch):
+    monkeypatch.setattr(calibrate, "timed", lambda work: float(work()))
+    batches = batches_by_length(LENGTHS, max_tokens=400)
+    work, run = spread_evenly(batches)
+    assert calibrate.of_batches(work, batches, LENGTHS) == pytest.approx(sum(LENGTHS))
+    assert len(run) == 2
+
+
+def test_all_heads_are_told_from_those_of_two_layers(tiny_model, samples, monkeypatch):
+    """Where a layer takes 1 second for every sample and head, and all else nothing."""
+    rows = [render(sample, tiny_model.tokenizer) for sample in samples]
+    layers = []
+
+    def fake(model, rendered, *, batches, heads):
+        layers.append(sum(model.n_layers - h.layer for h in heads) * len(batches[0]) / 1e6)
+        return iter(())
+
+    def cost(work):
+        layers.clear()
+        work()
+        return sum(layers)
+
+    monkeypatch.setattr(calibrate, "iter_importance", fake)
+    monkeypatch.setattr(calibrate, "timed", cost)
+    same = [rows[0]] * 6
+    n_heads, n_layers = tiny_model.n_heads, tiny_model.n_layers
+    expected = 6 * n_heads * n_layers * (n_layers + 1) / 2 / 1e6
+    assert calibrate.of_heads(tiny_model, same, 4096) == pytest.approx(expected)

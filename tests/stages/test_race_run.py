@@ -1,0 +1,155 @@
+"""A race as a run: the exact circuit, resumable, and honest about every head."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from tests.stages.test_chain import write_data
+from workbench.circuits import read_heads
+from workbench.errors import InputError
+from workbench.runs import read_manifest
+from workbench.stages import (
+    HeadsOptions,
+    ModelSource,
+    Place,
+    ProbeOptions,
+    read_importance,
+    run_heads,
+    run_probe,
+)
+
+METHODS = ("race", "screen")
+
+
+def options(method: str, **more) -> HeadsOptions:
+    return HeadsOptions(fraction=0.1, method=method, first=4, **more)
+
+
+@pytest.fixture(scope="module")
+def found(checkpoint, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("race")
+    place = Place(folder / "runs")
+    source = ModelSource(str(checkpoint("llama")), device="cpu")
+    probe = run_probe(place, source, [str(write_data(folder / "sums.jsonl"))], ProbeOptions(n=24))
+    runs = {
+        method: run_heads(place, source, probe.result, options(method), batch_tokens=400)
+        for method in ("exact", *METHODS)
+    }
+    return SimpleNamespace(place=place, source=source, probe=probe, **runs)
+
+
+def by_place(summary) -> dict:
+    return {(h["layer"], h["head"]): h for h in summary["heads"]}
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_circuit_is_that_of_the_exact_method(method, found):
+    exact, raced = by_place(found.exact.summary), by_place(getattr(found, method).summary)
+    assert set(raced) == set(exact)
+    circuit = {place for place, head in raced.items() if head["selected"]}
+    assert circuit == {place for place, head in exact.items() if head["selected"]}
+    lost = {place for place, head in raced.items() if head["basis"] == "sample"} - circuit
+    assert min(raced[p]["n_samples"] for p in circuit) >= max(raced[p]["n_samples"] for p in lost)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_delta_is_that_of_the_samples_it_names(method, found):
+    """Against the exact run's table; the samples of each head are in `raced.parquet`.
+
+    After gradients: the mean estimate, and the mean of what they miss on these samples.
+    """
+    outcome = getattr(found, method)
+    exact = read_importance(found.exact.run)[0].deltas
+    table = pq.read_table(outcome.run / "raced.parquet").to_pylist()
+    estimates = np.zeros_like(exact)
+    for row in table:
+        if row["gradient"]:
+            estimates[row["position"]] = np.reshape(row["deltas"], exact.shape[1:])
+    for place, head in by_place(outcome.summary).items():
+        number = place[0] * 4 + place[1]
+        rows = {r["position"] for r in table if number in r["heads"] and not r["gradient"]}
+        guess, expected = estimates[:, *place], estimates[:, *place].mean()
+        assert bool(rows) == (head["basis"] != "gradient")
+        if rows:
+            assert head["n_samples"] == len(rows)
+            expected += (exact[sorted(rows), *place] - guess[sorted(rows)]).mean()
+        assert head["delta"] == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_head_has_every_field_and_says_what_it_rests_on(method, found):
+    summary = getattr(found, method).summary
+    assert summary["method"] == method
+    assert sorted(h["rank"] for h in summary["heads"]) == list(range(1, 13))
+    for head in summary["heads"]:
+        assert set(found.exact.summary["heads"][0]) < set(head)
+        assert head["ci_low"] <= head["delta"] <= head["ci_high"]
+        assert (head["n_samples"] == 24) == (head["basis"] == "probe") or method == "screen"
+    kinds = {head["basis"] for head in summary["heads"]}
+    assert kinds <= {"probe", "sample", "gradient"}
+    assert ("gradient" in kinds) == (method == "screen")
+    search = summary["search"]
+    assert search["head_samples"] < search["head_samples_exact"] == 12 * 24
+    assert "with probability of at least 0.95" in search["statement"]
+    assert ("not guaranteed" in search["statement"]) == (method == "screen")
+
+
+def test_an_exact_run_says_nothing_of_a_race(found):
+    assert "search" not in found.exact.summary
+    assert "basis" not in found.exact.summary["heads"][0]
+    config = read_manifest(found.exact.run)["config"]
+    assert "confidence" not in config
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_result_reads_back_and_holds_no_table_of_all_deltas(method, found):
+    outcome = getattr(found, method)
+    heads = read_heads(outcome.result)
+    assert heads.method == method
+    assert heads.search == outcome.summary["search"]
+    assert read_importance(outcome.run) == (None, None)
+    assert (outcome.run / "raced.parquet").is_file()
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("kept", [0, 1, 4])
+def test_a_race_cut_short_goes_on_to_the_same_bytes(method, kept, found, tmp_path):
+    outcome = getattr(found, method)
+    place = Place(tmp_path)
+    copy = tmp_path / outcome.run.name / "parts"
+    copy.mkdir(parents=True)
+    parts = sorted((outcome.run / "parts").glob("*.parquet"))
+    assert len(parts) > 4
+    for part in parts[:kept]:
+        (copy / part.name).write_bytes(part.read_bytes())
+    again = run_heads(place, found.source, found.probe.result, options(method), batch_tokens=400)
+    assert not again.reused
+    assert again.result.read_bytes() == outcome.result.read_bytes()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_progress_never_passes_its_end(method, found, tmp_path):
+    seen = []
+    place = Place(tmp_path, lambda done, total, text: seen.append((done, total)))
+    run_heads(place, found.source, found.probe.result, options(method), batch_tokens=400)
+    assert all(done < total for done, total in seen[:-1])
+    assert seen[-1][0] == seen[-1][1]
+
+
+def test_a_contrast_is_refused(found):
+    with pytest.raises(InputError, match="too little for a contrast"):
+        run_heads(found.place, found.source, found.probe.result, options("race"), control=["text"])
+    for wrong in (options("race", confidence=1.0), HeadsOptions(method="race", first=1)):
+        with pytest.raises(InputError):
+            run_heads(found.place, found.source, found.probe.result, wrong)
+
+
+def test_other_confidence_is_another_question(found):
+    manifest = json.loads((found.race.run / "manifest.json").read_text())
+    assert manifest["config"]["confidence"] == 0.95
+    assert manifest["config"]["first"] == 4

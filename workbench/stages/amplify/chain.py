@@ -1,0 +1,139 @@
+"""What the stages of an amplification share: the rows they may see, the model, earlier results.
+
+check_model_of(read_parent(pivots.with_name(LOCALIZED)), source)
+parent_of(mask_path, PIVOTS)
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from workbench.amplification import Problem, Where, draw_rows, plain_network, problems_of
+from workbench.errors import InputError
+from workbench.models import Model
+from workbench.runs import Run, read_manifest
+from workbench.stages.request import ModelSource, Place, read_usable
+from workbench.types import Progress, Sample
+
+PIVOTS, LOCALIZED = "pivots.parquet", "pivots.json"
+MASK = "mask.json"
+
+
+def telling(run: Run, place: Place) -> Progress:
+    """Progress to the run's events and to whoever is watching."""
+
+    def tell(done: int, total: int, text: str) -> None:
+        run.event(done, total, text)
+        place.on_progress(done, total, text)
+
+    return tell
+
+
+def task_rows(
+    data: Sequence[str], part: str, *, n: int, seed: int, where: Where | None
+) -> list[Sample]:
+    """Rows of the task in one part of the data."""
+    return draw_rows(read_usable(data), part, n=n, seed=seed, where=where)
+
+
+def checkable(
+    model: Model,
+    samples: Sequence[Sample],
+    *,
+    label: str | None,
+    left_out: Counter[str] | None = None,
+) -> list[Problem]:
+    """The samples as problems; InputError if no answer can be checked."""
+    problems = problems_of(model, samples, label=label, left_out=left_out)
+    if not problems:
+        raise InputError(
+            f"none of the {len(samples)} rows has an answer that can be checked",
+            expected="rows with a marked answer (####, boxed) or a column 'answer'",
+            do="pass other data",
+        )
+    return problems
+
+
+def pinned(source: ModelSource) -> str:
+    """The model's name with the commit looked up, not what a branch may point at by now."""
+    revision = source.find()[1]
+    return f"{source.name.partition('@')[0]}@{revision}" if revision else source.name
+
+
+def network_of(source: ModelSource) -> Model:
+    """The checkpoint without hooks."""
+    if source.device_map is not None or source.quantize is not None:
+        raise InputError(
+            "the weights are spread over devices or packed",
+            expected="whole weights on one device",
+            do="leave out --device-map and --quantize",
+        )
+    return plain_network(
+        pinned(source), device=source.device, dtype=source.dtype, template=source.template
+    )
+
+
+def base_facts(source: ModelSource) -> dict[str, Any]:
+    """Which model this is; one from a folder goes by the folder's name."""
+    base = source.manifest()
+    return base if base["revision"] else {**base, "id": Path(base["id"]).name}
+
+
+def read_parent(path: Path) -> dict[str, Any]:
+    """The JSON result of an earlier stage."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(content, dict):
+            raise ValueError("no JSON object")
+        return content
+    except (OSError, ValueError) as err:
+        raise InputError(
+            f"'{path}' cannot be read ({type(err).__name__})",
+            expected="the result of an earlier stage of `workbench amplify`",
+            do="run that stage again, or pass its run folder",
+        ) from err
+
+
+def check_model_of(content: Mapping[str, Any], source: ModelSource) -> None:
+    """Raise InputError unless `source` is the model that an earlier stage worked on."""
+    expected = content.get("model", {}).get("weights_sha256", "")
+    given = source.fingerprint()["weights_sha256"]
+    if expected != given:
+        raise InputError(
+            f"the model '{source.name}' has weights {given[:12]}",
+            expected=f"weights {expected[:12]}, with which the earlier stage was run",
+            do="pass the same model, or run the earlier stages on this one",
+        )
+
+
+def data_of(result: Path) -> list[str]:
+    """The data that a run's result was made from."""
+    return list(read_manifest(result.parent)["details"].get("data", []))
+
+
+def require_peft() -> None:
+    """InputError naming the extra unless LoRA can be had."""
+    try:
+        import_module("peft")
+    except ImportError as err:
+        raise InputError(
+            f"LoRA needs the package 'peft', which cannot be imported ({err})",
+            do="pip install circuit-workbench[train], or leave out the variant lora",
+        ) from err
+
+
+def parent_of(result: Path, name: str) -> Path:
+    """The file `name` of the run that a run's result was made from, which lies beside it."""
+    for parent in read_manifest(result.parent)["parents"]:
+        if (path := result.parent.parent / parent / name).is_file():
+            return path
+    raise InputError(
+        f"the run '{result.parent.name}' was made from a run with {name} that is not beside it",
+        expected=f"both in '{result.parent.parent}'",
+        do="run the earlier stages again with the same --runs",
+    )

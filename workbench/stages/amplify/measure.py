@@ -1,0 +1,142 @@
+"""One model of an amplification measured: right answers, calculations, plain text, retrieval.
+
+held_out = read_held_out(source, options, localized, ["generated"], "text")
+once(run, "measured-base.json", lambda: measure(name, source, held_out, options, ...))
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from workbench.amplification import (
+    CONTROLS,
+    LORA_LR,
+    TEST,
+    Problem,
+    answers_of,
+    calculations,
+    draw_rows,
+    outside,
+    parse_where,
+    part_of,
+    plain_network,
+    retrieval,
+    text_loss,
+)
+from workbench.errors import InputError
+from workbench.models import load_model
+from workbench.runs import Run
+from workbench.stages.amplify.chain import checkable, network_of
+from workbench.stages.request import ModelSource, read_usable
+from workbench.types import Sample
+
+
+@dataclass(frozen=True)
+class ReportOptions:
+    """`n` problems of the task and `n_other` others (0: none), drawn from the part held out.
+
+    `text_n` plain texts, and `retrieval_n` key-value documents of at most `retrieval_limit` tokens
+    (0 leaves either out). `lora_lrs` are the step sizes that validation chooses from for LoRA.
+    """
+
+    n: int = 200
+    n_other: int = 100
+    text_n: int = 50
+    retrieval_n: int = 40
+    retrieval_limit: int | None = None
+    controls: tuple[str, ...] = CONTROLS
+    lora_lrs: tuple[float, ...] = (LORA_LR,)
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        unknown = set(self.controls) - set(CONTROLS)
+        if unknown:
+            raise InputError(
+                f"a control is '{min(unknown)}'", expected=f"one of {', '.join(CONTROLS)}"
+            )
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """What every model is measured on; `tokens` says how rows become tokens."""
+
+    problems: list[Problem]
+    samples: list[Sample]
+    texts: list[Sample]
+    sentences: list[str]
+    max_new_tokens: int
+    tokens: Mapping[str, Any]
+
+
+def read_held_out(
+    source: ModelSource,
+    options: ReportOptions,
+    localized: Mapping[str, Any],
+    data: Sequence[str],
+    control: str,
+) -> HeldOut:
+    """Problems of the task first, then the others."""
+    samples = read_usable(data)
+    where = parse_where(localized["where"]) if localized["where"] else None
+    rows = draw_rows(samples, TEST, n=options.n, seed=options.seed, where=where)
+    others = [sample for sample in outside(samples, where) if part_of(sample.row_id) == TEST]
+    if options.n_other and others:
+        rows += draw_rows(others, TEST, n=options.n_other, seed=options.seed)
+    model = network_of(source)
+    by_id = {row.row_id: row for row in rows}
+    problems = checkable(model, rows, label=localized["label"])
+    if where and not any(where.holds(by_id[problem.row_id]) for problem in problems):
+        raise InputError(
+            f"none of the held-out rows with {where} has an answer that can be checked",
+            expected="at least one",
+            do="pass more rows with --data",
+        )
+    texts = read_usable([control]) if options.text_n or options.retrieval_n else []
+    held_out = draw_rows(texts, TEST, n=options.text_n, seed=options.seed) if options.text_n else []
+    return HeldOut(
+        problems=problems,
+        samples=[by_id[problem.row_id] for problem in problems],
+        texts=held_out,
+        sentences=[text.prompt for text in texts],
+        max_new_tokens=int(localized["max_new_tokens"]),
+        tokens=model.facts,
+    )
+
+
+def once(run: Run, name: str, measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """What an earlier attempt measured, else measured now and kept."""
+    if not (run.path / name).is_file():
+        run.write_json(name, measure())
+    return json.loads((run.path / name).read_text(encoding="utf-8"))
+
+
+def measure(
+    name: str, source: ModelSource, test: HeldOut, options: ReportOptions, *, batch_tokens: int
+) -> dict[str, Any]:
+    """Answers by decoding, everything else by one pass a sample through the hooked model."""
+    how: dict[str, Any] = {
+        "device": source.device,
+        "dtype": source.dtype,
+        "template": source.template,
+    }
+    network = plain_network(name, **how)
+    right = answers_of(
+        network,
+        test.problems,
+        max_new_tokens=test.max_new_tokens,
+        batch_tokens=batch_tokens,
+    )[1]
+    del network  # or its weights would lie beside the same ones again
+    hooked = load_model(name, check=False, **how)
+    n_documents = options.retrieval_n
+    return {
+        "right": right,
+        "operations": calculations(hooked, test.samples),
+        "text_loss": text_loss(hooked, test.texts) if test.texts else None,
+        "retrieval": retrieval(hooked, test.sentences, n=n_documents, limit=options.retrieval_limit)
+        if n_documents
+        else None,
+    }

@@ -1,0 +1,51 @@
+"""What this installation can do: versions, devices, memory, and a model's self-check.
+
+report = examine(ModelSource("math-tiny"))
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from workbench.runs import package_versions
+from workbench.stages.request import ModelSource
+
+
+def examine(source: ModelSource) -> dict[str, Any]:
+    """Versions, machine, and the model with each figure of its self-check."""
+    model = source.load()
+    facts = dict(model.facts)
+    check = facts.pop("self_check")
+    return {
+        "versions": package_versions(),
+        "machine": {
+            "cores": os.cpu_count(),
+            "memory_gb": _memory_gb(),
+            "free_disk_gb": round(shutil.disk_usage(Path.cwd()).free / 1e9, 1),
+            "cuda": torch.cuda.get_device_name(0) if torch.cuda.is_available() else "none",
+            "mps": torch.backends.mps.is_available(),
+        },
+        "model": {
+            "id": model.info.id,
+            "revision": model.info.revision,
+            "layers": model.n_layers,
+            "heads": model.n_heads,
+            "context": model.n_ctx,
+            "weights_sha256": model.info.weights_sha256,
+            **facts,
+        },
+        "self-check": {**check, "verdict": "usable"},
+    }
+
+
+def _memory_gb() -> float | None:
+    """Physical memory, where the system tells it."""
+    try:
+        return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1)
+    except (ValueError, OSError, AttributeError):
+        return None

@@ -1,0 +1,142 @@
+"""A race of heads as parts of a run: each piece of work is stored, and answers when resumed.
+
+    heads = raced_heads(run, place, model, probe, RaceOptions())
+
+What a race does next depends on what it has found, and on nothing else: run again after a kill it
+asks for the same pieces in the same order, and the stored ones are read back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from workbench.ablation import ImportanceBatch
+from workbench.circuits import RaceOptions, Work, Worker, race_heads, worker_of
+from workbench.models import Model
+from workbench.probe import rendered_probe
+from workbench.runs import Run
+from workbench.stages.request import Place, fitted
+from workbench.types import HeadScores, ModelInfo, ProbeSet
+
+RACES = ("race", "screen")
+# Part of a run's name: what is asked next changes with it, so what was stored before has no place.
+SCHEDULE = 2
+# A guess of how long heads last: this many times the circuit on this share of the probe, and the
+# circuit itself on as much again.
+CONTESTED, LASTING = 4, 1 / 3
+# Heads that gradients nominate, of all: most of every layer's best quarter is in the best of all.
+LIKELY_NOMINATED = 0.3
+# A gradient's forward and backward pass, in forward passes (measured on 12 layers).
+BACKWARD = 2.1
+
+
+def raced_heads(
+    run: Run,
+    place: Place,
+    model: Model,
+    probe: ProbeSet,
+    options: RaceOptions,
+    *,
+    summary: Mapping[str, Any],
+) -> HeadScores:
+    """Race the heads of `model` on `probe`; `summary` describes the probe in the result."""
+    rendered = rendered_probe(model, probe)
+    ids = [sample.row_id for sample in probe.samples]
+    worker = _Stored(run, place, worker_of(model, rendered), model, ids)
+    worker.expected = len(rendered) * expected_passes(model.info, len(rendered), options)
+    heads = race_heads(model.info, [len(r.ids) for r in rendered], worker, options, probe=summary)
+    worker.tell(1, 1, "heads raced")
+    return heads
+
+
+def expected_passes(model: ModelInfo, n_samples: int, options: RaceOptions) -> float:
+    """Full passes over the whole probe that a race is expected to take.
+
+    Certain is the first look of all heads; how long the others last is a guess.
+    """
+    n_layers, n_top = model.n_layers, options.n_selected(model)
+    suffix = (n_layers + 1) / (2 * n_layers)
+    n_raced, screened, is_screen = n_layers * model.n_heads, 0.0, options.method == "screen"
+    if is_screen:
+        n_raced = max(2 * n_top, round(LIKELY_NOMINATED * n_raced))
+        screened = 1 + BACKWARD * n_layers * suffix
+    first = min(options.first, n_samples) / n_samples
+    look = first * (1 + n_raced * suffix)
+    if first == 1:
+        return screened + look
+    n_close, share = min(n_raced, CONTESTED * n_top), min(LASTING, (1 - first) / 2)
+    close = share * (1 + n_close * suffix)
+    leaders = (1 - first if is_screen else share) * (1 + n_top * suffix)
+    return screened + look + close + leaders
+
+
+class _Stored:
+    """A worker that stores every piece it does, and reads back what was done before."""
+
+    def __init__(
+        self, run: Run, place: Place, worker: Worker, model: Model, ids: Sequence[str]
+    ) -> None:
+        self.run, self.place, self.worker, self.model = run, place, worker, model.info
+        self.ids = ids
+        self.loaded = model
+        self.number, self.done, self.expected = 0, 0.0, 1.0
+
+    def __call__(self, work: Work) -> ImportanceBatch:
+        if not self.run.has_part(self.number):
+            self.run.write_part(self.number, _table(self.worker(work), work, self.ids))
+        found = _read(self.run, self.number, work, self.model)
+        self.number += 1
+        self._count(work)
+        return found
+
+    def tell(self, done: int, total: int, text: str) -> None:
+        text = fitted(self.run, self.loaded, text)
+        self.run.event(done, total, text)
+        self.place.on_progress(done, total, text)
+
+    def _count(self, work: Work) -> None:
+        layers = sum(self.model.n_layers - head.layer for head in work.heads)
+        if work.gradient:
+            layers *= BACKWARD / self.model.n_heads
+        self.done += len(work.batch) * (1 + layers / self.model.n_layers)
+        done, total = round(self.done), round(max(self.expected, self.done + 1))
+        kind = "gradients" if work.gradient else "heads"
+        self.tell(done, total, f"{len(work.heads)} {kind} on {len(work.batch)} samples")
+
+
+def _table(found: ImportanceBatch, work: Work, ids: Sequence[str]) -> pa.Table:
+    """`deltas` belong to `heads`, numbered layer by layer."""
+    deltas = found.deltas[:, *_places(work)]
+    n_heads = found.deltas.shape[2]
+    numbers = [head.layer * n_heads + head.head for head in work.heads]
+    return pa.table(
+        {
+            "position": pa.array(found.indices, pa.int32()),
+            "row_id": [ids[i] for i in found.indices],
+            "base_loss": found.base_loss,
+            "gradient": [work.gradient] * len(deltas),
+            "heads": pa.array([numbers] * len(deltas), pa.list_(pa.int32())),
+            "deltas": pa.array(deltas.tolist(), pa.list_(pa.float64())),
+        }
+    )
+
+
+def _read(run: Run, number: int, work: Work, model: ModelInfo) -> ImportanceBatch:
+    table = pq.read_table(run.path / "parts" / f"{number:05d}.parquet")
+    positions = tuple(table["position"].to_pylist())
+    asked = [head.layer * model.n_heads + head.head for head in work.heads]
+    kinds = zip(table["heads"].to_pylist(), table["gradient"].to_pylist(), strict=True)
+    if positions != work.batch or any(kind != (asked, work.gradient) for kind in kinds):
+        raise ValueError(f"part {number} of '{run.path}' holds other work than was asked for")
+    deltas = np.full((len(positions), model.n_layers, model.n_heads), np.nan)
+    deltas[:, *_places(work)] = np.array(table["deltas"].to_pylist())
+    return ImportanceBatch(positions, table["base_loss"].to_numpy(), deltas)
+
+
+def _places(work: Work) -> tuple[list[int], list[int]]:
+    return [head.layer for head in work.heads], [head.head for head in work.heads]
