@@ -16,7 +16,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 LEVELS = (
-    ("errors", "types", "config", "bundled", "allocator"),
+    ("errors", "types", "config", "bundled", "allocator", "options"),
     ("models", "data", "runs"),
     ("probe", "ablation"),
     ("circuits", "scoring"),
@@ -31,6 +31,7 @@ SAME_LEVEL = {
     ("types", "errors"),
     ("config", "errors"),
     ("bundled", "errors"),
+    ("options", "errors"),
     ("stages", "distributed"),
 }
 ONLY_IMPORTER = {"transformer_lens": "models", "ray": "distributed"}
@@ -173,7 +174,7 @@ def test_every_file_says_what_it_is(path):
     assert not tree.body or ast.get_docstring(tree), f"{name_of(path)} opens without a docstring"
 
 
-LIGHT = ["workbench", "workbench.types", "workbench.runs"]
+LIGHT = ["workbench", "workbench.types", "workbench.options", "workbench.runs"]
 if (ROOT / "workbench/cli/main.py").is_file():
     LIGHT.append("workbench.cli.main")
 

@@ -1,0 +1,118 @@
+"""One option as a record: its default, its bounds and its sentence of help.
+
+    @dataclass(frozen=True)
+    class ProbeOptions:
+        n: int = option(300, "Number of samples.", low=1)
+
+        def __post_init__(self) -> None:
+            check_options(self)
+
+    [record.flag for record in records(ProbeOptions)]  # ["--n"]
+
+The command line makes its options of these records and the pages their forms, so that neither can
+offer what the other does not know.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from types import NoneType
+from typing import Any, get_args, get_type_hints
+
+from workbench.errors import InputError
+
+OPTION = "option"
+
+
+@dataclass(frozen=True)
+class OptionRecord:
+    """What may be chosen for the field `name`, and what a person is told of it.
+
+    `kind` is the type of one value: bool (a switch), int, float or str. `low` and `high` bound
+    numbers; `open_low` and `open_high` leave the bound itself out. `many` takes several values.
+    """
+
+    name: str
+    flag: str
+    kind: type
+    default: Any
+    help: str
+    choices: tuple[str, ...] = ()
+    low: float | None = None
+    high: float | None = None
+    open_low: bool = False
+    open_high: bool = False
+    many: bool = False
+    metavar: str | None = None
+
+    def problem(self, value: Any) -> str:
+        """What was expected instead of `value`; empty where it is allowed."""
+        if value is None or value == self.default:
+            return ""
+        if self.many:
+            return next(filter(None, map(self._problem, value)), "")
+        return self._problem(value)
+
+    def _problem(self, value: Any) -> str:
+        if self.choices and value not in self.choices:
+            return f"one of {', '.join(self.choices)}"
+        if self.kind in (int, float) and not self._within(value):
+            return self._range()
+        return ""
+
+    def _within(self, value: Any) -> bool:
+        if not math.isfinite(value):
+            return False
+        above = self.low is None or value > self.low or (value == self.low and not self.open_low)
+        below = (
+            self.high is None or value < self.high or (value == self.high and not self.open_high)
+        )
+        return above and below
+
+    def _range(self) -> str:
+        """The bounds in words."""
+        low = self.low is not None and f"{'above' if self.open_low else 'at least'} {self.low:g}"
+        high = self.high is not None and f"{'below' if self.open_high else 'at most'} {self.high:g}"
+        return "a finite number" + "".join(f", {bound}" for bound in (low, high) if bound)
+
+
+def option(default: Any, help: str, **facts: Any) -> Any:
+    """A dataclass field with its facts; `facts` are those of `OptionRecord`, all optional.
+
+    The flag is the field's name with dashes unless given.
+    """
+    return dataclasses.field(default=default, metadata={OPTION: {"help": help, **facts}})
+
+
+def records(options: type) -> tuple[OptionRecord, ...]:
+    """The records of a dataclass, in its order; fields without one are not for people."""
+    hints = get_type_hints(options)
+    return tuple(
+        OptionRecord(
+            name=field.name,
+            kind=_kind(hints[field.name]),
+            default=field.default,
+            **{"flag": f"--{field.name.replace('_', '-')}", **field.metadata[OPTION]},
+        )
+        for field in dataclasses.fields(options)
+        if OPTION in field.metadata
+    )
+
+
+def check_options(options: Any) -> None:
+    """Raise InputError for the first value of a dataclass that its record does not allow."""
+    for record in records(type(options)):
+        value = getattr(options, record.name)
+        if expected := record.problem(value):
+            name = record.name.replace("_", " ")
+            raise InputError(
+                f"the {name} is '{value}'", expected=expected, do=f"pass another {record.flag}"
+            )
+
+
+def _kind(hint: Any) -> type:
+    """The type of one value: `int` of `int | None` and of `tuple[int, ...]`."""
+    inner = [arg for arg in get_args(hint) if arg not in (NoneType, Ellipsis)]
+    return _kind(inner[0]) if inner else hint
