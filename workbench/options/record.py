@@ -40,8 +40,8 @@ class OptionRecord:
     default: Any
     help: str
     choices: tuple[str, ...] = ()
-    low: float | None = None
-    high: float | None = None
+    low: float | int | None = None
+    high: float | int | None = None
     open_low: bool = False
     open_high: bool = False
     many: bool = False
@@ -65,10 +65,9 @@ class OptionRecord:
     def _within(self, value: Any) -> bool:
         if not math.isfinite(value):
             return False
-        above = self.low is None or value > self.low or (value == self.low and not self.open_low)
-        below = (
-            self.high is None or value < self.high or (value == self.high and not self.open_high)
-        )
+        low, high = self.low, self.high
+        above = low is None or value > low or (value == low and not self.open_low)
+        below = high is None or value < high or (value == high and not self.open_high)
         return above and below
 
     def _range(self) -> str:
