@@ -1,27 +1,36 @@
-"""Ablation: uniform attention in chosen heads, and what each head is worth."""
+"""Ablation: heads taken away in several ways, and what each head or set of heads is worth."""
 
 from workbench.ablation.decoding import decode_sets
-from workbench.ablation.hooks import check_heads, uniform_heads, uniform_hooks
+from workbench.ablation.hooks import ablated_heads, check_heads
 from workbench.ablation.importance import ImportanceBatch, heads_by_layer, iter_importance
+from workbench.ablation.kinds import KINDS, MEAN, RESAMPLE, ZERO
 from workbench.ablation.race import Raced, look_sizes, race
+from workbench.ablation.reference import BY_UNIFORM, Ablation, mean_outputs, prepare
 from workbench.ablation.screen import iter_screen
 from workbench.ablation.sets import SetEffects, set_effects
 from workbench.ablation.weakened import WeakenedLosses, weakened_losses
 
 __all__ = [
+    "BY_UNIFORM",
+    "KINDS",
+    "MEAN",
+    "RESAMPLE",
+    "ZERO",
+    "Ablation",
     "ImportanceBatch",
     "Raced",
     "SetEffects",
     "WeakenedLosses",
+    "ablated_heads",
     "check_heads",
     "decode_sets",
     "heads_by_layer",
     "iter_importance",
     "iter_screen",
     "look_sizes",
+    "mean_outputs",
+    "prepare",
     "race",
     "set_effects",
-    "uniform_heads",
-    "uniform_hooks",
     "weakened_losses",
 ]

@@ -1,9 +1,9 @@
-"""What does each head matter? The loss increase when it alone becomes uniform.
+"""What does each head matter? The loss increase when it alone is ablated.
 
-Exact, with two savings (METHODS, section 5): nothing below the ablated layer is run again, and all
-heads of one layer share a batch. The plain loop, one hooked pass a head, is the tests' reference.
+Exact, with two savings: nothing below the ablated layer is run again, and heads of one layer share
+a batch. The plain loop, one hooked pass a head, is the tests' reference.
 
-    for batch in iter_importance(model, rendered, part="completion"):
+    for batch in iter_importance(engine, rendered, batches=batches, part="completion"):
         batch.base_loss, batch.deltas
 """
 
@@ -13,37 +13,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from jaxtyping import Float64
-from torch import Tensor
 
-from workbench.ablation.hooks import check_heads, folded_uniform_hook
-from workbench.errors import NoRoomError
-from workbench.models import (
-    PATTERNS,
-    BlockInputs,
-    DidNotFit,
-    Model,
-    Rendered,
-    attempt,
-    capture,
-    counted_mask,
-    hooks,
-    padded,
-    replay,
-    sample_means,
-    token_losses,
-)
+from workbench.ablation.hooks import check_heads
+from workbench.ablation.reference import BY_UNIFORM, Ablation
+from workbench.engines import Engine, batch_of, sample_means
+from workbench.models import Model, Rendered, by_layer
 from workbench.types import Head, Progress, no_progress
-
-# Values of one layer's folded patterns. On a CPU larger blocks leave the allocator's reach: every
-# pass would ask the system for fresh pages (a quarter of the time, measured).
-FOLD_CPU, FOLD_GPU = 2**22, 2**28
 
 
 @dataclass(frozen=True)
 class ImportanceBatch:
-    """Losses of some samples in nats a token: clean, and the increase with each head uniform.
+    """Losses of some samples in nats a token: clean, and the increase with each head ablated.
 
     Deltas of heads that were not asked for are NaN.
     """
@@ -54,58 +35,67 @@ class ImportanceBatch:
 
 
 def iter_importance(
-    model: Model,
+    engine: Engine,
     rendered: Sequence[Rendered],
     *,
     batches: Sequence[Sequence[int]],
     part: str = "completion",
     heads: Iterable[Head] | None = None,
-    fold: int | None = None,
+    ablation: Ablation = BY_UNIFORM,
     on_progress: Progress = no_progress,
 ) -> Iterator[ImportanceBatch]:
     """Deltas of every head on every sample, batch by batch (CircuitSeer, arXiv 2510.18470, 3.1).
 
     `batches` are indices into `rendered` of samples of similar length; `part` says which tokens
-    count for the loss; `heads` leaves the others out; `fold` limits the pattern values of one
-    folded pass (default: by device). Every sample must have at least one counted token after its
-    first.
+    count for the loss; `heads` leaves the others out; `ablation` is uniform attention unless given.
+    Every sample must have at least one counted token after its first.
     """
-    fold = fold or (FOLD_CPU if model.device.type == "cpu" else FOLD_GPU)
-    by_layer, lengths = heads_by_layer(model, heads), [len(r.ids) for r in rendered]
-    n_total = len(batches) * len(by_layer)
+    layers, lengths = heads_by_layer(engine.model, heads), [len(r.ids) for r in rendered]
+    n_total = len(batches) * len(layers)
     for number, batch in enumerate(batches):
 
-        def tell(n_layers: int, n_samples: int, before: int = number * len(by_layer)) -> None:
-            text = f"layer {list(by_layer)[n_layers - 1]} of a batch of {n_samples} samples"
+        def tell(n_layers: int, n_samples: int, before: int = number * len(layers)) -> None:
+            text = f"layer {list(layers)[n_layers - 1]} of a batch of {n_samples} samples"
             on_progress(before + n_layers, n_total, text)
 
         def work(piece: list[int], tell: Callable[[int, int], None] = tell) -> ImportanceBatch:
             chosen = [rendered[i] for i in piece]
-            base, deltas = _measured(model, chosen, part, by_layer=by_layer, fold=fold, tell=tell)
+            base, deltas = _measured(engine, chosen, part, layers, ablation, tell)
             return ImportanceBatch(tuple(piece), base, deltas)
 
-        yield together([found for _, found in model.memory.pieces(batch, lengths, work)])
+        yield together([found for _, found in engine.memory.pieces(batch, lengths, work)])
 
 
 def _measured(
-    model: Model,
+    engine: Engine,
     chosen: Sequence[Rendered],
     part: str,
-    *,
-    by_layer: Mapping[int, list[int]],
-    fold: int,
+    layers: Mapping[int, list[int]],
+    ablation: Ablation,
     tell: Callable[[int, int], None],
 ) -> tuple[Float64[np.ndarray, " sample"], Float64[np.ndarray, "sample layer head"]]:
     """Base losses and deltas of samples that are run as one batch."""
-    ids, counted = padded([r.ids for r in chosen], model.pad_id), counted_mask(chosen, part)
-    inputs = capture(model, ids)
-    base = sample_means(token_losses(model, inputs.final, ids, counted), counted)
-    deltas = np.full((len(chosen), model.n_layers, model.n_heads), np.nan)
-    for n_done, (layer, of_layer) in enumerate(by_layer.items()):
-        losses = _layer_losses(model, inputs, ids, counted, layer=layer, heads=of_layer, fold=fold)
-        deltas[:, layer, of_layer] = (losses - base[:, None]).cpu().numpy()
-        tell(n_done + 1, len(chosen))
-    return base.cpu().numpy(), deltas
+    model, n_batch = engine.model, len(chosen)
+    ids, counted = batch_of(model, chosen, part)
+    alone = [Head(layer, head) for layer, of_layer in layers.items() for head in of_layer]
+    base, done = np.zeros(n_batch), 0
+    deltas = np.full((n_batch, model.n_layers, model.n_heads), np.nan)
+    donors = ablation.donors([r.ids for r in chosen], list(layers))
+    found = engine.set_outcomes(
+        ids, counted, [(), *((head,) for head in alone)], kind=ablation.kind, donors=donors
+    )
+    for numbers, outcomes in found:
+        losses = sample_means(outcomes.losses, counted.repeat(len(numbers), 1)).cpu().numpy()
+        if numbers == [0]:
+            base = losses
+            continue
+        for number, of_head in zip(numbers, losses.reshape(len(numbers), n_batch), strict=True):
+            layer, head = alone[number - 1]
+            deltas[:, layer, head] = of_head - base
+            if head == layers[layer][-1]:
+                done += 1
+                tell(done, n_batch)
+    return base, deltas
 
 
 def together(pieces: Sequence[ImportanceBatch]) -> ImportanceBatch:
@@ -123,42 +113,4 @@ def heads_by_layer(model: Model, heads: Iterable[Head] | None = None) -> dict[in
         return {layer: list(range(model.n_heads)) for layer in range(model.n_layers)}
     heads = tuple(heads)
     check_heads(model, heads)
-    by_layer: dict[int, list[int]] = {}
-    for layer, head in sorted(set(heads)):
-        by_layer.setdefault(layer, []).append(head)
-    return by_layer
-
-
-def _layer_losses(
-    model: Model,
-    inputs: BlockInputs,
-    ids: Tensor,
-    counted: Tensor,
-    *,
-    layer: int,
-    heads: Sequence[int],
-    fold: int,
-) -> Float64[Tensor, "sample head"]:
-    """Sample losses with each of `heads` of `layer` uniform, `fold` pattern values a pass."""
-    n_batch, n_pos = ids.shape
-    per_head, columns, start = n_batch * model.n_heads * n_pos**2, [], 0
-    while start < len(heads):
-        per_pass = max(1, model.memory.limit(PATTERNS, fold) // per_head)
-        folded = heads[start : start + per_pass]
-
-        def work(folded: Sequence[int] = folded) -> Float64[Tensor, "sample head"]:
-            with hooks(model, [folded_uniform_hook(model, layer, folded)]):
-                residual = replay(model, inputs, from_layer=layer, copies=len(folded))
-            copied_ids, copied = ids.repeat(len(folded), 1), counted.repeat(len(folded), 1)
-            losses = sample_means(token_losses(model, residual, copied_ids, copied), copied)
-            return losses.reshape(len(folded), n_batch).T
-
-        found = attempt(work)
-        if not isinstance(found, DidNotFit):
-            columns.append(found)
-            start += len(folded)
-        elif len(folded) > 1:
-            model.memory.halve(PATTERNS, len(folded) * per_head, found.reason)
-        else:
-            raise NoRoomError(f"a batch of {n_batch} x {n_pos} tokens", reason=found.reason)
-    return torch.cat(columns, dim=1)
+    return by_layer(heads)

@@ -1,6 +1,6 @@
 """Half-way gradients: a first-order estimate of every head's delta, a layer at a time.
 
-    for batch in iter_screen(model, rendered, batches=batches):
+    for batch in iter_screen(engine, rendered, batches=batches):
         batch.deltas  # estimates; they nominate heads, they decide nothing
 
 With z the outputs of a layer's heads and z~ what they were if uniform (the running mean of their
@@ -20,19 +20,16 @@ from jaxtyping import Float, Float64
 from torch import Tensor
 
 from workbench.ablation.importance import ImportanceBatch, heads_by_layer, together
+from workbench.engines import Engine, HookedEngine, batch_of, loss_gradient, sample_means
 from workbench.models import (
     BlockInputs,
     Model,
     Rendered,
-    capture,
-    counted_mask,
     hooks,
-    loss_gradient,
-    padded,
+    outputs_hook,
     replay,
     running_mean,
-    sample_means,
-    token_losses,
+    values_hook,
 )
 from workbench.types import Head, Progress, no_progress
 
@@ -40,7 +37,7 @@ HALF_WAY = 0.5
 
 
 def iter_screen(
-    model: Model,
+    engine: Engine,
     rendered: Sequence[Rendered],
     *,
     batches: Sequence[Sequence[int]],
@@ -51,34 +48,43 @@ def iter_screen(
 ) -> Iterator[ImportanceBatch]:
     """Estimated deltas of every head on every sample, as `iter_importance` gives exact ones.
 
-    `way` is the share of z~ - z at which the gradient is taken.
+    `way` is the share of z~ - z at which the gradient is taken. Gradients need hook points, so the
+    passes are the hooked engine's whatever `engine` is.
     """
-    by_layer, lengths = heads_by_layer(model, heads), [len(r.ids) for r in rendered]
+    hooked = HookedEngine(engine.model, memory=engine.memory)
+    model, layers = engine.model, heads_by_layer(engine.model, heads)
+    lengths = [len(r.ids) for r in rendered]
 
     def work(piece: list[int]) -> ImportanceBatch:
         chosen = [rendered[i] for i in piece]
-        ids, counted = padded([r.ids for r in chosen], model.pad_id), counted_mask(chosen, part)
-        inputs = capture(model, ids)
-        base = sample_means(token_losses(model, inputs.final, ids, counted), counted)
+        ids, counted = batch_of(model, chosen, part)
+        inputs = hooked.capture(ids, layers)
+        base = sample_means(hooked.outcomes(inputs.final, ids, counted).losses, counted)
         deltas = np.full((len(piece), model.n_layers, model.n_heads), np.nan)
-        for layer, of_layer in by_layer.items():
-            estimates = _layer_estimates(model, inputs, (ids, counted), layer=layer, way=way)
+        for layer, of_layer in layers.items():
+            estimates = _layer_estimates(hooked, inputs, (ids, counted), layer=layer, way=way)
             deltas[:, layer, of_layer] = estimates.cpu().numpy()[:, of_layer]
         return ImportanceBatch(tuple(piece), base.cpu().numpy(), deltas)
 
     for n_done, batch in enumerate(batches):
-        found = together([piece for _, piece in model.memory.pieces(batch, lengths, work)])
+        found = together([piece for _, piece in engine.memory.pieces(batch, lengths, work)])
         on_progress(n_done + 1, len(batches), f"gradients of {len(batch)} samples")
         yield found
 
 
 def _layer_estimates(
-    model: Model, inputs: BlockInputs, tokens: tuple[Tensor, Tensor], *, layer: int, way: float
+    engine: HookedEngine,
+    inputs: BlockInputs,
+    tokens: tuple[Tensor, Tensor],
+    *,
+    layer: int,
+    way: float,
 ) -> Float64[Tensor, "sample head"]:
-    moved = _Moved(model, layer, way)
+    model, moved = engine.model, _Moved(engine.model, layer, way)
     with hooks(model, moved.hooks()):
-        final = replay(model, inputs, from_layer=layer, grad=True)
-    gradient = loss_gradient(model, final.detach(), *tokens)
+        final = replay(model.hooked.blocks, inputs, from_layer=layer, grad=True)
+    n_vocab = model.hooked.cfg.d_vocab
+    gradient = loss_gradient(engine.logits, final.detach(), *tokens, n_vocab=n_vocab)
     (by_output,) = torch.autograd.grad(final, moved.output, gradient)
     return (moved.split(by_output) * moved.difference).double().sum(dim=(1, 3))
 
@@ -91,12 +97,13 @@ class _Moved:
         self.values = self.output = self.difference = torch.empty(0)
 
     def hooks(self) -> list:
-        values, output = output_hooks(self.model, self.layer)
+        hooked = self.model.hooked
+        values, output = values_hook(hooked, self.layer), outputs_hook(hooked, self.layer)
         return [(values, self._keep), (output, self._move)]
 
     def split(self, flat: Tensor) -> Float[Tensor, "batch pos head d_head"]:
         """By heads, also where the model has them on one axis."""
-        return flat.reshape(*flat.shape[:2], -1, self.model.hooked.cfg.d_head)
+        return flat.reshape(*flat.shape[:2], -1, self.model.d_head)
 
     def _keep(self, values: Tensor, hook: Any) -> None:
         per_group = self.split(values.detach())
@@ -107,11 +114,3 @@ class _Moved:
         self.difference = running_mean(self.values, window=self.model.windows[self.layer]) - z
         self.output = (z + self.way * self.difference).reshape(output.shape).requires_grad_()
         return self.output
-
-
-def output_hooks(model: Model, layer: int) -> tuple[str, str]:
-    """Names of the hooks on a layer's values and on its heads' outputs."""
-    on_bridge = f"blocks.{layer}.attn.v.hook_out", f"blocks.{layer}.attn.o.hook_in"
-    if on_bridge[0] in model.hooked.hook_dict:
-        return on_bridge
-    return f"blocks.{layer}.attn.hook_v", f"blocks.{layer}.attn.hook_z"

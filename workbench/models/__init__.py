@@ -1,33 +1,38 @@
-"""Models: load, self-check, render, and passes that compute no more than asked."""
+"""Models: what a model is. Load, self-check, render, and the hooks that read and edit heads."""
 
-from workbench.models.budget import batch_tokens, position_bytes
-from workbench.models.decode import decode, decoded_text, default_stop_ids
+from workbench.models.edits import (
+    OUTPUT,
+    PATTERN,
+    UNIFORM,
+    Donors,
+    Intervention,
+    RowEdits,
+    Site,
+    by_layer,
+    chosen_heads,
+    edit_hooks,
+)
 from workbench.models.find import find_model, model_fingerprint, weights_digest
-from workbench.models.forward import (
+from workbench.models.hooked import load_hooked, wrap_model
+from workbench.models.identity import check_same_model
+from workbench.models.load import load_model, load_plain
+from workbench.models.model import Model
+from workbench.models.passes import (
     BlockInputs,
     capture,
     final_residual,
     hooks,
+    kept_inputs,
     last_logits_only,
-    loss_gradient,
     padded,
     position_logits,
     replay,
-    sample_means,
-    token_losses,
-    token_outcomes,
+    run,
 )
-from workbench.models.fused import fused_columns, fused_weakened
-from workbench.models.fused_check import ENGINES, with_engine
-from workbench.models.hooked import load_hooked, wrap_model
-from workbench.models.identity import check_same_model
-from workbench.models.load import load_model, load_plain
-from workbench.models.losses import counted_mask, sample_losses
-from workbench.models.memory import PATTERNS, DidNotFit, attempt
-from workbench.models.model import Model, pattern_hook
 from workbench.models.placement import resolve_device
+from workbench.models.points import component_hook, outputs_hook, pattern_hook, values_hook
 from workbench.models.render import TEMPLATE, Rendered, UnrenderableError, render
-from workbench.models.selfcheck import self_check
+from workbench.models.selfcheck import TOLERANCE, self_check
 from workbench.models.tokenizer import tokenizer_facts
 from workbench.models.uniform import (
     padded_uniform_pattern,
@@ -37,51 +42,49 @@ from workbench.models.uniform import (
 )
 
 __all__ = [
-    "ENGINES",
-    "PATTERNS",
+    "OUTPUT",
+    "PATTERN",
     "TEMPLATE",
+    "TOLERANCE",
+    "UNIFORM",
     "BlockInputs",
-    "DidNotFit",
+    "Donors",
+    "Intervention",
     "Model",
     "Rendered",
+    "RowEdits",
+    "Site",
     "UnrenderableError",
-    "attempt",
-    "batch_tokens",
+    "by_layer",
     "capture",
     "check_same_model",
-    "counted_mask",
-    "decode",
-    "decoded_text",
-    "default_stop_ids",
+    "chosen_heads",
+    "component_hook",
+    "edit_hooks",
     "final_residual",
     "find_model",
-    "fused_columns",
-    "fused_weakened",
     "hooks",
+    "kept_inputs",
     "last_logits_only",
     "load_hooked",
     "load_model",
     "load_plain",
-    "loss_gradient",
     "model_fingerprint",
+    "outputs_hook",
     "padded",
     "padded_uniform_pattern",
     "pattern_hook",
-    "position_bytes",
     "position_logits",
     "render",
     "replay",
     "resolve_device",
+    "run",
     "running_mean",
-    "sample_losses",
-    "sample_means",
     "self_check",
-    "token_losses",
-    "token_outcomes",
     "tokenizer_facts",
     "uniform_column_mean",
     "uniform_pattern",
+    "values_hook",
     "weights_digest",
-    "with_engine",
     "wrap_model",
 ]

@@ -18,12 +18,12 @@ from workbench.bundled import MODELS
 from workbench.errors import ModelRefusedError, first_line
 from workbench.models.configuration import layer_windows, logit_cap
 from workbench.models.find import find_model, weights_digest
-from workbench.models.fused import shared_network
 from workbench.models.identity import configuration_digest
 from workbench.models.model import Model
 from workbench.models.placement import Placement, resolve_placement
 from workbench.models.reading import quiet, read_config, read_weights
 from workbench.models.selfcheck import self_check
+from workbench.models.shared import shared_network
 from workbench.models.tokenizer import read_tokenizer, tokenizer_facts
 from workbench.types import ModelInfo
 

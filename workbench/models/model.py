@@ -1,19 +1,18 @@
 """A loaded model: the hooked network, its tokenizer, and the facts every result must carry.
 
 model = load_model("math-tiny")
-residual, inputs = capture(model, ids)
+model.n_layers, model.n_heads, model.info.weights_sha256
 """
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 
-from workbench.models.memory import Memory
 from workbench.types import ModelInfo
 
 
@@ -25,8 +24,8 @@ class Model:
     `windows[layer]` is the sliding window of a layer or None; `logit_cap` the soft-cap of the final
     logits or None; `facts` (tokenizer and template hash, dtype, device, self-check) goes into every
     manifest. `tokenizer` is None for a network of one's own that knows token ids only. `plain` is
-    the Hugging Face network around the same weights, `fused` the same once it has been found to
-    agree (`workbench.models.fused`): scores then run on it. `memory` knows what did not fit.
+    the Hugging Face network around the same weights (`workbench.models.shared`), None where there
+    is none. How passes are run is an engine's (`workbench.engines`).
     """
 
     hooked: Any
@@ -37,8 +36,6 @@ class Model:
     logit_cap: float | None
     facts: Mapping[str, Any]
     plain: Any = None
-    fused: Any = None
-    memory: Memory = field(default_factory=Memory, compare=False)
 
     @property
     def n_layers(self) -> int:
@@ -47,6 +44,15 @@ class Model:
     @property
     def n_heads(self) -> int:
         return self.info.n_heads
+
+    @property
+    def wrapped(self) -> Any | None:
+        """The Hugging Face network inside a bridge; a HookedTransformer has none."""
+        return getattr(self.hooked, "original_model", None)
+
+    @property
+    def d_head(self) -> int:
+        return int(self.hooked.cfg.d_head)
 
     @property
     def device(self) -> torch.device:
@@ -66,7 +72,3 @@ class Model:
         """Any id will do: padding is on the right, where causal attention never looks."""
         pad = getattr(self.tokenizer, "pad_token_id", None)
         return 0 if pad is None else int(pad)
-
-
-def pattern_hook(layer: int) -> str:
-    return f"blocks.{layer}.attn.hook_pattern"

@@ -17,9 +17,11 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from workbench.errors import ModelRefusedError
-from workbench.models.forward import capture, hooks, position_logits, replay
-from workbench.models.model import Model, pattern_hook
-from workbench.models.uniform import uniform_pattern
+from workbench.models.edits import UNIFORM, RowEdits, chosen_heads, edit_hooks
+from workbench.models.model import Model
+from workbench.models.passes import capture, hooks, position_logits, replay
+from workbench.models.points import pattern_hook, query_hooks
+from workbench.types import Head
 
 N_POS = 24
 TOLERANCE = {torch.float32: 2e-4, torch.float16: 2e-2, torch.bfloat16: 1e-1}
@@ -42,8 +44,8 @@ def self_check(model: Model) -> dict[str, float]:
             _refuse(model, f"rows of the attention pattern do not sum to 1 (off by {row_sum:.1e})")
         largest = tolerance * max(1.0, float(clean.abs().max()))
         report = {"row_sum": row_sum, **_check_edits(model, ids, clean, largest)}
-        inputs = capture(model, ids)
-        replayed = position_logits(model, replay(model, inputs, from_layer=0)[:, -1])
+        inputs = capture(model, ids, layers=(0,))
+        replayed = position_logits(model, replay(model.hooked.blocks, inputs, from_layer=0)[:, -1])
         report["replay"] = _difference(replayed, clean[:, -1].float())
         if report["replay"] > largest:
             _refuse(
@@ -98,7 +100,8 @@ def _check_edits(model: Model, ids: Tensor, clean: Tensor, largest: float) -> di
     effects, errors, head = [], [], model.n_heads - 1
     for layers in by_kind.values():
         layer = layers[len(layers) // 2]
-        edited = _logits(model, ids, [(pattern_hook(layer), _uniform_hook(model, layer, head))])
+        uniform = chosen_heads([[Head(layer, head)]], model, n_batch=len(ids))
+        edited = _logits(model, ids, edit_hooks(model, RowEdits(UNIFORM, uniform)))
         effects.append(_difference(edited, clean))
         if effects[-1] == 0.0:
             _refuse(
@@ -117,19 +120,8 @@ def _check_edits(model: Model, ids: Tensor, clean: Tensor, largest: float) -> di
     return {"effect": min(effects), **({"query_zeroed": max(errors)} if errors else {})}
 
 
-def _uniform_hook(model: Model, layer: int, head: int) -> Any:
-    def make_uniform(pattern: Tensor, hook: Any) -> Tensor:
-        n_pos, window = pattern.shape[-1], model.windows[layer]
-        pattern = pattern.clone()
-        pattern[:, head] = uniform_pattern(n_pos, window=window, device=pattern.device).to(pattern)
-        return pattern
-
-    return make_uniform
-
-
 def _zero_query_run(model: Model, ids: Tensor, layer: int, head: int) -> Tensor | None:
     """Logits with one head's rotated, normalised queries at zero; None where no hook gives them."""
-    names = [f"blocks.{layer}.attn.{name}" for name in ("hook_rot_q", "hook_q", "q.hook_out")]
     fired: list[bool] = []
 
     def zero(query: Tensor, hook: Any) -> Tensor:
@@ -144,7 +136,7 @@ def _zero_query_run(model: Model, ids: Tensor, layer: int, head: int) -> Tensor 
             fired.append(True)
         return query
 
-    for name in names:
+    for name in query_hooks(layer):
         if name in model.hooked.hook_dict:
             logits = _logits(model, ids, [(name, zero)])
             if fired:

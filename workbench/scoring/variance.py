@@ -10,31 +10,7 @@ sink, because the literal score follows length and the attention sink (METHODS, 
 from __future__ import annotations
 
 import numpy as np
-import torch
-from jaxtyping import Float, Float64, Int
-from torch import Tensor
-
-
-def attention_received(
-    pattern: Float[Tensor, "batch head query key"],
-    start: Int[Tensor, " batch"],
-    end: Int[Tensor, " batch"],
-) -> Float64[Tensor, "batch head key"]:
-    """Mean attention each key receives per head, over queries and keys in `[start, end)`.
-
-    Rows are renormalised over the window when it leaves tokens out, so the result sums to 1 over
-    the window; a row with nothing left in the window counts as uniform over it. Zero outside.
-    """
-    position = torch.arange(pattern.shape[-1], device=pattern.device)
-    inside = (position >= start[:, None]) & (position < end[:, None])
-    kept = pattern.double() * inside[:, None, None, :]
-    visible = inside[:, None, :, None] & inside[:, None, None, :]
-    visible = visible & (position[:, None] >= position[None, :])
-    total = kept.sum(-1, keepdim=True)
-    uniform = visible / visible.sum(-1, keepdim=True).clamp(min=1)
-    rows = torch.where(total > 0, kept / total.clamp(min=1e-300), uniform)
-    rows = rows * inside[:, None, :, None]
-    return rows.sum(dim=2) / (end - start).clamp(min=1)[:, None, None]
+from jaxtyping import Float64
 
 
 def paper(received: Float64[np.ndarray, " pos"], uniform: Float64[np.ndarray, " pos"]) -> float:

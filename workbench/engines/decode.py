@@ -1,20 +1,19 @@
-"""Decoding in batches with a key-value cache, greedy or sampled, under whatever hooks are active.
+"""Decoding in batches with a key-value cache, greedy or sampled, each row under edits of its own.
 
 Prompts of different lengths share a batch without padding: every row starts at position 0, the
 shared length is read in one pass, and a row whose prompt goes on is fed its own next token while
 shorter rows already decode. All rows thus have the same number of keys, so there is no mask, no
 position to shift, and a uniform head is uniform over exactly the keys seen so far.
 
-    with uniform_heads(model, heads):
-        new = decode(model, [prompt_ids], max_new_tokens=200)
-    decoded_text(model, new[0])
+    new = decode(engine, [prompt_ids], max_new_tokens=200)
+    decoded_text(engine.model, new[0])
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -22,9 +21,9 @@ import torch
 from jaxtyping import Float, Float64, Int
 from torch import Tensor
 
+from workbench.engines.base import Decoder
 from workbench.errors import InputError
-from workbench.models.forward import last_logits_only
-from workbench.models.model import Model
+from workbench.models import RowEdits
 from workbench.types import Progress, no_progress
 
 # Cached tokens held at once: a step costs much the same for few rows as for many.
@@ -34,7 +33,7 @@ LEAVE_SHARE = 0.1
 
 
 def decode(
-    model: Model,
+    engine: Decoder,
     prompts: Sequence[Sequence[int]],
     *,
     max_new_tokens: int,
@@ -42,7 +41,7 @@ def decode(
     seed: int = 0,
     stop_ids: Sequence[int] | None = None,
     batch_tokens: int = BATCH_TOKENS,
-    on_rows: Callable[[Sequence[int]], None] | None = None,
+    edits: RowEdits | None = None,
     on_progress: Progress = no_progress,
 ) -> list[list[int]]:
     """New token ids of each prompt, in input order; a row that stopped ends with its stop id.
@@ -50,26 +49,23 @@ def decode(
     Greedy at temperature 0, else drawn from `softmax(logits / temperature)`. A row ends at a stop
     id (default `default_stop_ids`), after `max_new_tokens`, or where the context is full. A row's
     draws depend on `seed`, its own prompt, and how many equal prompts came before it: never on the
-    batch, so repeating a prompt samples anew and adding other prompts changes nothing. `on_rows`
-    hears which prompts the rows of the coming passes are, for hooks that treat rows differently.
-    Raises InputError for an empty prompt or one that fills the context.
+    batch, so repeating a prompt samples anew and adding other prompts changes nothing. `edits` have
+    a row for each prompt. Raises InputError for an empty prompt or one that fills the context.
     """
-    _check(model, prompts, max_new_tokens, temperature)
-    stops = frozenset(default_stop_ids(model) if stop_ids is None else stop_ids)
+    _check(engine.model, prompts, max_new_tokens, temperature)
+    stops = frozenset(default_stop_ids(engine.model) if stop_ids is None else stop_ids)
     uniforms = _row_uniforms(prompts, max_new_tokens, seed) if temperature > 0 else None
     decoded: list[list[int]] = [[] for _ in prompts]
     n_done = 0
     for batch in _batches([len(p) for p in prompts], max_new_tokens, batch_tokens):
         rows = _Rows(
-            model,
+            engine,
             [list(prompts[i]) for i in batch],
             n_new=max_new_tokens,
             stops=stops,
             temperature=temperature,
             uniforms=None if uniforms is None else uniforms[batch],
-            on_rows=lambda rows, batch=batch: (
-                on_rows([batch[r] for r in rows]) if on_rows else None
-            ),
+            edits=edits and BatchEdits(edits, batch),
         )
         for index, new in zip(batch, rows.run(), strict=True):
             decoded[index] = new
@@ -78,14 +74,14 @@ def decode(
     return decoded
 
 
-def decoded_text(model: Model, ids: Sequence[int]) -> str:
+def decoded_text(model: Any, ids: Sequence[int]) -> str:
     """The text of decoded ids, special tokens (the stop id among them) left out."""
     return model.tokenizer.decode(list(ids), skip_special_tokens=True)
 
 
-def default_stop_ids(model: Model) -> tuple[int, ...]:
+def default_stop_ids(model: Any) -> tuple[int, ...]:
     """The tokenizer's and the checkpoint's end of text, and what the template ends a turn with."""
-    wrapped, tokenizer = getattr(model.hooked, "original_model", None), model.tokenizer
+    tokenizer, wrapped = model.tokenizer, model.wrapped
     of_checkpoint = getattr(getattr(wrapped, "generation_config", None), "eos_token_id", None)
     found = set(of_checkpoint if isinstance(of_checkpoint, list) else [of_checkpoint])
     if tokenizer is not None:
@@ -108,37 +104,48 @@ def _template_end(tokenizer: Any) -> int | None:
     return next((i for i in ids if i in special), None)
 
 
+class BatchEdits:
+    """The edits of one batch, narrowed as its rows end; `batch` are the prompts of its rows."""
+
+    def __init__(self, edits: RowEdits, batch: Sequence[int]) -> None:
+        self.edits, self.batch = edits, list(batch)
+
+    def follow(self, rows: Sequence[int], first: int) -> None:
+        """The coming pass has these rows of the batch, and begins at position `first`."""
+        self.edits.keep([self.batch[row] for row in rows])
+        self.edits.first = first
+
+
 class _Rows:
     """One batch while it decodes: the rows still going share a position and a cache."""
 
     def __init__(
         self,
-        model: Model,
+        engine: Decoder,
         prompts: list[list[int]],
         *,
         n_new: int,
         stops: frozenset[int],
         temperature: float,
         uniforms: Float64[np.ndarray, "row new"] | None,
-        on_rows: Callable[[list[int]], Any],
+        edits: BatchEdits | None,
     ) -> None:
-        self.model, self.stops = model, stops
-        self.temperature, self.uniforms, self.on_rows = temperature, uniforms, on_rows
+        self.engine, self.stops, self.edits = engine, stops, edits
+        self.temperature, self.uniforms = temperature, uniforms
         self.texts = [list(p) for p in prompts]
         self.n_prompt = [len(p) for p in prompts]
-        self.limit = [min(n + n_new, model.n_ctx) for n in self.n_prompt]
+        self.limit = [min(n + n_new, engine.model.n_ctx) for n in self.n_prompt]
         self.there = list(range(len(prompts)))
         self.done: set[int] = set()
-        self.cache = _new_cache(model)
+        self.cache = engine.new_cache()
 
     def run(self) -> list[list[int]]:
         """Decode to the end; returns the new ids of each row."""
-        n_read = min(self.n_prompt)
+        n_read, first = min(self.n_prompt), 0
         ids = [text[:n_read] for text in self.texts]
-        self.on_rows(self.there)
-        with torch.no_grad(), last_logits_only(self.model):
+        with self.engine.editing(self.edits.edits if self.edits else None):
             while True:
-                logits = self._step(torch.tensor(ids, device=self.model.device))
+                logits = self._step(ids, first)
                 self._extend(logits, n_read)
                 if len(self.done) == len(self.texts):
                     break
@@ -149,12 +156,12 @@ class _Rows:
                 ids = [self.texts[row][first:n_read] or self.texts[row][-1:] for row in self.there]
         return [text[n:] for text, n in zip(self.texts, self.n_prompt, strict=True)]
 
-    def _step(self, ids: Int[Tensor, "row pos"]) -> Float[Tensor, "row vocab"]:
-        cached = (
-            {"use_cache": True, "past_key_values": self.cache} if self.cache is not None else {}
+    def _step(self, ids: list[list[int]], first: int) -> Float[Tensor, "row vocab"]:
+        if self.edits:
+            self.edits.follow(self.there, first)
+        return self.engine.next_logits(
+            torch.tensor(ids, device=self.engine.model.device), self.cache
         )
-        logits = self.model.hooked(ids, **{**self.model.pass_options, **cached})
-        return logits[:, -1].float()
 
     def _extend(self, logits: Float[Tensor, "row vocab"], n_read: int) -> None:
         """The next token of each unfinished row whose prompt has been read."""
@@ -183,7 +190,6 @@ class _Rows:
         if self.cache is not None:
             # On the CPU: it indexes the keys of every layer, which may be on several devices.
             self.cache.batch_select_indices(torch.tensor(keep))
-        self.on_rows(self.there)
 
 
 def draw_tokens(
@@ -196,17 +202,6 @@ def draw_tokens(
     levels = uniforms.to(chances.device) * chances[:, -1]
     places = torch.searchsorted(chances, levels[:, None], right=True)[:, 0]
     return places.clamp(max=logits.shape[-1] - 1)
-
-
-def _new_cache(model: Model) -> Any:
-    """A cache as the wrapped Hugging Face model takes it; None for a network that wraps none.
-
-    Without one every step reads the whole text again: slow, and the same tokens.
-    """
-    from transformers import DynamicCache
-
-    config = getattr(getattr(model.hooked, "original_model", None), "config", None)
-    return None if config is None else DynamicCache(config=config)
 
 
 def _row_uniforms(
@@ -240,7 +235,7 @@ def _batches(lengths: Sequence[int], n_new: int, batch_tokens: int) -> list[list
 
 
 def _check(
-    model: Model, prompts: Sequence[Sequence[int]], max_new_tokens: int, temperature: float
+    model: Any, prompts: Sequence[Sequence[int]], max_new_tokens: int, temperature: float
 ) -> None:
     if max_new_tokens < 1 or temperature < 0:
         raise InputError(

@@ -1,6 +1,6 @@
 """The loss of samples: which tokens count, and their mean cross-entropy.
 
-losses = sample_losses(model, rendered, batches=batches, part="completion")
+losses = sample_losses(engine, rendered, batches=batches, part="completion")
 """
 
 from __future__ import annotations
@@ -9,13 +9,12 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float64
+from jaxtyping import Bool, Float64, Int
 from torch import Tensor
 
-from workbench.models.forward import final_residual, padded, sample_means, token_losses
-from workbench.models.fused import fused_losses
-from workbench.models.model import Model
-from workbench.models.render import Rendered
+from workbench.engines.base import Engine
+from workbench.engines.outcomes import sample_means
+from workbench.models import Model, Rendered, padded
 from workbench.types import Progress, no_progress
 
 
@@ -29,31 +28,31 @@ def counted_mask(rendered: Sequence[Rendered], part: str) -> Bool[Tensor, "sampl
     return mask
 
 
+def batch_of(
+    model: Model, rendered: Sequence[Rendered], part: str
+) -> tuple[Int[Tensor, "sample pos"], Bool[Tensor, "sample pos"]]:
+    """Right-padded ids of some samples, and which target tokens count."""
+    return padded([r.ids for r in rendered], model.pad_id), counted_mask(rendered, part)
+
+
 def sample_losses(
-    model: Model,
+    engine: Engine,
     rendered: Sequence[Rendered],
     *,
     batches: Sequence[Sequence[int]],
     part: str = "completion",
     on_progress: Progress = no_progress,
 ) -> Float64[np.ndarray, " sample"]:
-    """Mean loss of each sample over `part`, in nats a token.
-
-    Hooks that are set take effect, unless the model has been put on the fused engine.
-    """
+    """Mean loss of each sample over `part`, in nats a token; edits that are set take effect."""
     losses, lengths = np.full(len(rendered), np.nan), [len(r.ids) for r in rendered]
 
     def work(batch: list[int]) -> Float64[np.ndarray, " sample"]:
         chosen = [rendered[i] for i in batch]
-        ids, counted = padded([r.ids for r in chosen], model.pad_id), counted_mask(chosen, part)
-        if model.fused is not None:
-            tokens = fused_losses(model, ids, counted)
-        else:
-            tokens = token_losses(model, final_residual(model, ids), ids, counted)
-        return sample_means(tokens, counted).cpu().numpy()
+        ids, counted = batch_of(engine.model, chosen, part)
+        return sample_means(engine.losses(ids, counted), counted).cpu().numpy()
 
     for n_done, batch in enumerate(batches):
-        for piece, found in model.memory.pieces(batch, lengths, work):
+        for piece, found in engine.memory.pieces(batch, lengths, work):
             losses[piece] = found
         on_progress(n_done + 1, len(batches), f"loss of {len(batch)} samples")
     return losses

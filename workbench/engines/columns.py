@@ -2,7 +2,8 @@
 
     means = received_by_keys(query, key, spans, scaling=d_head**-0.5)
 
-METHODS, section 5. Pure; what a pattern would give in one piece is in `scoring.variance`.
+Pure. `attention_received` is the same from a pattern in one piece: the reference, and what the
+hooked engine has.
 """
 
 from __future__ import annotations
@@ -80,3 +81,25 @@ def _block(query: Tensor) -> int:
     n_batch, n_heads, n_pos, _ = query.shape
     values = BLOCK_CPU if query.device.type == "cpu" else BLOCK_GPU
     return max(SMALLEST_BLOCK, values // max(1, n_batch * n_heads * n_pos))
+
+
+def attention_received(
+    pattern: Float[Tensor, "batch head query key"],
+    start: Int[Tensor, " batch"],
+    end: Int[Tensor, " batch"],
+) -> Float64[Tensor, "batch head key"]:
+    """Mean attention each key receives per head, over queries and keys in `[start, end)`.
+
+    Rows are renormalised over the window when it leaves tokens out, so the result sums to 1 over
+    the window; a row with nothing left in the window counts as uniform over it. Zero outside.
+    """
+    position = torch.arange(pattern.shape[-1], device=pattern.device)
+    inside = (position >= start[:, None]) & (position < end[:, None])
+    kept = pattern.double() * inside[:, None, None, :]
+    visible = inside[:, None, :, None] & inside[:, None, None, :]
+    visible = visible & (position[:, None] >= position[None, :])
+    total = kept.sum(-1, keepdim=True)
+    uniform = visible / visible.sum(-1, keepdim=True).clamp(min=1)
+    rows = torch.where(total > 0, kept / total.clamp(min=1e-300), uniform)
+    rows = rows * inside[:, None, :, None]
+    return rows.sum(dim=2) / (end - start).clamp(min=1)[:, None, None]

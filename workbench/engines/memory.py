@@ -1,7 +1,7 @@
 """Batches that do not fit the device are halved, and none as large is tried again.
 
-    for piece, losses in model.memory.pieces(batch, lengths, work): ...
-    model.memory.halvings  # what was halved, for the manifest
+    for piece, losses in engine.memory.pieces(batch, lengths, work): ...
+    engine.memory.halvings  # what was halved, for the manifest
 
 A row's numbers do not depend on its batch, so halving changes nothing but the time it takes.
 """
@@ -32,7 +32,7 @@ class DidNotFit:
 
 
 class Memory:
-    """What has turned out to be too much; one for a model on its device."""
+    """What has turned out to be too much; one for an engine."""
 
     def __init__(self) -> None:
         self.limits: dict[str, int] = {}
