@@ -1,6 +1,6 @@
 """Probe sets: the few hundred samples a circuit is looked for on.
 
-probe = build_probe(model, samples, n=300, strategy="highest-loss", trim=0.02)
+probe = build_probe(engine, samples, n=300, strategy="highest-loss", trim=0.02)
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from workbench.data import batches_by_length
+from workbench.engines import Engine, sample_losses
 from workbench.errors import InputError
-from workbench.models import Model, Rendered, UnrenderableError, render, sample_losses
+from workbench.models import Rendered, TextModel, UnrenderableError, render
 from workbench.types import ProbeSet, Progress, Sample, no_progress
 
 STRATEGIES = ("highest-loss", "random", "stratified")
@@ -20,7 +21,7 @@ STRATA = ("level", "n_steps", "subject", "source")
 
 
 def build_probe(
-    model: Model,
+    engine: Engine,
     samples: Sequence[Sample],
     *,
     n: int = 300,
@@ -46,7 +47,7 @@ def build_probe(
         raise InputError(f"trim is {trim}", expected="a share of 0 or more and below 1")
     if n < 1:
         raise InputError(f"the probe size is {n}", expected="at least 1")
-    usable = usable_samples(model, samples, left_out=left_out)
+    usable = usable_samples(engine.model, samples, left_out=left_out)
     left = len(usable) - (int(trim * len(usable)) if strategy == "highest-loss" else 0)
     if left < n:
         raise InputError(
@@ -57,7 +58,7 @@ def build_probe(
     rows = list(usable)
     if strategy == "highest-loss":
         losses = sample_losses(
-            model,
+            engine,
             [usable[i] for i in rows],
             batches=batches_by_length([len(usable[i].ids) for i in rows], max_tokens=batch_tokens),
             on_progress=on_progress,
@@ -79,7 +80,7 @@ def build_probe(
 
 
 def usable_samples(
-    model: Model, samples: Sequence[Sample], *, left_out: Counter[str] | None = None
+    model: TextModel, samples: Sequence[Sample], *, left_out: Counter[str] | None = None
 ) -> dict[int, Rendered]:
     """Index to tokens of the rows that a loss can be taken on: counted tokens, and short enough.
 
@@ -95,7 +96,7 @@ def usable_samples(
     return usable
 
 
-def _with_loss(model: Model, sample: Sample) -> Rendered:
+def _with_loss(model: TextModel, sample: Sample) -> Rendered:
     rendered = render(sample, model.tokenizer)
     if len(rendered.ids) > model.n_ctx:
         raise UnrenderableError(f"longer than the model's context of {model.n_ctx} tokens")
@@ -104,7 +105,7 @@ def _with_loss(model: Model, sample: Sample) -> Rendered:
     return rendered
 
 
-def rendered_probe(model: Model, probe: ProbeSet) -> list[Rendered]:
+def rendered_probe(model: TextModel, probe: ProbeSet) -> list[Rendered]:
     """Tokens of every probe sample; InputError if `model` cannot take a loss on all of them."""
     usable = usable_samples(model, probe.samples)
     unusable = [s.row_id for i, s in enumerate(probe.samples) if i not in usable]

@@ -3,7 +3,7 @@
 Rule `prefix`: the first position where they differ. Rule `branching`: the first token of the
 sampled trace after which the greedy completion is as right, or as wrong, as the sampled trace is.
 
-    forks = forks_of(model, problems, {0: Pair(greedy, sampled, True)}, Forking("branching", 200))
+    forks = forks_of(network, problems, {0: Pair(greedy, sampled, True)}, Forking("branching", 200))
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from workbench.amplification.network import BATCH_TOKENS
 from workbench.amplification.problems import Problem, ends_right
-from workbench.models import Model, decode
+from workbench.engines import Decoder, decode
 
 Fork = tuple[int, tuple[int, ...]]
 """The place in the sampled trace, and the greedy trace that leaves it there."""
@@ -46,7 +46,7 @@ def fork_of(greedy: Sequence[int], sampled: Sequence[int]) -> int | None:
 
 
 def forks_of(
-    model: Model,
+    network: Decoder,
     problems: Sequence[Problem],
     pairs: dict[int, Pair],
     how: Forking,
@@ -64,7 +64,7 @@ def forks_of(
             if place is None or how.rule == "prefix":
                 done[index] = None if place is None else (place, current[index].greedy)
         asked = {i: p for i, p in places.items() if p is not None and i not in done}
-        completed = _completed(model, problems, current, asked, how)
+        completed = _completed(network, problems, current, asked, how)
         for index, (_, is_so) in completed.items():
             if is_so == current[index].sampled_right:
                 done[index] = (asked[index], current[index].greedy)
@@ -73,7 +73,7 @@ def forks_of(
 
 
 def _completed(
-    model: Model,
+    network: Decoder,
     problems: Sequence[Problem],
     pairs: dict[int, Pair],
     places: dict[int, int],
@@ -82,12 +82,14 @@ def _completed(
     """Greedy completions after the sampled trace's token at each place, with their correctness."""
     order = list(places)
     heads = [pairs[i].sampled[: places[i] + 1] for i in order]
-    room = [i for i, head in zip(order, heads, strict=True) if _has_room(model, problems[i], head)]
+    room = [
+        i for i, head in zip(order, heads, strict=True) if _has_room(network, problems[i], head)
+    ]
     new: dict[int, list[int]] = {}
     if room:
         prompts = [(*problems[i].prompt, *pairs[i].sampled[: places[i] + 1]) for i in room]
         decoded = decode(
-            model,
+            network,
             prompts,
             max_new_tokens=how.max_new_tokens,
             batch_tokens=how.batch_tokens,
@@ -98,9 +100,9 @@ def _completed(
         whole = len(head) == len(pairs[index].sampled)
         # A trace is never longer than the sampled ones may be; the last token ends it.
         trace = head if whole else (*head, *new.get(index, []))[: how.max_new_tokens]
-        found[index] = (tuple(trace), ends_right(model, problems[index], trace))
+        found[index] = (tuple(trace), ends_right(network, problems[index], trace))
     return found
 
 
-def _has_room(model: Model, problem: Problem, head: Sequence[int]) -> bool:
-    return len(problem.prompt) + len(head) < model.n_ctx
+def _has_room(network: Decoder, problem: Problem, head: Sequence[int]) -> bool:
+    return len(problem.prompt) + len(head) < network.model.n_ctx

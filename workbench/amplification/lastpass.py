@@ -46,7 +46,7 @@ def cache_prefixes(
     A network that keeps no keys and values, or gives other logits with them, gets no cache.
     """
     plain = Prefixes(tuple(tuple(row) for row in rows), None)
-    config = getattr(getattr(model.hooked, "original_model", None), "config", None)
+    config = getattr(model.wrapped, "config", None)
     if config is None or min(map(len, rows)) < 2:
         return plain
     layers = []
@@ -67,7 +67,7 @@ def _read(model: Model, row: Sequence[int], config: Any) -> tuple[tuple[Tensor, 
 
     cache: Any = DynamicCache(config=config)
     ids = torch.tensor([list(row[:-1])], device=model.device)
-    with unembedding_at(model, torch.tensor([ids.shape[1] - 1])):
+    with unembedding_at(model.hooked.unembed, torch.tensor([ids.shape[1] - 1])):
         model.hooked(ids, return_type="logits", use_cache=True, past_key_values=cache)
     return tuple((layer.keys, layer.values) for layer in cache.layers)
 
@@ -91,7 +91,7 @@ def last_token_logits(
         at = torch.ones_like(ids, dtype=torch.bool)
         options = _cached_options(model, [prefixes.layers[i] for i in batch], rows)
     fwd_hooks = hooks_at(at) if hooks_at else []
-    with model.hooked.hooks(fwd_hooks=fwd_hooks), unembedding_at(model, last):
+    with model.hooked.hooks(fwd_hooks=fwd_hooks), unembedding_at(model.hooked.unembed, last):
         return model.hooked(ids, **options)[:, 0].float()
 
 
@@ -104,7 +104,7 @@ def _cached_options(
     from transformers import DynamicCache
 
     n_before = max(map(len, rows)) - 1
-    cache = DynamicCache(config=model.hooked.original_model.config)
+    cache = DynamicCache(config=_config(model))
     for number, pairs in enumerate(zip(*layers, strict=True)):
         keys, values = (
             torch.cat([_moved(pair[part], n_before) for pair in pairs]) for part in (0, 1)
@@ -119,6 +119,11 @@ def _cached_options(
         "attention_mask": (places[None] >= n_before + 1 - lengths[:, None]).long(),
         "position_ids": _positions(lengths),
     }
+
+
+def _config(model: Model) -> Any:
+    assert model.wrapped is not None  # `cache_prefixes` makes no cache without one
+    return model.wrapped.config
 
 
 def _moved(states: Tensor, n_before: int) -> Tensor:

@@ -20,14 +20,8 @@ from torch import Tensor
 from workbench.amplification.components import KINDS, Components, ModelShape
 from workbench.amplification.lastpass import Hooks
 from workbench.errors import InputError
-from workbench.models import Model
+from workbench.models import Model, component_hook
 
-HOOKS = {
-    "query": "blocks.{}.attn.hook_q",
-    "key": "blocks.{}.attn.hook_k",
-    "value": "blocks.{}.attn.hook_v",
-    "neuron": "blocks.{}.mlp.hook_post",
-}
 Values = dict[str, Tensor]
 """One tensor `[layer, component]` a kind."""
 NORMALISED = ("q_norm", "k_norm", "q_layernorm", "k_layernorm")
@@ -99,7 +93,7 @@ def model_shape(model: Model) -> ModelShape:
 
 def has_normalised_queries(model: Model) -> bool:
     """Whether queries or keys are normalised after their projection, as in OLMo-2 and Qwen3."""
-    wrapped = getattr(model.hooked, "original_model", model.hooked)
+    wrapped = model.wrapped or model.hooked
     return any(
         part in NORMALISED for name, _ in wrapped.named_parameters() for part in name.split(".")
     )
@@ -110,7 +104,7 @@ def mask_hooks(shape: ModelShape, values: Values) -> Hooks:
 
     def hooks_at(at: Bool[Tensor, "batch pos"]) -> list:
         return [
-            (HOOKS[kind].format(layer), _scaling(2 * values[kind][layer], kind, shape, at))
+            (component_hook(kind, layer), _scaling(2 * values[kind][layer], kind, shape, at))
             for kind in KINDS
             for layer in range(shape.n_layers)
         ]

@@ -3,7 +3,7 @@
 A greedy trace, then sampled ones until one of the opposite correctness; where the two part is said
 by a rule (`workbench.amplification.forks`).
 
-    located = find_pivots(model, problems, PivotOptions(rule="branching", max_new_tokens=200))
+    located = find_pivots(network, problems, PivotOptions(rule="branching", max_new_tokens=200))
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from workbench.amplification.forks import Fork, Forking, Pair, forks_of
 from workbench.amplification.network import BATCH_TOKENS
 from workbench.amplification.problems import Problem, answers_of
+from workbench.engines import Decoder
 from workbench.errors import InputError
-from workbench.models import Model
 
 RULES = ("prefix", "branching")
 OK, NEVER_RIGHT, NEVER_WRONG, NO_FORK = "ok", "never_right", "never_wrong", "no_fork"
@@ -63,7 +63,7 @@ class PivotOptions:
 class Pivot:
     """The tokens up to the fork (ids, since re-tokenising moves boundaries) and both ways on.
 
-    `n_shared` of the prefix are the model's own; `right` and `wrong` begin with the desired and
+    `n_shared` of the prefix are the network's own; `right` and `wrong` begin with the desired and
     the undesired token and go on to the end of either trace.
     """
 
@@ -92,19 +92,21 @@ class Located:
     pivot: Pivot | None = None
 
 
-def find_pivots(model: Model, problems: Sequence[Problem], options: PivotOptions) -> list[Located]:
+def find_pivots(
+    network: Decoder, problems: Sequence[Problem], options: PivotOptions
+) -> list[Located]:
     """One record a problem, in order; problems do not influence one another."""
     how = {"max_new_tokens": options.max_new_tokens, "batch_tokens": options.batch_tokens}
-    greedy, right = answers_of(model, problems, **how)
+    greedy, right = answers_of(network, problems, **how)
     located = [
         Located(problem, NEVER_WRONG if is_so else NEVER_RIGHT, is_so, 0)
         for problem, is_so in zip(problems, right, strict=True)
     ]
     pairs: dict[int, Pair] = {}
     for number in range(options.n_samples):
-        for index, trace in _sampled(model, located, pairs, options, number).items():
+        for index, trace in _sampled(network, located, pairs, options, number).items():
             pairs[index] = Pair(tuple(greedy[index]), trace, not right[index])
-    forks = forks_of(model, problems, pairs, options.forking)
+    forks = forks_of(network, problems, pairs, options.forking)
     for index, pair in pairs.items():
         fork = forks[index]
         if fork is None:
@@ -116,7 +118,7 @@ def find_pivots(model: Model, problems: Sequence[Problem], options: PivotOptions
 
 
 def _sampled(
-    model: Model,
+    network: Decoder,
     located: list[Located],
     pairs: dict[int, Pair],
     options: PivotOptions,
@@ -131,7 +133,7 @@ def _sampled(
         if not open_ones:
             continue
         traces, right = answers_of(
-            model,
+            network,
             [located[i].problem for i in open_ones],
             max_new_tokens=options.max_new_tokens,
             temperature=temperature,

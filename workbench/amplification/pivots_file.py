@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from workbench.amplification.mask import Example
 from workbench.amplification.pivots import OK, REASONS, Located
 from workbench.errors import InputError
-from workbench.models import Model
+from workbench.models import TextModel
 
 IDS = pa.list_(pa.int32())
 SCHEMA = pa.schema(
@@ -45,12 +45,12 @@ SCHEMA = pa.schema(
 )
 
 
-def pivots_table(model: Model, located: Sequence[Located]) -> pa.Table:
+def pivots_table(model: TextModel, located: Sequence[Located]) -> pa.Table:
     """The rows of one shard; columns of the fork are null where there is none."""
     return pa.Table.from_pylist([_row(model, one) for one in located], schema=SCHEMA)
 
 
-def _row(model: Model, one: Located) -> dict[str, Any]:
+def _row(model: TextModel, one: Located) -> dict[str, Any]:
     problem, pivot = one.problem, one.pivot
     row = {
         "row_id": problem.row_id,

@@ -1,7 +1,7 @@
 """Problems whose answers can be checked, and the model's own answers to them.
 
-problems = problems_of(model, samples, label="n_steps")
-traces, right = answers_of(model, problems, max_new_tokens=allowed_length(problems))
+problems = problems_of(network, samples, label="n_steps")
+traces, right = answers_of(network, problems, max_new_tokens=allowed_length(problems))
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from typing import Any
 from workbench.amplification.network import BATCH_TOKENS
 from workbench.circuits.answering import Answerable, answerable
 from workbench.data import Reference, is_right
-from workbench.models import Model, decode, decoded_text
+from workbench.engines import Decoder, decode, decoded_text
+from workbench.models import TextModel
 from workbench.probe import usable_samples
 from workbench.types import Sample
 
@@ -37,7 +38,7 @@ class Problem:
 
 
 def problems_of(
-    model: Model,
+    model: TextModel,
     samples: Sequence[Sample],
     *,
     label: str | None = None,
@@ -76,7 +77,7 @@ def allowed_length(problems: Sequence[Problem]) -> int:
 
 
 def answers_of(
-    model: Model,
+    network: Decoder,
     problems: Sequence[Problem],
     *,
     max_new_tokens: int,
@@ -89,16 +90,16 @@ def answers_of(
     `batch_tokens` cached tokens are held at once: memory, not results, depends on it.
     """
     traces = decode(
-        model,
+        network,
         [problem.prompt for problem in problems],
         max_new_tokens=max_new_tokens,
         temperature=temperature,
         seed=seed,
         batch_tokens=batch_tokens,
     )
-    return traces, [ends_right(model, p, t) for p, t in zip(problems, traces, strict=True)]
+    return traces, [ends_right(network, p, t) for p, t in zip(problems, traces, strict=True)]
 
 
-def ends_right(model: Model, problem: Problem, trace: Sequence[int]) -> bool:
+def ends_right(network: Decoder, problem: Problem, trace: Sequence[int]) -> bool:
     """Whether a trace ends in the right answer."""
-    return is_right(decoded_text(model, trace), problem.reference)
+    return is_right(decoded_text(network.model, trace), problem.reference)

@@ -3,7 +3,7 @@
 The same logit difference as the mask's, over whole prefixes. The step with the best accuracy on
 validation problems is kept; step 0 is the unchanged model, and wins a tie.
 
-    history = run_steps(model, trainable, examples, options, accuracy=accuracy)
+    history = run_steps(network, trainable, examples, options, accuracy=accuracy)
     history.best.step, history.state
 """
 
@@ -20,10 +20,9 @@ from torch import Tensor
 
 from workbench.amplification.checkpoint import State, load_state, part_of_state, save_state
 from workbench.amplification.mask import Example, batches_of, targets
-from workbench.amplification.network import last_logits, logit_difference
+from workbench.amplification.network import PlainNetwork, last_logits, logit_difference
 from workbench.amplification.trainable import Trainable
 from workbench.errors import InputError, WorkbenchError
-from workbench.models import Model
 from workbench.types import Progress, no_progress
 
 VARIANTS = ("mask", "no-mask", "random", "lora")
@@ -87,7 +86,7 @@ class History:
 
 
 def run_steps(
-    model: Model,
+    network: PlainNetwork,
     trainable: Trainable,
     examples: Sequence[Example],
     options: UpdateOptions,
@@ -116,7 +115,7 @@ def run_steps(
             trainable.resume(part_of_state(tensors, "now"))
         seen: list[float] = []
         for step in range(done + 1, options.steps + 1):
-            seen += _step(model, trainable, [examples[i] for i in batches[step - 1]], lr)
+            seen += _step(network, trainable, [examples[i] for i in batches[step - 1]], lr)
             n_done = number * options.steps + step
             on_progress(n_done, len(options.sizes) * options.steps, f"step {step} of size {lr:g}")
             if step % options.every and step < options.steps:
@@ -146,9 +145,9 @@ def _save(
 
 
 def _step(
-    model: Model, trainable: Trainable, examples: Sequence[Example], lr: float
+    network: PlainNetwork, trainable: Trainable, examples: Sequence[Example], lr: float
 ) -> list[float]:
-    difference = prefix_gradient(model, examples)
+    difference = prefix_gradient(network, examples)
     if not bool(torch.isfinite(difference).all()):
         raise WorkbenchError(
             f"the logit difference is no number any more at steps of {lr:g}, pass a smaller --lr"
@@ -157,9 +156,9 @@ def _step(
     return difference.detach().tolist()
 
 
-def prefix_gradient(model: Model, examples: Sequence[Example]) -> Float[Tensor, " batch"]:
+def prefix_gradient(network: PlainNetwork, examples: Sequence[Example]) -> Float[Tensor, " batch"]:
     """The logit difference of each example, and its mean's gradient wherever one is asked for."""
-    logits = last_logits(model, [example.prefix for example in examples])
+    logits = last_logits(network, [example.prefix for example in examples])
     difference = logit_difference(logits, *targets(examples, range(len(examples))))
     (-difference.mean()).backward()
     return difference

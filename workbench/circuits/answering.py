@@ -1,7 +1,7 @@
-"""Right answers by greedy decoding while sets of heads are uniform.
+"""Right answers by greedy decoding while sets of heads are ablated.
 
 problems = answerable(rendered, samples, n=20)
-decoded = answers_right(model, problems, sets)
+decoded = answers_right(engine, problems, sets)
 decoded.right.mean(axis=1)
 """
 
@@ -13,9 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool
 
-from workbench.ablation import decode_sets
+from workbench.ablation import BY_UNIFORM, Ablation, decode_sets
 from workbench.data import Reference, is_right, reference_answer
-from workbench.models import Model, Rendered, decode, decoded_text, default_stop_ids
+from workbench.engines import Engine, decode, decoded_text, default_stop_ids
+from workbench.models import Rendered
 from workbench.types import Head, Progress, Sample, no_progress
 
 # The unchanged model may word its answers at up to this many times the longest given solution; the
@@ -57,11 +58,12 @@ def answerable(
 
 
 def answers_right(
-    model: Model,
+    engine: Engine,
     problems: Sequence[Answerable],
     sets: Sequence[Sequence[Head]],
     *,
     max_new_tokens: int | None = None,
+    ablation: Ablation = BY_UNIFORM,
     on_progress: Progress = no_progress,
 ) -> Answered:
     """Decode every problem under every set; an answer that breaks off is wrong.
@@ -70,17 +72,18 @@ def answers_right(
     unchanged model.
     """
     prompts = [problem.prompt for problem in problems]
-    allowed = max_new_tokens or _length_of_answers(model, problems)
+    allowed = max_new_tokens or _length_of_answers(engine, problems)
     decoded = decode_sets(
-        model,
+        engine,
         prompts,
         sets,
         max_new_tokens=allowed,
+        ablation=ablation,
         on_progress=on_progress,
     )
     right = [
         [
-            is_right(decoded_text(model, ids), problem.reference)
+            is_right(decoded_text(engine.model, ids), problem.reference)
             for ids, problem in zip(row, problems, strict=True)
         ]
         for row in decoded
@@ -88,10 +91,10 @@ def answers_right(
     return Answered(np.array(right), allowed)
 
 
-def _length_of_answers(model: Model, problems: Sequence[Answerable]) -> int:
+def _length_of_answers(engine: Engine, problems: Sequence[Answerable]) -> int:
     """How long an answer may be, from the given ones and those that the unchanged model ends."""
     longest = max(problem.n_solution for problem in problems)
-    own = decode(model, [p.prompt for p in problems], max_new_tokens=GENEROUS * longest + ROOM)
-    stops = default_stop_ids(model)
+    own = decode(engine, [p.prompt for p in problems], max_new_tokens=GENEROUS * longest + ROOM)
+    stops = default_stop_ids(engine.model)
     finished = [len(ids) for ids in own if ids[-1] in stops]
     return round(max([longest, *finished]) * (1 + ROOM_SHARE)) + ROOM

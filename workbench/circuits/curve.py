@@ -1,7 +1,7 @@
-"""The cumulative knock-out: the top 1, 2, 3 ... heads uniform, against heads in random order.
+"""The cumulative knock-out: the top 1, 2, 3 ... heads ablated, against heads in random order.
 
-plan = knockout_sets(ranked, n_most=12, n_orders=3, seed=0)
-curve = knockout_curve(model, rendered, plan)
+plan = knockout_sets(ranked, n_circuit=3, n_orders=3, seed=0)
+curve = knockout_curve(engine, rendered, plan, batch_tokens=2048)
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from workbench.ablation import set_effects
+from workbench.ablation import BY_UNIFORM, Ablation, set_effects
 from workbench.data import batches_by_length
-from workbench.models import Model, Rendered
+from workbench.engines import Engine
+from workbench.models import Rendered
 from workbench.types import Head, Progress, no_progress
 
 MOST_POINTS = 8
@@ -51,17 +52,23 @@ def knockout_sets(
 
 
 def knockout_curve(
-    model: Model,
+    engine: Engine,
     rendered: Sequence[Rendered],
     plan: KnockoutSets,
     *,
     batch_tokens: int,
+    ablation: Ablation = BY_UNIFORM,
     on_progress: Progress = no_progress,
 ) -> dict[str, Any]:
-    """Loss and share of exact solutions by the number of heads made uniform, by rank and random."""
+    """Loss and share of exact solutions by the number of heads ablated, by rank and random."""
     batches = batches_by_length([len(r.ids) for r in rendered], max_tokens=batch_tokens)
     effects = set_effects(
-        model, rendered, [(), *plan.sets], batches=batches, on_progress=on_progress
+        engine,
+        rendered,
+        [(), *plan.sets],
+        batches=batches,
+        ablation=ablation,
+        on_progress=on_progress,
     )
     curve: dict[str, Any] = {"n_samples": len(rendered), "n_heads": list(plan.sizes)}
     for name, values in (("loss", effects.loss), ("exact", effects.exact)):

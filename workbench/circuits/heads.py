@@ -1,7 +1,7 @@
 """From per-sample deltas to a ranking of heads and the circuit at its top.
 
-importance = measure_heads(model, probe)
-heads = rank_heads(importance, model.info, fraction=0.05)
+importance = measure_heads(engine, probe)
+heads = rank_heads(importance, engine.model.info, fraction=0.05)
 circuit_of(heads).heads
 """
 
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64
 
-from workbench.ablation import iter_importance
+from workbench.ablation import BY_UNIFORM, Ablation, iter_importance
 from workbench.circuits.bootstrap import (
     N_RESAMPLES,
     bootstrap_heads,
@@ -23,8 +23,8 @@ from workbench.circuits.bootstrap import (
 )
 from workbench.circuits.contrast import Importance, head_values
 from workbench.data import batches_by_length
+from workbench.engines import Engine
 from workbench.errors import InputError
-from workbench.models import Model
 from workbench.probe import rendered_probe
 from workbench.types import (
     Circuit,
@@ -53,18 +53,22 @@ def n_selected(n_heads: int, fraction: float, *, min_heads: int = 1) -> int:
 
 
 def measure_heads(
-    model: Model,
+    engine: Engine,
     probe: ProbeSet,
     *,
     batch_tokens: int = BATCH_TOKENS,
+    ablation: Ablation = BY_UNIFORM,
     on_progress: Progress = no_progress,
 ) -> Importance:
     """Exact importance of every head on every probe sample (CircuitSeer, "Detect")."""
-    rendered = rendered_probe(model, probe)
+    model, rendered = engine.model, rendered_probe(engine.model, probe)
     batches = batches_by_length([len(r.ids) for r in rendered], max_tokens=batch_tokens)
     base = np.empty(len(rendered))
     deltas = np.empty((len(rendered), model.n_layers, model.n_heads))
-    for batch in iter_importance(model, rendered, batches=batches, on_progress=on_progress):
+    measured = iter_importance(
+        engine, rendered, batches=batches, ablation=ablation, on_progress=on_progress
+    )
+    for batch in measured:
         base[list(batch.indices)] = batch.base_loss
         deltas[list(batch.indices)] = batch.deltas
     return Importance(tuple(s.row_id for s in probe.samples), base, deltas)

@@ -1,7 +1,7 @@
 """The top heads by race: few samples for most heads, more for those near the cut.
 
-    work = worker_of(model, rendered)
-    heads = race_heads(model.info, [len(r.ids) for r in rendered], work, RaceOptions())
+    work = worker_of(engine, rendered)
+    heads = race_heads(engine.model.info, [len(r.ids) for r in rendered], work, RaceOptions())
 
 `race` runs all heads (`workbench.ablation.race`). `screen` takes half-way gradients on the whole
 probe first. They nominate a part of the heads, and these race by what the gradients leave open: the
@@ -20,12 +20,21 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Float64
 
-from workbench.ablation import ImportanceBatch, Raced, iter_importance, iter_screen, race
+from workbench.ablation import (
+    BY_UNIFORM,
+    Ablation,
+    ImportanceBatch,
+    Raced,
+    iter_importance,
+    iter_screen,
+    race,
+)
 from workbench.circuits.bootstrap import bootstrap_seen, selected_share
 from workbench.circuits.heads import BATCH_TOKENS, n_selected
 from workbench.data import batches_by_length
+from workbench.engines import Engine
 from workbench.errors import InputError
-from workbench.models import Model, Rendered
+from workbench.models import Rendered
 from workbench.types import Head, HeadScore, HeadScores, ModelInfo
 
 METHODS = ("race", "screen")
@@ -87,12 +96,17 @@ class Work(NamedTuple):
 Worker = Callable[[Work], ImportanceBatch]
 
 
-def worker_of(model: Model, rendered: Sequence[Rendered]) -> Worker:
-    """Does a piece of work with the model."""
+def worker_of(
+    engine: Engine, rendered: Sequence[Rendered], ablation: Ablation = BY_UNIFORM
+) -> Worker:
+    """Does a piece of work on the engine; gradients know of uniform attention only."""
 
     def work(piece: Work) -> ImportanceBatch:
-        measure = iter_screen if piece.gradient else iter_importance
-        (found,) = measure(model, rendered, batches=[piece.batch], heads=piece.heads)
+        where: dict[str, Any] = {"batches": [piece.batch], "heads": piece.heads}
+        if piece.gradient:
+            (found,) = iter_screen(engine, rendered, **where)
+        else:
+            (found,) = iter_importance(engine, rendered, ablation=ablation, **where)
         return found
 
     return work

@@ -1,6 +1,6 @@
 """Which heads copy the value from the JSON object? One forward pass a batch, no pattern kept.
 
-    measured = retrieval_scores(model, probe)
+    measured = retrieval_scores(engine, probe)
     measured.scores.mean(axis=0)
 
 Head h copies gold token t if the row of the query that predicts it, t - 1, has its largest weight
@@ -21,17 +21,9 @@ from torch import Tensor
 from workbench.circuits.heads import Importance
 from workbench.circuits.retrieval_probe import RetrievalSample
 from workbench.data import batches_by_length
+from workbench.engines import Engine, HookedEngine, batch_of, sample_means
 from workbench.errors import InputError
-from workbench.models import (
-    Model,
-    counted_mask,
-    final_residual,
-    hooks,
-    padded,
-    pattern_hook,
-    sample_means,
-    token_outcomes,
-)
+from workbench.models import final_residual, hooks, pattern_hook
 from workbench.types import Progress, no_progress
 
 
@@ -49,7 +41,7 @@ class RetrievalScores:
 
 
 def retrieval_scores(
-    model: Model,
+    engine: Engine,
     probe: Sequence[RetrievalSample],
     *,
     batch_tokens: int = 2048,
@@ -58,28 +50,29 @@ def retrieval_scores(
     """Retrieval score of every head on every sample (arXiv 2505.07293, section 3).
 
     Ours: teacher forcing on the gold value, and the row that predicts a token, not the token's own.
+    Whole rows of every head are read, so the passes are the hooked engine's whatever `engine` is.
     """
+    hooked, model = HookedEngine(engine.model, memory=engine.memory), engine.model
     loss, exact = np.empty(len(probe)), np.empty(len(probe), dtype=bool)
     scores = np.empty((len(probe), model.n_layers, model.n_heads))
     lengths = [len(s.rendered.ids) for s in probe]
     batches = batches_by_length(lengths, max_tokens=batch_tokens)
 
     def work(batch: list[int]) -> None:
-        measured = _batch(model, [probe[i] for i in batch])
+        measured = _batch(hooked, [probe[i] for i in batch])
         loss[batch], exact[batch] = measured.base_loss, measured.exact
         scores[batch] = measured.scores
 
     for n_done, batch in enumerate(batches):
-        model.memory.pieces(batch, lengths, work)
+        engine.memory.pieces(batch, lengths, work)
         on_progress(n_done + 1, len(batches), f"retrieval in {len(batch)} samples")
     return RetrievalScores(loss, exact, scores)
 
 
-def _batch(model: Model, samples: Sequence[RetrievalSample]) -> RetrievalScores:
-    rendered = [sample.rendered for sample in samples]
+def _batch(engine: HookedEngine, samples: Sequence[RetrievalSample]) -> RetrievalScores:
+    model, rendered = engine.model, [sample.rendered for sample in samples]
     # On the CPU: compared with patterns of layers that may lie on several devices.
-    ids = padded([r.ids for r in rendered], model.pad_id)
-    counted = counted_mask(rendered, "completion")
+    ids, counted = batch_of(model, rendered, "completion")
     gold = [torch.nonzero(row)[:, 0] for row in counted]
     scores = np.empty((len(samples), model.n_layers, model.n_heads))
 
@@ -94,10 +87,10 @@ def _batch(model: Model, samples: Sequence[RetrievalSample]) -> RetrievalScores:
 
     with hooks(model, [(pattern_hook(i), hook_for(i)) for i in range(model.n_layers)]):
         final = final_residual(model, ids)
-    losses, right = token_outcomes(model, final, ids, counted)
+    found = engine.outcomes(final, ids, counted)
     return RetrievalScores(
-        base_loss=sample_means(losses, counted).cpu().numpy(),
-        exact=right.all(dim=1).cpu().numpy(),
+        base_loss=sample_means(found.losses, counted).cpu().numpy(),
+        exact=found.hits.all(dim=1).cpu().numpy(),
         scores=scores,
     )
 

@@ -1,6 +1,6 @@
 """Does the circuit matter more than any other heads of the same layers?
 
-report = validate_circuit(model, heads, held_out, controls={"text": plain_text})
+report = validate_circuit(engine, heads, held_out, controls={"text": plain_text})
 report["circuit"]["loss"], report["random"]["loss"], report["effect"]["loss"]["p"]
 """
 
@@ -23,6 +23,7 @@ from workbench.circuits.random_sets import layer_matched_sets
 from workbench.circuits.stability import probe_stability
 from workbench.circuits.verdict import LEVEL, trusted_measure, verdict
 from workbench.data import batches_by_length, checker
+from workbench.engines import Engine
 from workbench.errors import InputError
 from workbench.models import Model, Rendered
 from workbench.probe import usable_samples
@@ -66,7 +67,7 @@ class HeadSets:
 
 
 def validate_circuit(
-    model: Model,
+    engine: Engine,
     heads: HeadScores,
     samples: Sequence[Sample],
     *,
@@ -86,7 +87,7 @@ def validate_circuit(
     same knock-outs; `importance` on the probe and its control gives `stability`; `held_out` says
     whether the heads were found on other samples than these (None: not known).
     """
-    controls = controls or {}
+    controls, model = controls or {}, engine.model
     sets = head_sets(model, heads, n_random=options.n_random, seed=options.seed)
     left_out: Counter[str] = Counter()
     usable = usable_samples(model, samples, left_out=left_out)
@@ -96,8 +97,8 @@ def validate_circuit(
             expected="rows with a solution that fit the model's context",
         )
     rendered = list(usable.values())
-    effects = _effects(model, rendered, sets.every, options, on_progress)
-    answered = _answered(model, usable, samples, sets, options, on_progress)
+    effects = _effects(engine, rendered, sets.every, options, on_progress)
+    answered = _answered(engine, usable, samples, sets, options, on_progress)
     report: dict[str, Any] = {
         "schema": SCHEMA,
         "n_samples": len(rendered),
@@ -113,10 +114,10 @@ def validate_circuit(
         **_measures(effects, answered),
         "effect": _comparisons(effects, answered, options.seed),
         "controls": [
-            _control(model, name, rows, effects, sets, options, on_progress)
+            _control(engine, name, rows, effects, sets, options, on_progress)
             for name, rows in controls.items()
         ],
-        "curve": _curve(model, rendered, sets, options, on_progress),
+        "curve": _curve(engine, rendered, sets, options, on_progress),
         "stability": _stability(heads, importance, options.seed),
     }
     report["only"]["recovered"] = _recovered(report)
@@ -148,7 +149,7 @@ def head_sets(model: Model, heads: HeadScores, *, n_random: int, seed: int) -> H
 
 
 def _effects(
-    model: Model,
+    engine: Engine,
     rendered: Sequence[Rendered],
     sets: Sequence[tuple[Head, ...]],
     options: ValidationOptions,
@@ -156,11 +157,11 @@ def _effects(
 ) -> SetEffects:
     lengths = [len(r.ids) for r in rendered]
     batches = batches_by_length(lengths, max_tokens=options.batch_tokens)
-    return set_effects(model, rendered, sets, batches=batches, on_progress=on_progress)
+    return set_effects(engine, rendered, sets, batches=batches, on_progress=on_progress)
 
 
 def _answered(
-    model: Model,
+    engine: Engine,
     usable: Mapping[int, Rendered],
     samples: Sequence[Sample],
     sets: HeadSets,
@@ -171,7 +172,7 @@ def _answered(
     if not problems:
         return None
     return answers_right(
-        model,
+        engine,
         problems,
         sets.every,
         max_new_tokens=options.max_new_tokens,
@@ -212,7 +213,7 @@ def _comparisons(effects: SetEffects, answered: Answered | None, seed: int) -> d
 
 
 def _control(
-    model: Model,
+    engine: Engine,
     name: str,
     samples: Sequence[Sample],
     problems: SetEffects,
@@ -222,14 +223,14 @@ def _control(
 ) -> dict[str, Any]:
     """The same knock-outs on other data: is the circuit special to the problems?"""
     left_out: Counter[str] = Counter()
-    rendered = list(usable_samples(model, samples, left_out=left_out).values())
+    rendered = list(usable_samples(engine.model, samples, left_out=left_out).values())
     if not rendered:
         raise InputError(
             f"none of the {len(samples)} control rows of '{name}' can be used",
             expected="text that fits the model's context",
         )
     chosen = [*sets.named.values(), *sets.random[: options.control_random]]
-    losses = _effects(model, rendered, chosen, options, on_progress).loss
+    losses = _effects(engine, rendered, chosen, options, on_progress).loss
     means = dict(zip(NAMED, losses.mean(axis=1).tolist(), strict=False))
     random = losses[FIRST_RANDOM:].mean(axis=1).tolist()
     return {
@@ -256,7 +257,7 @@ def _excess(
 
 
 def _curve(
-    model: Model,
+    engine: Engine,
     rendered: Sequence[Rendered],
     sets: HeadSets,
     options: ValidationOptions,
@@ -271,7 +272,7 @@ def _curve(
         seed=options.seed,
     )
     return knockout_curve(
-        model,
+        engine,
         rendered[: options.curve_n],
         plan,
         batch_tokens=options.batch_tokens,

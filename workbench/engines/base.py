@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from jaxtyping import Bool, Float, Float64, Int
 from torch import Tensor
@@ -35,6 +35,7 @@ class Outcomes:
     hits: Bool[Tensor, "row pos"]
 
 
+@runtime_checkable
 class Decoder(Protocol):
     """What decoding needs of a network: next tokens of rows that share a position."""
 
@@ -54,6 +55,7 @@ class Decoder(Protocol):
         ...
 
 
+@runtime_checkable
 class Engine(Decoder, Protocol):
     """How a pass is run. Token ids are padded on the right; `counted` marks target tokens."""
 

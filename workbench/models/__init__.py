@@ -16,7 +16,7 @@ from workbench.models.find import find_model, model_fingerprint, weights_digest
 from workbench.models.hooked import load_hooked, wrap_model
 from workbench.models.identity import check_same_model
 from workbench.models.load import load_model, load_plain
-from workbench.models.model import Model
+from workbench.models.model import Model, TextModel
 from workbench.models.passes import (
     BlockInputs,
     capture,
@@ -54,6 +54,7 @@ __all__ = [
     "Rendered",
     "RowEdits",
     "Site",
+    "TextModel",
     "UnrenderableError",
     "by_layer",
     "capture",

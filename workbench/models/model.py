@@ -9,11 +9,25 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 
 from workbench.types import ModelInfo
+
+
+@runtime_checkable
+class TextModel(Protocol):
+    """What turns samples into tokens for a network of any kind."""
+
+    @property
+    def tokenizer(self) -> Any: ...
+
+    @property
+    def info(self) -> ModelInfo: ...
+
+    @property
+    def n_ctx(self) -> int: ...
 
 
 @dataclass(frozen=True)
