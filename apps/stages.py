@@ -15,7 +15,7 @@ from stage_inputs import choose_data, choose_model, choose_parent, choose_seed, 
 from words import WORDS
 from workspace import finished_runs, own_root
 
-from workbench.scoring import NEEDS_HEADS, SCORERS, WEIGHTS
+from workbench.scoring import SCORERS, WEIGHTS
 
 HEAD_METHODS = ("exact", "retrieval")
 KEPT: dict[str, Any] = {"persist_state": "session"}
@@ -128,7 +128,7 @@ def ask_score() -> list[str]:
         variant = right.selectbox(
             "Variant", ["excess", "paper", "cv2"], key="variant", help=WORDS["variants"], **KEPT
         )
-    if method in NEEDS_HEADS:
+    if SCORERS[str(method)].needs_heads:
         parent = choose_parent("heads", "Circuit")
         chosen = {**model_of(parent), "heads": parent.folder.resolve()}
     else:
