@@ -10,7 +10,13 @@ from workbench.scoring.method import PARTS, Method, Scored, Step
 from workbench.scoring.methods import SCORERS
 from workbench.scoring.methods.attention_influence import WINDOW_RULE
 from workbench.scoring.methods.circuitseer import variant_columns
-from workbench.scoring.request import ENGINES, ScoreRequest, exported_options, readers
+from workbench.scoring.request import (
+    ENGINES,
+    ScoreRequest,
+    exported_options,
+    own_records,
+    readers,
+)
 
 if TYPE_CHECKING:
     from workbench.scoring.columns import column_means
@@ -77,6 +83,7 @@ __all__ = [
     "exported_options",
     "numeric_labels",
     "on_engine",
+    "own_records",
     "partial_spearman",
     "readers",
     "score_batch",

@@ -7,11 +7,11 @@ request.own.column  # "excess_no_sink"
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from workbench.errors import InputError
-from workbench.options import check_options, option, records
+from workbench.options import OptionRecord, check_options, option, records
 from workbench.scoring.method import PARTS, Method
 from workbench.scoring.methods import SCORERS
 
@@ -93,6 +93,19 @@ def readers(name: str) -> tuple[str, ...]:
         for method in SCORERS.values()
         if name in {record.name for record in records(method.options)}
     )
+
+
+def own_records() -> list[OptionRecord]:
+    """The own options of all methods, each with the methods that read it in its help."""
+    every = {
+        record.name: record for method in SCORERS.values() for record in records(method.options)
+    }
+    return [
+        replace(
+            record, help=f"{record.help.removesuffix('.')}; read by {', '.join(readers(name))}."
+        )
+        for name, record in every.items()
+    ]
 
 
 def exported_options(method: str, config: Mapping[str, Any]) -> dict[str, Any]:

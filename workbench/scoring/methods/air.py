@@ -1,6 +1,8 @@
 """AIR: the influence of the chosen heads on every reasoning step, and on the sample as a whole.
 
-AIR, arXiv 2512.13279, section 3: the relative rise of the loss in the weakened model, over the
+    ScoreRequest.of("air", floor=0.1, weights="softmax").own
+
+arXiv 2512.13279, section 3: the relative rise of the loss in the weakened model, over the
 tokens of a step and over the completion. The formulas are those of `scoring.step_scores`.
 """
 

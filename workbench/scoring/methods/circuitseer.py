@@ -1,5 +1,7 @@
 """CircuitSeer (arXiv 2510.18470): how unevenly the circuit's attention falls on a sample's tokens.
 
+    ScoreRequest.of("circuitseer", variant="excess", drop_sink=True).own.column  # "excess_no_sink"
+
 One clean pass, only up to the circuit's last layer; every variant comes from that pass. The
 formulas are those of `scoring.variance`.
 """

@@ -1,5 +1,7 @@
 """Instruction-Following Difficulty (arXiv 2308.12032): the completion's loss, given over alone.
 
+    SCORERS["ifd"].columns  # ("loss_given_prompt", "loss_alone")
+
 Ours: alone means the completion's own tokens and nothing before them, and both means run over the
 same tokens, all but the first, which nothing predicts there.
 """

@@ -1,6 +1,6 @@
 """The number of tokens: what every other score is held against.
 
-METHOD.runs_model  # False
+SCORERS["length"].runs_model  # False
 """
 
 from __future__ import annotations

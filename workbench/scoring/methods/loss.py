@@ -1,6 +1,6 @@
 """The mean next-token loss of a part: how hard the model finds it.
 
-METHOD.part  # "completion"
+SCORERS["loss"].part  # "completion"
 """
 
 from __future__ import annotations
