@@ -109,18 +109,17 @@ def score(
 ) -> None:
     """One score a row, and how far it follows length and difficulty."""
     from workbench.runs import find_run
-    from workbench.scoring import ScoreOptions
-    from workbench.stages import run_score
-    from workbench.stages.explain import explain_score
+    from workbench.scoring import ScoreRequest
+    from workbench.stages import plan_score, run_score
 
-    settings = ScoreOptions(batch_tokens=batch_tokens, **options)
+    request = ScoreRequest.of(batch_tokens=batch_tokens, **options)
     source = model_source(model_name, device=device, dtype=dtype)
     heads_path = find_run(runs_dir, heads_ref, ["heads.json"]) if heads_ref else None
     if explain:
-        print_json(explain_score(source, data, settings, heads_path=heads_path))
+        print_json(plan_score(source, data, request, heads_path=heads_path, shape=shape))
         return
     outcome = run_score(
-        place(runs_dir, quiet=as_json), source, data, settings, heads_path=heads_path, shape=shape
+        place(runs_dir, quiet=as_json), source, data, request, heads_path=heads_path, shape=shape
     )
     if as_json:
         print_json(result_object(outcome, summary=outcome.summary))
