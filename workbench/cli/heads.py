@@ -184,6 +184,8 @@ def find(
             key_length=key_length,
             seed=seed,
             decode=decode,
+            fraction=fraction,
+            min_heads=min_heads,
         )
         if explain:
             print_json(explain_retrieval(source, retrieval, batch_tokens=batch_tokens))
@@ -191,7 +193,6 @@ def find(
         outcome = run_retrieval(
             where,
             source,
-            HeadsOptions(fraction=fraction, min_heads=min_heads, seed=seed, method=method),
             retrieval,
             text=data or ("text",),
             batch_tokens=batch_tokens,
