@@ -38,7 +38,10 @@ def test_records_follow_the_dataclass():
         ({"share": 0.0}, "expected a finite number above 0 and at most 1"),
         ({"share": float("nan")}, "expected a finite number"),
         ({"rule": "slowly"}, "expected one of fast, slow; pass another --how"),
-        ({"lrs": (1e-3, -1.0)}, "one of the lrs is -1.0, expected a finite number above 0; pass another --lrs"),
+        (
+            {"lrs": (1e-3, -1.0)},
+            "one of the lrs is -1.0, expected a finite number above 0; pass another --lrs",
+        ),
     ],
 )
 def test_a_value_out_of_bounds_is_refused_with_its_bounds(given, said):

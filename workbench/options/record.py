@@ -54,11 +54,15 @@ class OptionRecord:
         if value is None and self.default is None:
             return
         for one in value if self.many else (value,):
-            if expected := self.problem(one):
-                said = f"'{one}'" if isinstance(one, str) else f"{one}"
-                raise InputError(
-                    f"{self._subject} {said}", expected=expected, do=f"pass another {self.flag}"
-                )
+            self.allowed(one)
+
+    def allowed(self, value: Any) -> Any:
+        """The one value `value`, or InputError where it is not allowed."""
+        if expected := self.problem(value):
+            said = f"'{value}'" if isinstance(value, str) else f"{value}"
+            do = f"pass another {self.flag}"
+            raise InputError(f"{self._subject} {said}", expected=expected, do=do)
+        return value
 
     def problem(self, value: Any) -> str:
         """What was expected instead of the one value `value`; empty where it is allowed."""

@@ -25,8 +25,8 @@ class SelectOptions:
 
     policy: str = option(
         "soft",
-        "soft: drawn by softmax of the score; top, bottom: by rank; random: any; length-matched: "
-        "any, as long as those of top.",
+        "soft: drawn by the score's size; top, bottom: by rank; random: any; length-matched: any, "
+        "as long as the top.",
         choices=POLICIES,
     )
     fraction: float | None = option(None, "Share of the pool.", low=0, high=1, open_low=True)
