@@ -1,7 +1,7 @@
 """Which engine does a model run on? The fused one where both give the same figures on it.
 
 engine = choose_engine(model)
-engine.facts       # its name, and the differences found or the reason against fused
+engine.found       # its name, and the differences found or the reason against fused
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ COLUMN_TOLERANCE = {torch.float32: 2e-5, torch.float16: 2e-3, torch.bfloat16: 1e
 
 
 def choose_engine(model: Model, wanted: str = "auto") -> Engine:
-    """The engine that passes over `model` are to run on, and why, among its facts.
+    """The engine that passes over `model` are to run on, and why, in its `found`.
 
     `auto` takes the fused engine where it gives the hooked one's figures on this model. Raises
     InputError for an unknown engine, and for `fused` where it does not.
@@ -38,17 +38,17 @@ def choose_engine(model: Model, wanted: str = "auto") -> Engine:
     if wanted not in ENGINES:
         raise InputError(f"the engine is '{wanted}'", expected=" or ".join(ENGINES))
     if wanted == "hooked":
-        return HookedEngine(model, facts={"reason": "asked for"})
+        return HookedEngine(model, found={"reason": "asked for"})
     fused, found = _checked(model)
     if fused is not None:
-        fused.facts |= found
+        fused.found |= found
         return fused
     if wanted == "fused":
         raise InputError(
             f"the model {model.info.id} cannot run on the fused engine: {found['reason']}",
             do="leave out --engine, or pass --engine hooked",
         )
-    return HookedEngine(model, facts=found)
+    return HookedEngine(model, found=found)
 
 
 def _checked(model: Model) -> tuple[FusedEngine | None, dict[str, Any]]:

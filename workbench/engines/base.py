@@ -61,10 +61,15 @@ class Engine(Decoder, Protocol):
 
     name: str
     memory: Memory
-    facts: Mapping[str, Any]
+    found: Mapping[str, Any]
 
     @property
     def model(self) -> Model: ...
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """Those of the model, and as `engine` what was `found`: the name, and why this one."""
+        ...
 
     def losses(
         self, ids: Int[Tensor, "batch pos"], counted: Bool[Tensor, "batch pos"]

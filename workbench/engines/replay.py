@@ -35,11 +35,15 @@ class ReplayEngine(ABC):
     folded: ClassVar[str]
 
     def __init__(
-        self, model: Model, *, memory: Memory | None = None, facts: Mapping[str, Any] | None = None
+        self, model: Model, *, memory: Memory | None = None, found: Mapping[str, Any] | None = None
     ) -> None:
         self.model = model
         self.memory = memory or Memory()
-        self.facts: dict[str, Any] = {"name": self.name, **(facts or {})}
+        self.found: dict[str, Any] = {"name": self.name, **(found or {})}
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        return {**self.model.facts, "engine": self.found}
 
     @abstractmethod
     def capture(self, ids: Int[Tensor, "batch pos"], layers: Collection[int]) -> BlockInputs:

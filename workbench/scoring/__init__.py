@@ -31,7 +31,7 @@ if TYPE_CHECKING:
         SHARD_ROWS,
         ShardScores,
         check_request,
-        on_engine,
+        engine_for,
         score_samples,
         score_shard,
     )
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from workbench.scoring.summary import summarize
     from workbench.scoring.tables import add_within_length
     from workbench.scoring.unevenness import score_batch, without_sink
-    from workbench.scoring.variance import VARIANTS, attention_received
+    from workbench.scoring.variance import VARIANTS
     from workbench.scoring.weights import WEIGHTS, step_weights
     from workbench.scoring.within_length import score_within_length
 
@@ -49,13 +49,13 @@ HEAVY = {
     "rows": ("CheckedRows", "check_rows"),
     "score": (
         *("SHARD_ROWS", "ShardScores", "check_request"),
-        *("on_engine", "score_samples", "score_shard"),
+        *("engine_for", "score_samples", "score_shard"),
     ),
     "steps": ("split_steps",),
     "summary": ("summarize",),
     "tables": ("add_within_length",),
     "unevenness": ("score_batch", "without_sink"),
-    "variance": ("VARIANTS", "attention_received"),
+    "variance": ("VARIANTS",),
     "weights": ("WEIGHTS", "step_weights"),
     "within_length": ("score_within_length",),
 }
@@ -75,14 +75,13 @@ __all__ = [
     "ShardScores",
     "Step",
     "add_within_length",
-    "attention_received",
     "check_request",
     "check_rows",
     "column_means",
     "correlations",
+    "engine_for",
     "exported_options",
     "numeric_labels",
-    "on_engine",
     "own_records",
     "partial_spearman",
     "readers",

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from workbench.types import Circuit, Head, Sample
 
 if TYPE_CHECKING:
-    from workbench.models import Model, Rendered
+    from workbench.engines import Engine
+    from workbench.models import Rendered
     from workbench.scoring.request import ScoreRequest
 
 PARTS = ("prompt", "completion", "all")
@@ -43,7 +44,7 @@ class Scored(NamedTuple):
 
 
 Scorer = Callable[
-    ["Model", "Circuit | None", Sequence[Sample], Sequence["Rendered"], "ScoreRequest"],
+    ["Engine", "Circuit | None", Sequence[Sample], Sequence["Rendered"], "ScoreRequest"],
     list[Scored],
 ]
 TooShort = Callable[[Sample, "Rendered", "ScoreRequest", int], str]

@@ -15,7 +15,7 @@ from workbench.options import OptionRecord, check_options, option, records
 from workbench.scoring.method import PARTS, Method
 from workbench.scoring.methods import SCORERS
 
-# Those of `workbench.models.ENGINES`, which is slow to import; there is a test.
+# Those of `workbench.engines.ENGINES`, which is slow to import; there is a test.
 ENGINES = ("auto", "fused", "hooked")
 BATCH_TOKENS = 2048
 
@@ -24,7 +24,7 @@ BATCH_TOKENS = 2048
 class ScoreRequest:
     """A method, what it is asked, and its `own` options; `part` None takes the method's own.
 
-    `engine` is what passes run on (`workbench.models.with_engine`); `batch_tokens` None goes by
+    `engine` is what passes run on (`workbench.engines.choose_engine`); `batch_tokens` None goes by
     free memory.
     """
 

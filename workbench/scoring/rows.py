@@ -1,6 +1,6 @@
 """Which rows of a dataset are scored, and what is said of the others; the plan and the work ask it.
 
-    checked = check_rows(rows, request, model)
+    checked = check_rows(rows, request, engine.model)
     checked.records[0]["status"], checked.usable[0].rendered
 
 A row that cannot be scored keeps its place with a status and a reason: `malformed`, `too_short`,

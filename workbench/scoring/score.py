@@ -1,7 +1,7 @@
 """One score a row, for any method: from samples to the table of scores.
 
     request = ScoreRequest.of("loss")
-    frame = score_samples(samples, request=request, model=model)
+    frame = score_samples(samples, request=request, engine=engine)
 
 Which rows have one is said in `scoring.rows`; how they are scored, in the method's own file.
 """
@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
+from workbench.engines import Engine, HookedEngine, batch_tokens, choose_engine
 from workbench.errors import InputError
-from workbench.models import Model, batch_tokens, check_same_model, with_engine
+from workbench.models import Model, check_same_model
 from workbench.scoring.losses import loss_scores
 from workbench.scoring.method import Scored
 from workbench.scoring.request import ScoreRequest
@@ -45,27 +46,26 @@ def check_request(request: ScoreRequest, model: Model, circuit: Circuit | None) 
     check_same_model(circuit.model, model.info)
 
 
-def on_engine(model: Model, request: ScoreRequest) -> Model:
-    """The model on the engine that was asked for, where the method runs it at all."""
-    return with_engine(model, request.engine) if request.runs_model else model
+def engine_for(model: Model, request: ScoreRequest) -> Engine:
+    """The engine that was asked for; unchecked where the method does not run the model at all."""
+    return choose_engine(model, request.engine) if request.runs_model else HookedEngine(model)
 
 
 def score_samples(
     samples: Iterable[Sample | BadRow],
     *,
     request: ScoreRequest,
-    model: Model,
+    engine: Engine,
     circuit: Circuit | None = None,
     on_progress: Progress = no_progress,
 ) -> pd.DataFrame:
     """Score every row: the columns of `scores.parquet`, in the order of the input."""
-    check_request(request, model, circuit)
-    model = on_engine(model, request)
+    check_request(request, engine.model, circuit)
     rows = list(samples)
     shards = [rows[i : i + SHARD_ROWS] for i in range(0, len(rows), SHARD_ROWS)]
     frames = []
     for n_done, shard in enumerate(shards):
-        frames.append(score_shard(shard, request=request, model=model, circuit=circuit).rows)
+        frames.append(score_shard(shard, request=request, engine=engine, circuit=circuit).rows)
         on_progress(min((n_done + 1) * SHARD_ROWS, len(rows)), len(rows), "rows scored")
     if not frames:
         raise InputError("there are no rows to score", expected="at least one row")
@@ -76,18 +76,15 @@ def score_shard(
     rows: Sequence[Sample | BadRow],
     *,
     request: ScoreRequest,
-    model: Model,
+    engine: Engine,
     circuit: Circuit | None,
 ) -> ShardScores:
-    """The rows of one shard with score or status, without `score_within_length`; and its steps.
-
-    On the engine that `model` has, the hooked one unless `on_engine` has chosen.
-    """
+    """The rows of one shard with score or status, without `score_within_length`; and its steps."""
     method = request.method
     if request.batch_tokens is None:
-        request = replace(request, batch_tokens=batch_tokens(model))
-    checked = check_rows(rows, request, model)
-    scored = _score(checked.usable, request, model, circuit)
+        request = replace(request, batch_tokens=batch_tokens(engine))
+    checked = check_rows(rows, request, engine.model)
+    scored = _score(checked.usable, request, engine, circuit)
     for row, found in zip(checked.usable, scored, strict=True):
         put_score(checked.records[row.place], found.columns, method)
     steps = None
@@ -98,14 +95,14 @@ def score_shard(
 
 
 def _score(
-    usable: Sequence[Usable], request: ScoreRequest, model: Model, circuit: Circuit | None
+    usable: Sequence[Usable], request: ScoreRequest, engine: Engine, circuit: Circuit | None
 ) -> list[Scored]:
     """What the method finds, and where it was asked for the loss of the solution beside it."""
     samples, rendered = [row.sample for row in usable], [row.rendered for row in usable]
-    scored = request.method.score(model, circuit, samples, rendered, request)
+    scored = request.method.score(engine, circuit, samples, rendered, request)
     if not request.adds_loss:
         return scored
-    losses = loss_scores(model, rendered, part="completion", batch_tokens=request.tokens)
+    losses = loss_scores(engine, rendered, part="completion", batch_tokens=request.tokens)
     return [
         found._replace(columns={**found.columns, "loss": loss})
         for found, loss in zip(scored, losses, strict=True)

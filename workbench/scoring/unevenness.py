@@ -1,6 +1,6 @@
 """From the attention that samples' tokens receive to every variant of CircuitSeer's score.
 
-rows = score_batch(model, circuit.heads, rendered, part="prompt")
+rows = score_batch(engine, circuit.heads, rendered, part="prompt")
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from functools import cache, partial
 import numpy as np
 from jaxtyping import Float64
 
+from workbench.engines import Engine
 from workbench.models import Model, Rendered, padded, uniform_column_mean
 from workbench.scoring.columns import column_means
 from workbench.scoring.variance import VARIANTS
@@ -20,7 +21,7 @@ MIN_TOKENS = 2
 
 
 def score_batch(
-    model: Model,
+    engine: Engine,
     heads: Sequence[Head],
     rendered: Sequence[Rendered],
     *,
@@ -38,9 +39,9 @@ def score_batch(
         "_no_sink": [without_sink(r, part) for r in rendered],
     }
     n_pos = max(end for _, end in windows[""])
-    ids = padded([r.ids[:n_pos] for r in rendered], model.pad_id)
-    received = column_means(model, heads, ids, list(windows.values()))
-    uniform = cache(partial(_uniform, model, tuple(heads)))
+    ids = padded([r.ids[:n_pos] for r in rendered], engine.model.pad_id)
+    received = column_means(engine, heads, ids, list(windows.values()))
+    uniform = cache(partial(_uniform, engine.model, tuple(heads)))
     result: list[dict[str, float]] = [{} for _ in rendered]
     for (suffix, spans), means in zip(windows.items(), received, strict=True):
         for i, (start, end) in enumerate(spans):

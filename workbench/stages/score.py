@@ -26,7 +26,8 @@ import pyarrow.parquet as pq
 from workbench.circuits import circuit_of, read_heads
 from workbench.config import file_digest
 from workbench.data import batches_by_length, read_samples
-from workbench.models import Model, batch_tokens
+from workbench.engines import Engine, batch_tokens
+from workbench.models import Model
 from workbench.runs import Finding, Outcome, Place, Run, RunSpec, Task, answer, check_same_template
 from workbench.scoring import (
     SHARD_ROWS,
@@ -34,7 +35,7 @@ from workbench.scoring import (
     add_within_length,
     check_request,
     check_rows,
-    on_engine,
+    engine_for,
     score_shard,
     summarize,
 )
@@ -152,16 +153,16 @@ def _config(request: ScoreRequest) -> dict[str, Any]:
 
 def _score(task: Task, asked: Question) -> Finding:
     run, n_rows = task.run, _n_readable(asked.rows(), asked)
-    model = on_engine(asked.load(), asked.request)
-    engine = {"asked": asked.request.engine, **model.facts.get("engine", {"name": "hooked"})}
-    run.record(engine=engine)
-    tokens = task.budget(asked.request.batch_tokens, lambda: batch_tokens(model))
+    engine = engine_for(asked.load(), asked.request)
+    ran_on = {"asked": asked.request.engine, **engine.found}
+    run.record(engine=ran_on)
+    tokens = task.budget(asked.request.batch_tokens, lambda: batch_tokens(engine))
     request = dataclasses.replace(asked.request, batch_tokens=tokens)
-    on_progress, n_shards = task.progress(model), 0
+    on_progress, n_shards = task.progress(engine), 0
     for number, rows in enumerate(shards(asked.rows())):
         n_shards += 1
         if not run.has_part(number):
-            scored = score_shard(rows, request=request, model=model, circuit=asked.circuit)
+            scored = score_shard(rows, request=request, engine=engine, circuit=asked.circuit)
             if scored.steps is not None:
                 # First: a shard whose rows are written has its steps.
                 run.write_part(number, _table(scored.steps), series=STEP_PARTS)
@@ -176,17 +177,17 @@ def _score(task: Task, asked: Question) -> Finding:
     if request.method.has_steps:
         path = run.merge_parts(STEPS, n_parts=n_shards, series=STEP_PARTS)
         steps = pq.read_table(path).to_pandas()
-    summary = {**summarize(frame, request, n_ctx=model.n_ctx, steps=steps), "engine": engine}
+    summary = {**summarize(frame, request, n_ctx=engine.model.n_ctx, steps=steps), "engine": ran_on}
     run.write_json(SUMMARY, summary)
-    return Finding(_table(frame), counts=summary["counts"], model=model)
+    return Finding(_table(frame), counts=summary["counts"], model=engine)
 
 
 def _plan(asked: Question) -> dict[str, Any]:
     model, circuit = asked.load(), asked.circuit
     began = time.perf_counter()
-    model = on_engine(model, asked.request)
+    engine = engine_for(model, asked.request)
     seconds = time.perf_counter() - began
-    tokens = asked.request.batch_tokens or batch_tokens(model)
+    tokens = asked.request.batch_tokens or batch_tokens(engine)
     request = dataclasses.replace(asked.request, batch_tokens=tokens)
     began = time.perf_counter()
     rows = list(asked.rows())
@@ -204,17 +205,16 @@ def _plan(asked: Question) -> dict[str, Any]:
 
     def work(batch: list[int]) -> None:
         samples = [usable[i][0] for i in batch]
-        score_shard(samples, request=request, model=model, circuit=circuit)
+        score_shard(samples, request=request, engine=engine, circuit=circuit)
 
     lengths = [lengths for _, lengths in usable]
     seconds += of_batches(work, batches, list(map(sum, lengths)))
-    plan = _plan_of_passes(model, lengths, request, circuit, seconds)
-    engine = "hooked" if model.fused is None else "fused"
-    return {**plan, "counts": dict(sorted(counts.items())), "engine": engine}
+    plan = _plan_of_passes(engine, lengths, request, circuit, seconds)
+    return {**plan, "counts": dict(sorted(counts.items())), "engine": engine.name}
 
 
 def _plan_of_passes(
-    model: Model,
+    engine: Engine,
     lengths: Sequence[list[int]],
     request: ScoreRequest,
     circuit: Circuit | None,
@@ -223,11 +223,13 @@ def _plan_of_passes(
     """The passes of the method, and whole ones where the loss is asked for beside it."""
     n_added = 1 if request.adds_loss else 0
     own = [n for of_row in lengths for n in of_row[: len(of_row) - n_added]]
-    passes = request.method.passes(circuit, model.n_layers)
-    plan = plan_of(model, own, request.tokens, passes=passes, seconds=seconds)
+    passes = request.method.passes(circuit, engine.model.n_layers)
+    plan = plan_of(engine, own, request.tokens, passes=passes, seconds=seconds)
     if not n_added:
         return plan
-    loss = plan_of(model, [of_row[-1] for of_row in lengths], request.tokens, passes=1.0, seconds=0)
+    loss = plan_of(
+        engine, [of_row[-1] for of_row in lengths], request.tokens, passes=1.0, seconds=0
+    )
     summed = ("samples", "batches", "full_passes", "forward_passes", "tokens")
     most = {name: max(plan[name], loss[name]) for name in ("attention_mb", "batch_mb")}
     return {**plan, **{name: plan[name] + loss[name] for name in summed}, **most}

@@ -17,7 +17,8 @@ from workbench.scoring.method import Method, Scored, heads_of, too_few, weakened
 from workbench.types import Circuit, Sample
 
 if TYPE_CHECKING:
-    from workbench.models import Model, Rendered
+    from workbench.engines import Engine
+    from workbench.models import Rendered
     from workbench.scoring.request import ScoreRequest
 
 # The keys of `scoring.weights.WEIGHTS`, which is slow to import; there is a test.
@@ -39,7 +40,7 @@ class AirOptions:
 
 
 def score(
-    model: Model,
+    engine: Engine,
     circuit: Circuit | None,
     samples: Sequence[Sample],
     rendered: Sequence[Rendered],
@@ -48,7 +49,7 @@ def score(
     """Score and steps of each sample; each has at least one counted completion token."""
     from workbench.ablation import weakened_losses
     from workbench.data import batches_by_length
-    from workbench.models import counted_mask, padded
+    from workbench.engines import batch_of
     from workbench.scoring.step_scores import score_steps
 
     heads, lengths = heads_of(circuit), [len(r.ids) for r in rendered]
@@ -56,11 +57,8 @@ def score(
 
     def work(batch: list[int]) -> None:
         chosen = [rendered[i] for i in batch]
-        ids, counted = (
-            padded([r.ids for r in chosen], model.pad_id),
-            counted_mask(chosen, "completion"),
-        )
-        losses = weakened_losses(model, heads, ids, counted)
+        ids, counted = batch_of(engine.model, chosen, "completion")
+        losses = weakened_losses(engine, heads, ids, counted)
         base, weak = losses.base.double().cpu().numpy(), losses.weak.double().cpu().numpy()
         for row, i in enumerate(batch):
             at = counted[row].numpy().nonzero()[0]
@@ -68,7 +66,7 @@ def score(
             scores[i] = score_steps(solution_of(samples[i]), chars, tokens, request.own)
 
     for batch in batches_by_length(lengths, max_tokens=request.tokens):
-        model.memory.pieces(batch, lengths, work)
+        engine.memory.pieces(batch, lengths, work)
     return [scores[i] for i in range(len(rendered))]
 
 

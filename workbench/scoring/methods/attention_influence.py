@@ -17,7 +17,8 @@ from workbench.types import Circuit, Sample
 
 if TYPE_CHECKING:
     from workbench.ablation import WeakenedLosses
-    from workbench.models import Model, Rendered
+    from workbench.engines import Engine
+    from workbench.models import Rendered
     from workbench.scoring.request import ScoreRequest
 
 WINDOW_RULE = (
@@ -50,7 +51,7 @@ def windows(rendered: Rendered, *, row: int, part: str, n_ctx: int) -> list[Wind
 
 
 def score(
-    model: Model,
+    engine: Engine,
     circuit: Circuit | None,
     samples: Sequence[Sample],
     rendered: Sequence[Rendered],
@@ -65,17 +66,17 @@ def score(
     cut = [
         window
         for row, r in enumerate(rendered)
-        for window in windows(r, row=row, part=part, n_ctx=model.n_ctx)
+        for window in windows(r, row=row, part=part, n_ctx=engine.model.n_ctx)
     ]
     lengths, base, weak = [len(w.ids) for w in cut], [0.0] * len(rendered), [0.0] * len(rendered)
 
     def work(batch: list[int]) -> WeakenedLosses:
-        ids = padded([cut[i].ids for i in batch], model.pad_id)
+        ids = padded([cut[i].ids for i in batch], engine.model.pad_id)
         counted = padded([list(map(int, cut[i].counted)) for i in batch], 0).bool()
-        return weakened_losses(model, heads, ids, counted)
+        return weakened_losses(engine, heads, ids, counted)
 
     for batch in batches_by_length(lengths, max_tokens=request.tokens):
-        for piece, losses in model.memory.pieces(batch, lengths, work):
+        for piece, losses in engine.memory.pieces(batch, lengths, work):
             for place, i in enumerate(piece):
                 base[cut[i].row] += float(losses.base[place].double().sum())
                 weak[cut[i].row] += float(losses.weak[place].double().sum())

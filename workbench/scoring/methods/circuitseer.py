@@ -24,7 +24,8 @@ from workbench.scoring.method import (
 from workbench.types import Circuit, Sample
 
 if TYPE_CHECKING:
-    from workbench.models import Model, Rendered
+    from workbench.engines import Engine
+    from workbench.models import Rendered
     from workbench.scoring.request import ScoreRequest
 
 # The keys of `scoring.variance.VARIANTS`, which is slow to import; there is a test.
@@ -50,7 +51,7 @@ def variant_columns() -> list[str]:
 
 
 def score(
-    model: Model,
+    engine: Engine,
     circuit: Circuit | None,
     samples: Sequence[Sample],
     rendered: Sequence[Rendered],
@@ -66,12 +67,12 @@ def score(
 
     def work(batch: list[int]) -> None:
         chosen = [rendered[i] for i in batch]
-        rows = score_batch(model, heads, chosen, part=part, per_head=own.per_head)
+        rows = score_batch(engine, heads, chosen, part=part, per_head=own.per_head)
         for i, row in zip(batch, rows, strict=True):
             columns[i] = {**row, "score": row[own.column]}
 
     for batch in batches_by_length(lengths, max_tokens=request.tokens):
-        model.memory.pieces(batch, lengths, work)
+        engine.memory.pieces(batch, lengths, work)
     return [Scored(row) for row in columns]
 
 

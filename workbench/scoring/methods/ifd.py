@@ -15,12 +15,13 @@ from workbench.scoring.method import Method, Scored, once, too_few, window_token
 from workbench.types import Circuit, Sample
 
 if TYPE_CHECKING:
-    from workbench.models import Model, Rendered
+    from workbench.engines import Engine
+    from workbench.models import Rendered
     from workbench.scoring.request import ScoreRequest
 
 
 def score(
-    model: Model,
+    engine: Engine,
     circuit: Circuit | None,
     samples: Sequence[Sample],
     rendered: Sequence[Rendered],
@@ -30,7 +31,7 @@ def score(
     from workbench.scoring.losses import loss_scores
 
     given, alone = (
-        loss_scores(model, rows, part="completion", batch_tokens=request.tokens)
+        loss_scores(engine, rows, part="completion", batch_tokens=request.tokens)
         for rows in ([_without_first(r) for r in rendered], [_alone(r) for r in rendered])
     )
     return [Scored(_columns(*losses)) for losses in zip(given, alone, strict=True)]

@@ -12,12 +12,13 @@ from workbench.scoring.method import Method, Scored, never, up_to_part, window_t
 from workbench.types import Circuit, Sample
 
 if TYPE_CHECKING:
-    from workbench.models import Model, Rendered
+    from workbench.engines import Engine
+    from workbench.models import Rendered
     from workbench.scoring.request import ScoreRequest
 
 
 def score(
-    model: Model,
+    engine: Engine,
     circuit: Circuit | None,
     samples: Sequence[Sample],
     rendered: Sequence[Rendered],

@@ -12,12 +12,13 @@ from workbench.scoring.method import Method, Scored, once, too_few, whole
 from workbench.types import Circuit, Sample
 
 if TYPE_CHECKING:
-    from workbench.models import Model, Rendered
+    from workbench.engines import Engine
+    from workbench.models import Rendered
     from workbench.scoring.request import ScoreRequest
 
 
 def score(
-    model: Model,
+    engine: Engine,
     circuit: Circuit | None,
     samples: Sequence[Sample],
     rendered: Sequence[Rendered],
@@ -25,7 +26,7 @@ def score(
 ) -> list[Scored]:
     from workbench.scoring.losses import loss_scores
 
-    losses = loss_scores(model, rendered, part=request.scored_part, batch_tokens=request.tokens)
+    losses = loss_scores(engine, rendered, part=request.scored_part, batch_tokens=request.tokens)
     return [Scored({"score": loss}) for loss in losses]
 
 

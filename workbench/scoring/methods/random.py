@@ -13,7 +13,8 @@ from workbench.scoring.method import Method, Scored, never, up_to_part
 from workbench.types import Circuit, Sample
 
 if TYPE_CHECKING:
-    from workbench.models import Model, Rendered
+    from workbench.engines import Engine
+    from workbench.models import Rendered
     from workbench.scoring.request import ScoreRequest
 
 
@@ -24,7 +25,7 @@ def random_score(row_id: str, *, seed: int) -> float:
 
 
 def score(
-    model: Model,
+    engine: Engine,
     circuit: Circuit | None,
     samples: Sequence[Sample],
     rendered: Sequence[Rendered],
