@@ -16,7 +16,7 @@ from jaxtyping import Float
 from passes import key_of, turn
 
 from workbench import models
-from workbench.ablation import uniform_heads
+from workbench.ablation import ablated_heads
 from workbench.models import Model
 from workbench.types import Head, Message, Sample
 
@@ -52,7 +52,7 @@ def greedy(model: Model, ids: tuple[int, ...], heads: Heads, *, n_new: int) -> t
 def _greedy(
     key: str, ids: tuple[int, ...], heads: Heads, n_new: int, _model: Model
 ) -> tuple[int, ...]:
-    with turn(), uniform_heads(_model, heads):
+    with turn(), ablated_heads(_model, heads):
         (new,) = models.decode(_model, [ids], max_new_tokens=n_new)
     return tuple(new)
 
@@ -67,7 +67,7 @@ def _passed(key: str, ids: tuple[int, ...], heads: Heads, _model: Model) -> Pass
     batch = torch.tensor([ids])
     counted = torch.ones(batch.shape, dtype=torch.bool)
     with turn():
-        with uniform_heads(_model, heads):
+        with ablated_heads(_model, heads):
             final = models.capture(_model, batch).final
         losses = models.token_losses(_model, final, batch, counted)
     return Pass(losses[0].cpu().numpy(), final[0].cpu())

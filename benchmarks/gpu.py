@@ -9,7 +9,8 @@ import torch
 from benchmarks.measure import Measured, Settings
 from benchmarks.scoring import circuit
 from benchmarks.shapes import LARGE, TINY, large, loaded, random_ids
-from workbench.models import batch_tokens, fused_columns, with_engine
+from workbench.engines import batch_tokens
+from workbench.models import fused_columns, with_engine
 
 N_POS, SIDE, REPEATS = 1024, 8192, 50
 

@@ -16,16 +16,8 @@ from benchmarks.measure import Measured, Settings, interleaved
 from benchmarks.shapes import BUNDLED, equal_lengths, gsm8k, loaded, middle
 from workbench.ablation import iter_importance
 from workbench.data import batches_by_length
-from workbench.models import (
-    Model,
-    Rendered,
-    counted_mask,
-    hooks,
-    padded,
-    pattern_hook,
-    sample_means,
-    uniform_pattern,
-)
+from workbench.engines import counted_mask, sample_means
+from workbench.models import Model, Rendered, hooks, padded, pattern_hook, uniform_pattern
 
 PLAIN_ROWS = 8
 

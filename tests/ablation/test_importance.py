@@ -7,10 +7,11 @@ from torch.nn.functional import cross_entropy
 from transformers import AttentionInterface, AutoModelForCausalLM
 
 from tests.support.checkpoints import USABLE
-from workbench.ablation import iter_importance, uniform_heads
+from workbench.ablation import ablated_heads, iter_importance
 from workbench.bundled import MODELS, bundled_dir
 from workbench.data import read_samples
-from workbench.models import padded, render, sample_losses
+from workbench.engines import HookedEngine, sample_losses
+from workbench.models import padded, render
 from workbench.types import BadRow, Head
 
 BATCHES = [[0, 2, 4], [5, 1, 3]]
@@ -24,7 +25,7 @@ def importance(model, rows, **options):
     """Base loss and deltas of every row, in the order of the rows."""
     base = np.full(len(rows), np.nan)
     deltas = np.full((len(rows), model.n_layers, model.n_heads), np.nan)
-    for batch in iter_importance(model, rows, **options):
+    for batch in iter_importance(HookedEngine(model), rows, **options):
         base[list(batch.indices)] = batch.base_loss
         deltas[list(batch.indices)] = batch.deltas
     return base, deltas
@@ -40,21 +41,22 @@ def test_folded_and_replayed_equals_one_hooked_full_pass_a_head(name, tiny, samp
     rows, batches = rendered_rows(model, samples[:3]), [[0, 2, 1]]
     assert min(len(row.ids) for row in rows) > 7  # longer than the sliding windows
     base, deltas = importance(model, rows, batches=batches)
-    clean = sample_losses(model, rows, batches=batches)
+    clean = sample_losses(HookedEngine(model), rows, batches=batches)
     np.testing.assert_allclose(base, clean, atol=1e-6, rtol=0)
     for layer, head in every_head(model):
-        with uniform_heads(model, [Head(layer, head)]):
-            ablated = sample_losses(model, rows, batches=batches)
+        with ablated_heads(model, [Head(layer, head)]):
+            ablated = sample_losses(HookedEngine(model), rows, batches=batches)
         np.testing.assert_allclose(deltas[:, layer, head], ablated - clean, atol=1e-5, rtol=0)
     assert np.abs(deltas).min(axis=0).max() > 1e-3
 
 
 @pytest.mark.parametrize("part", ["prompt", "completion", "all"])
 @pytest.mark.parametrize("fold", [1, 20_000, 10**9])
-def test_how_many_copies_share_a_pass_changes_nothing(fold, part, tiny_model, samples):
+def test_how_many_copies_share_a_pass_changes_nothing(fold, part, tiny_model, samples, monkeypatch):
     rows = rendered_rows(tiny_model, samples)
     _, expected = importance(tiny_model, rows, batches=BATCHES, part=part)
-    _, deltas = importance(tiny_model, rows, batches=BATCHES, part=part, fold=fold)
+    monkeypatch.setattr("workbench.engines.hooked.FOLD_CPU", fold)
+    _, deltas = importance(tiny_model, rows, batches=BATCHES, part=part)
     np.testing.assert_allclose(deltas, expected, atol=1e-5, rtol=0)
 
 
@@ -68,9 +70,9 @@ def test_batches_change_nothing(tiny_model, samples):
 
 def test_ablating_no_heads_changes_nothing(tiny_model, samples):
     rows = rendered_rows(tiny_model, samples)
-    clean = sample_losses(tiny_model, rows, batches=BATCHES)
-    with uniform_heads(tiny_model, []):
-        assert np.array_equal(sample_losses(tiny_model, rows, batches=BATCHES), clean)
+    clean = sample_losses(HookedEngine(tiny_model), rows, batches=BATCHES)
+    with ablated_heads(tiny_model, []):
+        assert np.array_equal(sample_losses(HookedEngine(tiny_model), rows, batches=BATCHES), clean)
 
 
 def test_a_head_over_a_single_token_is_uniform_already(tiny_model, samples):

@@ -8,9 +8,9 @@ import torch
 
 from tests.support.checkpoints import USABLE
 from workbench.ablation import iter_importance, iter_screen
-from workbench.ablation.screen import output_hooks
 from workbench.circuits.racing import nominate
-from workbench.models import hooks, render, running_mean, sample_losses
+from workbench.engines import HookedEngine, sample_losses
+from workbench.models import hooks, outputs_hook, render, running_mean, values_hook
 from workbench.types import Head
 
 EVERY = ["neox", "gemma3", "olmo2", "phi3", *USABLE]
@@ -21,13 +21,12 @@ def rendered_rows(model, samples):
 
 
 def estimates_of(model, rows, **options):
-    (batch,) = iter_screen(model, rows, batches=[range(len(rows))], **options)
+    (batch,) = iter_screen(HookedEngine(model), rows, batches=[range(len(rows))], **options)
     return batch.deltas
 
 
 def moved_losses(model, rows, layer, shares):
     """Losses with head `h` of `layer` at `z + shares[h] (z~ - z)`, by plain hooked passes."""
-    values_hook, output_hook = output_hooks(model, layer)
     seen = {}
 
     def keep(values, hook):
@@ -40,8 +39,10 @@ def moved_losses(model, rows, layer, shares):
         share = torch.tensor(shares, dtype=z.dtype)[:, None]
         return (split + share * (uniform - split)).reshape(z.shape)
 
-    with hooks(model, [(values_hook, keep), (output_hook, move)]):
-        return sample_losses(model, rows, batches=[range(len(rows))])
+    with hooks(
+        model, [(values_hook(model.hooked, layer), keep), (outputs_hook(model.hooked, layer), move)]
+    ):
+        return sample_losses(HookedEngine(model), rows, batches=[range(len(rows))])
 
 
 @pytest.mark.parametrize("name", EVERY)
@@ -63,7 +64,7 @@ def test_the_slope_averaged_over_the_whole_way_is_the_exact_delta_of_a_one_head_
 ):
     """With the other heads left where they are the path from z to z~ integrates to the delta."""
     rows = rendered_rows(tiny_model, samples)
-    (exact,) = iter_importance(tiny_model, rows, batches=[range(len(rows))])
+    (exact,) = iter_importance(HookedEngine(tiny_model), rows, batches=[range(len(rows))])
     clean = moved_losses(tiny_model, rows, 1, np.zeros(tiny_model.n_heads))
     whole = moved_losses(tiny_model, rows, 1, np.array([0.0, 0.0, 1.0, 0.0]))
     np.testing.assert_allclose(whole - clean, exact.deltas[:, 1, 2], atol=1e-5)
@@ -81,9 +82,11 @@ def test_batches_and_left_out_heads_change_no_estimate(tiny_model, samples):
 
 def test_the_estimate_leaves_no_trace(tiny_model, samples):
     rows = rendered_rows(tiny_model, samples)
-    before = sample_losses(tiny_model, rows, batches=[range(len(rows))])
+    before = sample_losses(HookedEngine(tiny_model), rows, batches=[range(len(rows))])
     estimates_of(tiny_model, rows)
-    assert np.array_equal(sample_losses(tiny_model, rows, batches=[range(len(rows))]), before)
+    assert np.array_equal(
+        sample_losses(HookedEngine(tiny_model), rows, batches=[range(len(rows))]), before
+    )
     assert all(p.grad is None for p in tiny_model.hooked.parameters())
     assert torch.is_grad_enabled()
 
@@ -95,8 +98,8 @@ def test_half_way_finds_the_costly_heads_of_the_bundled_model(bundled_model):
 
     rows = rendered_rows(bundled_model, list(islice(read_samples(["generated"]), 8)))
     batches = [range(len(rows))]
-    (exact,) = iter_importance(bundled_model, rows, batches=batches)
-    (screen,) = iter_screen(bundled_model, rows, batches=batches)
+    (exact,) = iter_importance(HookedEngine(bundled_model), rows, batches=batches)
+    (screen,) = iter_screen(HookedEngine(bundled_model), rows, batches=batches)
     truth, guess = exact.deltas.mean(0).ravel(), screen.deltas.mean(0).ravel()
     n_top = max(1, round(0.05 * len(truth)))
     shape = (bundled_model.n_layers, bundled_model.n_heads)

@@ -12,6 +12,7 @@ from transformers import AutoModelForCausalLM
 from workbench.amplification.measures import CALCULATION, calculations, retrieval, text_loss
 from workbench.bundled import bundled_dir
 from workbench.data import read_samples
+from workbench.engines import HookedEngine
 from workbench.models import render
 from workbench.types import Message, Sample
 
@@ -57,7 +58,7 @@ def test_a_calculation_is_right_if_every_token_of_its_result_is_the_likeliest(
             ]
             right = all(best[t - 1] == rendered.ids[t] for t in places)
             expected.setdefault(match[2], []).append(right)
-    found = calculations(bundled_model, problems)
+    found = calculations(HookedEngine(bundled_model), problems)
     assert found == {
         sign: {"n": len(right), "right": sum(right)} for sign, right in sorted(expected.items())
     }
@@ -71,7 +72,7 @@ def test_wrong_results_are_counted_as_wrong(bundled_model, problems):
         text = re.sub(r"= (\d+)", lambda m: f"= {(int(m[1]) + 7) % 100}", sample.completion)
         messages = (Message("user", sample.prompt), Message("assistant", text))
         wrong.append(Sample(sample.row_id, 0, "tests", "messages", messages))
-    found = calculations(bundled_model, wrong)
+    found = calculations(HookedEngine(bundled_model), wrong)
     assert sum(each["right"] for each in found.values()) <= 0.1 * sum(
         each["n"] for each in found.values()
     )
@@ -84,14 +85,16 @@ def test_the_loss_on_text_is_that_of_transformers(bundled_model, plain):
         ids = render(sample, bundled_model.tokenizer).ids
         logits = logits_of(plain, ids)[:-1]
         losses.append(torch.nn.functional.cross_entropy(logits, torch.tensor(ids[1:])).item())
-    assert text_loss(bundled_model, texts) == pytest.approx(np.mean(losses), abs=1e-4)
+    assert text_loss(HookedEngine(bundled_model), texts) == pytest.approx(np.mean(losses), abs=1e-4)
 
 
 def test_values_are_retrieved_by_key(bundled_model):
     """On the bundled model, which has learnt to."""
     texts = [s.text for s in read_samples(["text"]) if s.text][:200]
-    found = retrieval(bundled_model, texts, n=6, limit=None)
+    found = retrieval(HookedEngine(bundled_model), texts, n=6, limit=None)
     assert (found["n"], found["reason"]) == (6, "")
     assert 0 <= found["exact"] <= 1
     # Far below the loss of text that it cannot look up.
-    assert found["loss"] < 0.3 * (text_loss(bundled_model, list(read_samples(["text"]))[:8]) or 0)
+    assert found["loss"] < 0.3 * (
+        text_loss(HookedEngine(bundled_model), list(read_samples(["text"]))[:8]) or 0
+    )

@@ -87,7 +87,7 @@ def test_branching_is_extending_the_sampled_trace_token_by_token(seed, drawn):
     if is_right(greedy) == is_right(sampled):
         return
 
-    def decode(model, prompts, *, max_new_tokens, batch_tokens):
+    def decode(network, prompts, *, max_new_tokens, batch_tokens):
         return [complete(tuple(prompt), max_new_tokens, seed) for prompt in prompts]
 
     with pytest.MonkeyPatch.context() as patch:

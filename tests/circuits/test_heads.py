@@ -13,8 +13,9 @@ from workbench.circuits import (
     n_selected,
     rank_heads,
 )
+from workbench.engines import HookedEngine, sample_losses
 from workbench.errors import InputError
-from workbench.models import render, sample_losses
+from workbench.models import render
 from workbench.types import Head, ModelInfo, ProbeSet
 
 INFO = ModelInfo(id="toy", revision=None, weights_sha256="00", n_layers=2, n_heads=3)
@@ -103,12 +104,13 @@ def test_a_planted_head_is_found_and_stable_and_the_ranking_repeats():
 def test_measured_deltas_do_not_depend_on_the_size_of_a_batch(tiny_model, samples):
     probe = ProbeSet(samples, strategy="random", seed=0)
     small, large = (
-        measure_heads(tiny_model, probe, batch_tokens=n_tokens) for n_tokens in (1, 10**5)
+        measure_heads(HookedEngine(tiny_model), probe, batch_tokens=n_tokens)
+        for n_tokens in (1, 10**5)
     )
     assert small.row_ids == large.row_ids == tuple(s.row_id for s in samples)
     np.testing.assert_allclose(small.deltas, large.deltas, atol=1e-5, rtol=0)
     rows = [render(s, tiny_model.tokenizer) for s in samples]
-    clean = sample_losses(tiny_model, rows, batches=[range(len(rows))])
+    clean = sample_losses(HookedEngine(tiny_model), rows, batches=[range(len(rows))])
     np.testing.assert_allclose(small.base_loss, clean, atol=1e-5, rtol=0)
 
 

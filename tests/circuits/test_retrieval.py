@@ -18,6 +18,7 @@ from workbench.circuits import (
     retrieval_probe,
     retrieval_scores,
 )
+from workbench.engines import HookedEngine
 from workbench.errors import InputError
 from workbench.models import Rendered, load_model
 from workbench.models.render import COMPLETION, PROMPT
@@ -60,7 +61,7 @@ def word_pairs():
 
 
 def test_a_planted_head_is_found_and_no_other(copier, word_pairs):
-    measured = retrieval_scores(copier, word_pairs, batch_tokens=200)
+    measured = retrieval_scores(HookedEngine(copier), word_pairs, batch_tokens=200)
     scores = measured.scores.mean(axis=0)
     assert scores[COPIER] > 0.9
     others = np.delete(scores.ravel(), np.ravel_multi_index(COPIER, scores.shape))
@@ -79,7 +80,7 @@ def test_a_planted_head_copies_nothing_where_its_value_stands_elsewhere(copier, 
         RetrievalSample(s.sample, s.rendered, range(s.value.stop, s.value.stop + 5))
         for s in word_pairs
     ]
-    assert retrieval_scores(copier, moved).scores.max() == 0
+    assert retrieval_scores(HookedEngine(copier), moved).scores.max() == 0
 
 
 def test_the_row_that_predicts_a_token_is_read_worked_by_hand():
@@ -102,7 +103,7 @@ def test_scores_are_what_transformers_attends_to(name, tiny, checkpoint):
     for n_before in (5, 11, 0):
         front = [3, *rng.integers(4, 12, size=n_before), *value, *rng.integers(4, 12, size=6)]
         probe.append(sample_of([*front, *value], len(front), range(1 + n_before, 9 + n_before)))
-    measured = retrieval_scores(model, probe, batch_tokens=2048)
+    measured = retrieval_scores(HookedEngine(model), probe, batch_tokens=2048)
     plain = AutoModelForCausalLM.from_pretrained(checkpoint(name), attn_implementation="eager")
     for sample, scores in zip(probe, measured.scores, strict=True):
         ids = sample.rendered.ids
@@ -118,8 +119,8 @@ def test_scores_are_what_transformers_attends_to(name, tiny, checkpoint):
 
 
 def test_batches_change_nothing(copier, word_pairs):
-    one = retrieval_scores(copier, word_pairs[:6], batch_tokens=1)
-    many = retrieval_scores(copier, word_pairs[:6], batch_tokens=10_000)
+    one = retrieval_scores(HookedEngine(copier), word_pairs[:6], batch_tokens=1)
+    many = retrieval_scores(HookedEngine(copier), word_pairs[:6], batch_tokens=10_000)
     assert np.array_equal(one.scores, many.scores)
     np.testing.assert_allclose(one.base_loss, many.base_loss, atol=1e-6)
 
@@ -129,7 +130,7 @@ def test_exact_by_teacher_forcing_is_what_greedy_decoding_gives(copier, word_pai
     # A value that nowhere stands behind its key cannot be decoded.
     hidden = [sample_of([*rng.permutation(np.arange(3, 40)), 5, 6, 7], 37, range(3, 6))] * 2
     probe = [*word_pairs[:4], *hidden]
-    measured = retrieval_scores(copier, probe)
+    measured = retrieval_scores(HookedEngine(copier), probe)
     assert measured.exact.tolist() == [True] * 4 + [False] * 2
     for sample, exact in zip(probe, measured.exact, strict=True):
         n_gold = int((sample.rendered.parts == COMPLETION).sum())
@@ -151,7 +152,7 @@ def greedy(model, ids, n_new):
 
 def test_nothing_retrieved_is_said(tiny_model):
     probe = [sample_of([9, 5, 6, 7, 9, 5, 6, 7], 5, range(1, 4))]
-    measured = retrieval_scores(tiny_model, probe)
+    measured = retrieval_scores(HookedEngine(tiny_model), probe)
     assert not measured.exact.any()
     with pytest.raises(InputError, match=r"retrieves none of the 1 values.*leave out --decode"):
         retrieval_importance(measured, ["a"], decode=True)

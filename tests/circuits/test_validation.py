@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.planted_pair import FIRST, SECOND, pair_rows, write_pair
-from workbench.ablation import uniform_heads
+from workbench.ablation import ablated_heads
 from workbench.circuits import (
     Importance,
     ValidationOptions,
@@ -19,8 +19,9 @@ from workbench.circuits.curve import knockout_sets
 from workbench.circuits.effects import p_value
 from workbench.circuits.verdict import verdict
 from workbench.data import to_sample
+from workbench.engines import HookedEngine, decode, decoded_text, sample_losses
 from workbench.errors import InputError
-from workbench.models import decode, decoded_text, load_model, render, sample_losses
+from workbench.models import load_model, render
 from workbench.probe import usable_samples
 from workbench.types import Head, Message, Sample
 
@@ -173,8 +174,10 @@ def test_validation_reports_the_losses_of_full_runs(tiny_model, samples):
     random = layer_matched_sets(CIRCUIT, n_heads=4, n_sets=5, seed=3)
 
     def loss(heads, rows=rows, part="completion"):
-        with uniform_heads(tiny_model, heads):
-            return sample_losses(tiny_model, rows, batches=[range(len(rows))], part=part).mean()
+        with ablated_heads(tiny_model, heads):
+            return sample_losses(
+                HookedEngine(tiny_model), rows, batches=[range(len(rows))], part=part
+            ).mean()
 
     def close(expected):
         return pytest.approx(expected, abs=1e-5)
@@ -199,7 +202,9 @@ def test_validation_reports_the_losses_of_full_runs(tiny_model, samples):
 
 
 def test_without_decoding_there_is_no_accuracy_and_the_loss_is_judged_by(tiny_model, samples):
-    found = validate_circuit(tiny_model, heads_of(tiny_model, CIRCUIT), samples, options=QUICK)
+    found = validate_circuit(
+        HookedEngine(tiny_model), heads_of(tiny_model, CIRCUIT), samples, options=QUICK
+    )
     assert found["n_decoded"] == 0
     assert found["base"]["accuracy"] is found["random"]["accuracy"] is None
     assert found["p_accuracy"] is found["effect"]["accuracy"] is None
@@ -209,11 +214,11 @@ def test_without_decoding_there_is_no_accuracy_and_the_loss_is_judged_by(tiny_mo
 
 def test_the_bottom_heads_are_as_many_and_from_the_other_end(tiny_model, samples):
     heads = heads_of(tiny_model, CIRCUIT)
-    found = validate_circuit(tiny_model, heads, samples, options=QUICK)
+    found = validate_circuit(HookedEngine(tiny_model), heads, samples, options=QUICK)
     bottom = [(h.layer, h.head) for h in sorted(heads.heads, key=lambda h: -h.rank)[:3]]
     rows = [render(sample, tiny_model.tokenizer) for sample in samples]
-    with uniform_heads(tiny_model, [Head(*place) for place in bottom]):
-        expected = sample_losses(tiny_model, rows, batches=[range(len(rows))]).mean()
+    with ablated_heads(tiny_model, [Head(*place) for place in bottom]):
+        expected = sample_losses(HookedEngine(tiny_model), rows, batches=[range(len(rows))]).mean()
     assert found["bottom"]["loss"] == pytest.approx(expected, abs=1e-5)
 
 
@@ -237,7 +242,9 @@ def test_validation_repeats_with_the_seed(tiny_model, samples):
 def test_rows_without_a_solution_cannot_be_validated_on(tiny_model):
     rows = [Sample("a", 0, "tests", "messages", messages=(Message("user", "Hi"),))]
     with pytest.raises(InputError, match=r"none of the 1 rows can be validated on.*a solution"):
-        validate_circuit(tiny_model, heads_of(tiny_model, CIRCUIT), rows, options=QUICK)
+        validate_circuit(
+            HookedEngine(tiny_model), heads_of(tiny_model, CIRCUIT), rows, options=QUICK
+        )
 
 
 def test_a_control_without_a_usable_row_is_refused(tiny_model, samples):
@@ -262,15 +269,15 @@ def test_a_problem_that_can_be_answered_has_a_checkable_answer(pair, samples):
 def test_answers_are_right_as_decoding_by_hand_says(pair):
     model, rows = pair
     problems = answerable(usable_samples(model, rows), rows, n=12)
-    answered = answers_right(model, problems, [(), PLANTED[:1]])
+    answered = answers_right(HookedEngine(model), problems, [(), PLANTED[:1]])
     # The longest own answer is two digits and the end of text.
     assert answered.max_new_tokens == round(3 * 1.25) + 8
     for heads, right in zip(((), PLANTED[:1]), answered.right, strict=True):
-        with uniform_heads(model, heads):
-            new = decode(model, [p.prompt for p in problems], max_new_tokens=12)
+        with ablated_heads(model, heads):
+            new = decode(HookedEngine(model), [p.prompt for p in problems], max_new_tokens=12)
         texts = [decoded_text(model, ids) for ids in new]
         assert right.tolist() == [t == r.completion for t, r in zip(texts, rows, strict=False)]
-    assert not answers_right(model, problems, [()], max_new_tokens=1).right.any()
+    assert not answers_right(HookedEngine(model), problems, [()], max_new_tokens=1).right.any()
 
 
 @given(st.integers(1, 20), st.integers(1, 40), st.integers(0, 99))

@@ -3,11 +3,11 @@ import sys
 import numpy as np
 import pytest
 import torch
-
-from workbench.ablation import uniform_heads
-from workbench.errors import InputError
-from workbench.models import decode, decoded_text, default_stop_ids
 from workbench.models.decode import draw_tokens
+
+from workbench.ablation import ablated_heads
+from workbench.engines import HookedEngine, decode, decoded_text, default_stop_ids
+from workbench.errors import InputError
 from workbench.types import Head
 
 ARCHITECTURES = ["llama", "mistral", "gpt2", "gemma2"]
@@ -35,8 +35,8 @@ def without_cache(model, prompt, n_new):
 @pytest.mark.parametrize("heads", [(), HEADS], ids=["clean", "ablated"])
 def test_decoding_with_a_cache_is_decoding_without_one(name, heads, tiny):
     model = tiny(name)
-    with uniform_heads(model, heads):
-        fast = decode(model, PROMPTS, max_new_tokens=N_NEW, stop_ids=())
+    with ablated_heads(model, heads):
+        fast = decode(HookedEngine(model), PROMPTS, max_new_tokens=N_NEW, stop_ids=())
         slow = [without_cache(model, prompt, N_NEW) for prompt in PROMPTS]
     assert fast == slow
 
@@ -44,11 +44,11 @@ def test_decoding_with_a_cache_is_decoding_without_one(name, heads, tiny):
 @pytest.mark.parametrize("name", ["llama", "mistral"])
 def test_uniform_heads_change_what_is_decoded(name, tiny):
     model = tiny(name)
-    clean = decode(model, PROMPTS, max_new_tokens=N_NEW, stop_ids=())
-    with uniform_heads(model, HEADS):
-        ablated = decode(model, PROMPTS, max_new_tokens=N_NEW, stop_ids=())
+    clean = decode(HookedEngine(model), PROMPTS, max_new_tokens=N_NEW, stop_ids=())
+    with ablated_heads(model, HEADS):
+        ablated = decode(HookedEngine(model), PROMPTS, max_new_tokens=N_NEW, stop_ids=())
     assert clean != ablated
-    assert decode(model, PROMPTS, max_new_tokens=N_NEW, stop_ids=()) == clean
+    assert decode(HookedEngine(model), PROMPTS, max_new_tokens=N_NEW, stop_ids=()) == clean
 
 
 @pytest.mark.parametrize(
@@ -57,35 +57,35 @@ def test_uniform_heads_change_what_is_decoded(name, tiny):
 def test_a_batch_of_different_lengths_is_its_rows_one_by_one(name, temperature, tiny):
     model = tiny(name)
     settings = {"max_new_tokens": N_NEW, "temperature": temperature, "seed": 3}
-    together = decode(model, PROMPTS, **settings)
-    assert together == [decode(model, [prompt], **settings)[0] for prompt in PROMPTS]
-    assert together == decode(model, PROMPTS, **settings, batch_tokens=30)
-    assert together[::-1] == decode(model, PROMPTS[::-1], **settings)
+    together = decode(HookedEngine(model), PROMPTS, **settings)
+    assert together == [decode(HookedEngine(model), [prompt], **settings)[0] for prompt in PROMPTS]
+    assert together == decode(HookedEngine(model), PROMPTS, **settings, batch_tokens=30)
+    assert together[::-1] == decode(HookedEngine(model), PROMPTS[::-1], **settings)
 
 
 def test_the_same_seed_draws_the_same_tokens_and_another_seed_others(tiny_model):
     settings = {"max_new_tokens": N_NEW, "temperature": 1.0}
-    first = decode(tiny_model, PROMPTS, seed=1, **settings)
-    assert first == decode(tiny_model, PROMPTS, seed=1, **settings)
-    assert first != decode(tiny_model, PROMPTS, seed=2, **settings)
+    first = decode(HookedEngine(tiny_model), PROMPTS, seed=1, **settings)
+    assert first == decode(HookedEngine(tiny_model), PROMPTS, seed=1, **settings)
+    assert first != decode(HookedEngine(tiny_model), PROMPTS, seed=2, **settings)
 
 
 def test_a_repeated_prompt_is_sampled_anew_and_its_first_draw_stays(tiny_model):
     settings = {"max_new_tokens": N_NEW, "temperature": 1.0}
-    drawn = decode(tiny_model, [PROMPTS[0]] * 3, **settings)
+    drawn = decode(HookedEngine(tiny_model), [PROMPTS[0]] * 3, **settings)
     assert len({tuple(ids) for ids in drawn}) == 3
-    assert drawn[0] == decode(tiny_model, [PROMPTS[0]], **settings)[0]
+    assert drawn[0] == decode(HookedEngine(tiny_model), [PROMPTS[0]], **settings)[0]
 
 
 def test_a_low_temperature_is_greedy_decoding(tiny_model):
-    cold = decode(tiny_model, PROMPTS, max_new_tokens=N_NEW, temperature=1e-6)
-    assert cold == decode(tiny_model, PROMPTS, max_new_tokens=N_NEW)
+    cold = decode(HookedEngine(tiny_model), PROMPTS, max_new_tokens=N_NEW, temperature=1e-6)
+    assert cold == decode(HookedEngine(tiny_model), PROMPTS, max_new_tokens=N_NEW)
 
 
 def test_a_row_ends_with_its_stop_id_and_the_others_go_on(tiny_model):
-    free = decode(tiny_model, PROMPTS, max_new_tokens=N_NEW, stop_ids=())
+    free = decode(HookedEngine(tiny_model), PROMPTS, max_new_tokens=N_NEW, stop_ids=())
     stop = free[0][2]
-    stopped = decode(tiny_model, PROMPTS, max_new_tokens=N_NEW, stop_ids=[stop])
+    stopped = decode(HookedEngine(tiny_model), PROMPTS, max_new_tokens=N_NEW, stop_ids=[stop])
     for whole, cut in zip(free, stopped, strict=True):
         end = whole.index(stop) + 1 if stop in whole else N_NEW
         assert cut == whole[:end]
@@ -95,31 +95,31 @@ def test_a_row_ends_with_its_stop_id_and_the_others_go_on(tiny_model):
 
 def test_a_stop_id_inside_a_prompt_stops_nothing(tiny_model):
     stop = PROMPTS[0][5]
-    free = decode(tiny_model, PROMPTS[:2], max_new_tokens=4, stop_ids=())
+    free = decode(HookedEngine(tiny_model), PROMPTS[:2], max_new_tokens=4, stop_ids=())
     assert all(stop not in new for new in free)
-    assert decode(tiny_model, PROMPTS[:2], max_new_tokens=4, stop_ids=[stop]) == free
+    assert decode(HookedEngine(tiny_model), PROMPTS[:2], max_new_tokens=4, stop_ids=[stop]) == free
 
 
 @pytest.mark.parametrize("name", ["llama", "gpt2"])
 def test_decoding_ends_where_the_context_is_full(name, tiny):
     model = tiny(name)
     prompt = [4 + i % 200 for i in range(model.n_ctx - 3)]
-    new = decode(model, [prompt, prompt[:-2]], max_new_tokens=N_NEW, stop_ids=())
+    new = decode(HookedEngine(model), [prompt, prompt[:-2]], max_new_tokens=N_NEW, stop_ids=())
     assert [len(ids) for ids in new] == [3, 5]
 
 
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
 def test_a_network_without_a_cache_decodes_the_same_tokens(temperature, tiny_model, monkeypatch):
     settings = {"max_new_tokens": 4, "temperature": temperature, "stop_ids": [160, 161, 162]}
-    cached = decode(tiny_model, PROMPTS, **settings)
+    cached = decode(HookedEngine(tiny_model), PROMPTS, **settings)
     monkeypatch.setattr(sys.modules["workbench.models.decode"], "_new_cache", lambda model: None)
-    assert decode(tiny_model, PROMPTS, **settings) == cached
+    assert decode(HookedEngine(tiny_model), PROMPTS, **settings) == cached
 
 
 def test_decoding_leaves_the_model_as_it_was(tiny_model):
     ids = torch.tensor(PROMPTS[:1])
     before = tiny_model.hooked(ids, return_type="logits", use_cache=False)
-    decode(tiny_model, PROMPTS, max_new_tokens=3)
+    decode(HookedEngine(tiny_model), PROMPTS, max_new_tokens=3)
     assert torch.equal(tiny_model.hooked(ids, return_type="logits", use_cache=False), before)
 
 
@@ -143,7 +143,7 @@ def test_decoded_text_leaves_special_tokens_out(tiny_model):
 
 
 def test_no_prompts_decode_to_nothing(tiny_model):
-    assert decode(tiny_model, [], max_new_tokens=3) == []
+    assert decode(HookedEngine(tiny_model), [], max_new_tokens=3) == []
 
 
 @pytest.mark.parametrize(
@@ -157,4 +157,4 @@ def test_no_prompts_decode_to_nothing(tiny_model):
 )
 def test_what_cannot_be_decoded_is_refused(prompt, settings, words, tiny_model):
     with pytest.raises(InputError, match=words):
-        decode(tiny_model, [prompt], **settings)
+        decode(HookedEngine(tiny_model), [prompt], **settings)

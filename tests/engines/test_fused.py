@@ -10,17 +10,18 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from tests.support.checkpoints import USABLE
 from workbench.ablation import weakened_losses
-from workbench.models import (
+from workbench.engines import (
+    FusedEngine,
+    HookedEngine,
+    attention_received,
+    choose_engine,
     counted_mask,
-    padded,
-    render,
+    received_by_keys,
     sample_losses,
-    uniform_pattern,
-    with_engine,
 )
-from workbench.models.fused import _sdpa, fused_weakened
-from workbench.models.fused_columns import received_by_keys
-from workbench.scoring import attention_received, score_batch
+from workbench.engines.fused import _sdpa
+from workbench.models import padded, render, uniform_pattern
+from workbench.scoring import score_batch
 from workbench.types import Head
 
 HEADS = (Head(0, 3), Head(1, 0), Head(1, 2))
@@ -29,11 +30,11 @@ FUSED = [name for name in (*USABLE, "neox", "gemma3", "olmo2", "phi3") if name !
 
 @pytest.fixture(scope="module")
 def fused(tiny):
-    return with_engine(tiny("llama"), "fused")
+    return FusedEngine(tiny("llama"))
 
 
-def batch_of(model, samples):
-    rows = [render(sample, model.tokenizer) for sample in samples]
+def batch_of(engine, samples):
+    rows = [render(sample, engine.model.tokenizer) for sample in samples]
     return rows, padded([row.ids for row in rows], 0), counted_mask(rows, "completion")
 
 
@@ -118,18 +119,17 @@ def test_a_sliding_window_block_by_block_is_attention_under_the_whole_mask(windo
 
 @pytest.mark.parametrize("name", FUSED)
 def test_both_engines_give_the_same_scores_and_losses(name, tiny, samples):
-    hooked = tiny(name)
-    fused = with_engine(hooked, "fused")
-    assert fused.facts["engine"]["name"] == "fused"
+    hooked, fused = HookedEngine(tiny(name)), choose_engine(tiny(name), "fused")
+    assert fused.facts["engine"]["name"] == fused.name == "fused"
     rows, ids, counted = batch_of(hooked, [s for s in samples if len(s.completion) > 2])
     for part in ("prompt", "completion", "all"):
         expected = score_batch(hooked, HEADS, rows, part=part)
         for one, other in zip(score_batch(fused, HEADS, rows, part=part), expected, strict=True):
             assert one == pytest.approx(other, abs=2e-6)
     batches = [list(range(len(rows)))]
-    one, other = (sample_losses(m, rows, batches=batches) for m in (hooked, fused))
+    one, other = (sample_losses(e, rows, batches=batches) for e in (hooked, fused))
     assert one == pytest.approx(other, abs=2e-5)
-    expected, found = (weakened_losses(m, HEADS, ids, counted) for m in (hooked, fused))
+    expected, found = (weakened_losses(e, HEADS, ids, counted) for e in (hooked, fused))
     torch.testing.assert_close(found.base, expected.base, atol=2e-5, rtol=0)
     torch.testing.assert_close(found.weak, expected.weak, atol=2e-5, rtol=0)
     assert float((found.weak - found.base).abs().max()) > 1e-3
@@ -142,9 +142,9 @@ def test_no_weight_exists_twice(name, tiny):
     assert {p.untyped_storage().data_ptr() for p in model.plain.parameters()} <= held
 
 
-def calls_of(model):
+def calls_of(engine):
     """On how many rows each layer of the shared network runs, and how many are unembedded."""
-    calls = {"layers": [[] for _ in range(model.n_layers)], "unembedded": 0}
+    calls = {"layers": [[] for _ in range(engine.model.n_layers)], "unembedded": 0}
 
     def count(number):
         def note(_module, args, kwargs):
@@ -156,12 +156,12 @@ def calls_of(model):
     def unembedded(_module, args):
         calls["unembedded"] += len(args[0])
 
-    layers = model.fused.base_model.layers
+    layers = engine.network.base_model.layers
     handles = [
         layer.self_attn.register_forward_pre_hook(count(i), with_kwargs=True)
         for i, layer in enumerate(layers)
     ]
-    handles.append(model.fused.lm_head.register_forward_pre_hook(unembedded))
+    handles.append(engine.network.lm_head.register_forward_pre_hook(unembedded))
     return calls, handles
 
 
@@ -176,7 +176,7 @@ def test_layers_below_the_first_uniform_head_run_once_and_only_counted_tokens_ha
         for handle in handles:
             handle.remove()
     n = len(ids)
-    assert calls["layers"] == [[n], [2 * n], [2 * n]]
+    assert calls["layers"] == [[n], [n, n], [n, n]]
     assert calls["unembedded"] == 2 * int(counted.sum())
 
 
@@ -204,30 +204,30 @@ def test_scores_do_not_depend_on_the_rest_of_the_batch(fused, samples):
 
 
 def test_the_hooked_model_keeps_its_bits(tiny_model, samples):
-    _, ids, counted = batch_of(tiny_model, samples)
+    fused = FusedEngine(tiny_model)
+    _, ids, counted = batch_of(fused, samples)
     with torch.no_grad():
         before = tiny_model.hooked(ids, return_type="logits")
-        fused = with_engine(tiny_model, "fused")
         weakened_losses(fused, HEADS, ids, counted)
         assert torch.equal(tiny_model.hooked(ids, return_type="logits"), before)
 
 
 def test_logits_come_in_chunks_of_counted_tokens(tiny, monkeypatch):
     """A vocabulary of 150,000 words times a long text must never be in memory at once."""
-    model = with_engine(tiny("llama"), "fused")
+    engine = FusedEngine(tiny("llama"))
     ids = torch.randint(4, 260, (3, 20), generator=torch.Generator().manual_seed(2))
     counted = torch.zeros(ids.shape, dtype=torch.bool)
     counted[:, 8:] = True
     heads, rows = [Head(1, 1)], []
-    whole = fused_weakened(model, heads, ids, counted)
-    monkeypatch.setattr("workbench.models.fused.MAX_LOGITS", 5 * model.hooked.cfg.d_vocab)
-    unembed = model.fused.get_output_embeddings()
-    handle = unembed.register_forward_hook(lambda _m, _a, logits: rows.append(len(logits)))
+    whole = weakened_losses(engine, heads, ids, counted)
+    most = 5 * engine.model.hooked.cfg.d_vocab
+    monkeypatch.setattr("workbench.engines.outcomes.MAX_LOGITS", most)
+    handle = engine.unembed.register_forward_hook(lambda _m, _a, logits: rows.append(len(logits)))
     try:
-        chunked = fused_weakened(model, heads, ids, counted)
+        chunked = weakened_losses(engine, heads, ids, counted)
     finally:
         handle.remove()
-    for one, other in zip(whole, chunked, strict=True):
-        torch.testing.assert_close(one, other)
+    torch.testing.assert_close(whole.base, chunked.base)
+    torch.testing.assert_close(whole.weak, chunked.weak)
     assert max(rows) == 5
     assert sum(rows) == 2 * int(counted.sum())

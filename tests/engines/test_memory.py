@@ -9,18 +9,20 @@ import pytest
 
 from tests.support.scarce import refused_by_the_device, refused_by_the_system, room_for
 from workbench.ablation import iter_importance, iter_screen, set_effects
-from workbench.errors import NoRoomError
-from workbench.models import (
+from workbench.engines import (
     DidNotFit,
+    FusedEngine,
+    HookedEngine,
+    Memory,
     attempt,
-    load_model,
-    render,
+    batch_tokens,
+    choose_engine,
     sample_losses,
-    with_engine,
 )
-from workbench.models.budget import LEAST, MOST_CPU, batch_tokens, free_bytes, position_bytes
-from workbench.models.memory import Memory
-from workbench.scoring import ScoreRequest, on_engine, score_shard
+from workbench.engines.budget import LEAST, MOST_CPU, free_bytes
+from workbench.errors import NoRoomError
+from workbench.models import load_model, render
+from workbench.scoring import ScoreRequest, score_shard
 from workbench.types import Circuit, Head
 
 REFUSALS = pytest.mark.parametrize(
@@ -30,8 +32,13 @@ REFUSALS = pytest.mark.parametrize(
 
 @pytest.fixture
 def model(checkpoint):
-    """Not shared: it remembers what did not fit."""
     return load_model(str(checkpoint("llama")), device="cpu")
+
+
+@pytest.fixture
+def engine(model):
+    """Not shared: it remembers what did not fit."""
+    return HookedEngine(model)
 
 
 def rendered_rows(model, samples):
@@ -40,12 +47,12 @@ def rendered_rows(model, samples):
 
 
 @REFUSALS
-def test_importance_is_the_same_when_batches_are_halved(refuse, model, samples):
-    rows, batches = rendered_rows(model, samples)
-    (expected,) = iter_importance(model, rows, batches=batches)
-    with room_for(model, 2 * max(len(row.ids) for row in rows), refuse):
-        (found,) = iter_importance(model, rows, batches=batches)
-    kinds = {halving["kind"] for halving in model.memory.halvings}
+def test_importance_is_the_same_when_batches_are_halved(refuse, engine, samples):
+    rows, batches = rendered_rows(engine.model, samples)
+    (expected,) = iter_importance(engine, rows, batches=batches)
+    with room_for(engine.model, 2 * max(len(row.ids) for row in rows), refuse):
+        (found,) = iter_importance(engine, rows, batches=batches)
+    kinds = {halving["kind"] for halving in engine.memory.halvings}
     assert kinds == {"positions of a batch", "pattern values of a pass"}
     assert found.indices == expected.indices
     np.testing.assert_allclose(found.base_loss, expected.base_loss, atol=1e-6)
@@ -53,28 +60,32 @@ def test_importance_is_the_same_when_batches_are_halved(refuse, model, samples):
 
 
 @REFUSALS
-def test_losses_gradients_and_sets_are_the_same_when_batches_are_halved(refuse, model, samples):
-    rows, batches = rendered_rows(model, samples)
+def test_losses_gradients_and_sets_are_the_same_when_batches_are_halved(refuse, engine, samples):
+    rows, batches = rendered_rows(engine.model, samples)
     sets = [(), (Head(0, 1), Head(1, 2))]
 
     def measured():
-        (screen,) = iter_screen(model, rows, batches=batches)
-        effects = set_effects(model, rows, sets, batches=batches)
-        return [sample_losses(model, rows, batches=batches), screen.deltas, effects.loss]
+        (screen,) = iter_screen(engine, rows, batches=batches)
+        effects = set_effects(engine, rows, sets, batches=batches)
+        return [
+            sample_losses(engine, rows, batches=batches),
+            screen.deltas,
+            effects.loss,
+        ]
 
     expected = measured()
-    with room_for(model, 2 * max(len(row.ids) for row in rows), refuse):
+    with room_for(engine.model, 2 * max(len(row.ids) for row in rows), refuse):
         found = measured()
-    assert model.memory.halvings
+    assert engine.memory.halvings
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-5)
 
 
 @REFUSALS
-@pytest.mark.parametrize("engine", ["fused", "hooked"])
+@pytest.mark.parametrize("name", ["fused", "hooked"])
 @pytest.mark.parametrize("method", ["circuitseer", "attention-influence", "air", "loss", "ifd"])
-def test_scores_are_the_same_when_batches_are_halved(refuse, engine, method, model, samples):
-    request = ScoreRequest.of(method, engine=engine)
+def test_scores_are_the_same_when_batches_are_halved(refuse, name, method, model, samples):
+    request, engine = ScoreRequest.of(method, engine=name), choose_engine(model, name)
     circuit = Circuit((Head(0, 3), Head(1, 0)), model.info)
     twice = [
         dataclasses.replace(sample, row_id=f"{sample.row_id}-{copy}")
@@ -82,18 +93,16 @@ def test_scores_are_the_same_when_batches_are_halved(refuse, engine, method, mod
         for copy in range(2)
         if len(sample.completion) > 1
     ]
-    model = on_engine(model, request)
-    expected = score_shard(twice, request=request, model=model, circuit=circuit).rows
-    assert not model.memory.halvings
-    # A row in both its versions fits, two rows do not.
-    n_copies = 2 if method in ("attention-influence", "air") else 1
+    expected = score_shard(twice, request=request, engine=engine, circuit=circuit).rows
+    assert not engine.memory.halvings
+    # One row fits, two rows do not.
     rows = [render(sample, model.tokenizer) for sample in twice]
     up_to_part = method in ("circuitseer", "attention-influence")
     part = request.scored_part
     longest = max(row.window(part)[1] if up_to_part else len(row.ids) for row in rows)
-    with room_for(model, n_copies * longest, refuse):
-        found = score_shard(twice, request=request, model=model, circuit=circuit).rows
-    assert model.memory.halvings
+    with room_for(model, longest, refuse):
+        found = score_shard(twice, request=request, engine=engine, circuit=circuit).rows
+    assert engine.memory.halvings
     assert found["row_id"].tolist() == expected["row_id"].tolist()
     assert set(found["status"]) == {"ok"}
     np.testing.assert_allclose(found["score"], expected["score"], rtol=1e-4, atol=1e-6)
@@ -133,14 +142,11 @@ def test_other_errors_pass_and_the_failed_pass_is_forgotten():
     assert "allocate" in found.reason
 
 
-def test_a_batch_is_as_large_as_free_memory_allows(model, monkeypatch):
-    assert batch_tokens(model) == MOST_CPU
-    assert free_bytes(model.device) > 2**20
-    need = position_bytes(model)
+def test_a_batch_is_as_large_as_free_memory_allows(engine, monkeypatch):
+    assert batch_tokens(engine) == MOST_CPU
+    assert free_bytes(engine.model.device) > 2**20
+    need = engine.position_bytes
     for free, tokens in ((1100 * need, 512), (0, LEAST), (None, MOST_CPU)):
-        monkeypatch.setattr("workbench.models.budget.free_bytes", lambda _device, f=free: f)
-        assert batch_tokens(model) == tokens
-    fused = with_engine(model, "fused")
-    assert position_bytes(fused) < need
-    half = dataclasses.replace(model)
-    assert half.memory is model.memory
+        monkeypatch.setattr("workbench.engines.budget.free_bytes", lambda _device, f=free: f)
+        assert batch_tokens(engine) == tokens
+    assert FusedEngine(engine.model).position_bytes < need

@@ -22,12 +22,11 @@ from tests.support.two_libraries import (
     needs_hooked_transformer,
     stored_rows,
 )
-from workbench.ablation import decode_sets, iter_screen, set_effects, uniform_heads, weakened_losses
+from workbench.ablation import ablated_heads, decode_sets, iter_screen, set_effects, weakened_losses
+from workbench.engines import HookedEngine, counted_mask, decode
 from workbench.errors import InputError, ModelRefusedError
 from workbench.models import (
     check_same_model,
-    counted_mask,
-    decode,
     load_model,
     padded,
     render,
@@ -116,14 +115,20 @@ def measured(model):
     batches = [range(len(rows))]
     ids = padded([row.ids for row in rows], model.pad_id)
     counted = counted_mask(rows, "completion")
-    (screened,) = iter_screen(model, rows, batches=batches)
-    weak = [weakened_losses(model, heads, ids, counted, fold=fold) for fold in (None, 1)]
+    (screened,) = iter_screen(HookedEngine(model), rows, batches=batches)
+    weak = [
+        weakened_losses(HookedEngine(model), heads, ids, counted, fold=fold) for fold in (None, 1)
+    ]
     return {
         "screen": screened.deltas,
-        "sets": set_effects(model, rows, [(), heads, heads[:1]], batches=batches).loss,
+        "sets": set_effects(
+            HookedEngine(model), rows, [(), heads, heads[:1]], batches=batches
+        ).loss,
         "weakened": weak[0].weak.numpy(),
         "weakened, replayed": weak[1].weak.numpy(),
-        "decoded": decode_sets(model, [[10, 20, 30], [99, 98]], [(), heads], max_new_tokens=6),
+        "decoded": decode_sets(
+            HookedEngine(model), [[10, 20, 30], [99, 98]], [(), heads], max_new_tokens=6
+        ),
     }
 
 
@@ -145,8 +150,8 @@ def test_hooked_transformer_decodes_what_the_bridge_decodes(heads):
         wrap_model(from_fixture(), checkpoint=str(FIXTURE)),
         load_model(str(FIXTURE), device="cpu"),
     ):
-        with uniform_heads(model, heads):
-            decoded.append(decode(model, prompts, max_new_tokens=8, stop_ids=()))
+        with ablated_heads(model, heads):
+            decoded.append(decode(HookedEngine(model), prompts, max_new_tokens=8, stop_ids=()))
     assert decoded[0] == decoded[1]
 
 

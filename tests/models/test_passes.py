@@ -7,19 +7,21 @@ from torch.nn.functional import cross_entropy
 from torch.profiler import ProfilerActivity, profile
 
 from tests.support.checkpoints import USABLE
+from workbench.engines import (
+    HookedEngine,
+    counted_mask,
+    sample_losses,
+    sample_means,
+    token_outcomes,
+)
 from workbench.models import (
     capture,
-    counted_mask,
     final_residual,
     load_model,
     padded,
     position_logits,
     render,
     replay,
-    sample_losses,
-    sample_means,
-    token_losses,
-    token_outcomes,
 )
 
 ARCHITECTURES = pytest.mark.parametrize("name", USABLE)
@@ -48,7 +50,7 @@ def test_replay_from_every_layer_is_the_full_pass(name, tiny):
     model, ids = tiny(name), token_ids()
     inputs, expected = capture(model, ids), full_logits(model, ids)
     for layer in range(model.n_layers):
-        residual = replay(model, inputs, from_layer=layer)
+        residual = replay(model.hooked.blocks, inputs, from_layer=layer)
         torch.testing.assert_close(residual, inputs.final, atol=1e-5, rtol=0)
         logits = position_logits(model, residual.flatten(0, 1)).reshape(expected.shape)
         torch.testing.assert_close(logits, expected, atol=1e-5, rtol=0)
@@ -60,7 +62,7 @@ def test_folded_copies_are_the_batch_over_and_over(name, n_batch, tiny):
     model = tiny(name)
     inputs = capture(model, token_ids(n_batch))
     for layer in range(model.n_layers):
-        copies = replay(model, inputs, from_layer=layer, copies=4)
+        copies = replay(model.hooked.blocks, inputs, from_layer=layer, copies=4)
         expected = inputs.final.repeat(4, 1, 1)
         torch.testing.assert_close(copies, expected, atol=1e-5, rtol=0)
 
@@ -77,8 +79,8 @@ def test_capture_leaves_no_hook_behind(tiny_model):
 def test_padding_on_the_right_changes_no_loss(name, tiny, samples):
     model = tiny(name)
     rows = rendered_rows(model, samples)
-    together = sample_losses(model, rows, batches=[range(len(rows))])
-    alone = sample_losses(model, rows, batches=[[i] for i in range(len(rows))])
+    together = sample_losses(HookedEngine(model), rows, batches=[range(len(rows))])
+    alone = sample_losses(HookedEngine(model), rows, batches=[[i] for i in range(len(rows))])
     assert len({len(row.ids) for row in rows}) > 1
     np.testing.assert_allclose(together, alone, atol=1e-5, rtol=0)
 
@@ -89,7 +91,7 @@ def test_the_padding_token_does_not_matter(tiny_model, samples):
     losses = []
     for pad_id in (0, 77):
         ids = padded([row.ids for row in rows], pad_id)
-        losses.append(token_losses(tiny_model, capture(tiny_model, ids).final, ids, counted))
+        losses.append(HookedEngine(tiny_model).losses(ids, counted))
     assert torch.equal(*losses)
 
 
@@ -98,7 +100,7 @@ def test_token_losses_are_the_cross_entropy_of_the_full_logits(name, tiny):
     model, ids = tiny(name), token_ids()
     counted = torch.rand(ids.shape, generator=torch.Generator().manual_seed(3)) < 0.5
     counted[:, 0] = False
-    losses = token_losses(model, capture(model, ids).final, ids, counted)
+    losses = HookedEngine(model).losses(ids, counted)
     logits = full_logits(model, ids)[:, :-1].float()
     expected = cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten(), reduction="none")
     expected = torch.where(counted[:, 1:], expected.reshape(len(ids), -1), 0)
@@ -109,7 +111,7 @@ def test_token_losses_are_the_cross_entropy_of_the_full_logits(name, tiny):
 
 def test_a_first_token_that_is_counted_by_mistake_has_no_loss(tiny_model):
     ids = token_ids()
-    losses = token_losses(tiny_model, capture(tiny_model, ids).final, ids, whole(ids))
+    losses = HookedEngine(tiny_model).losses(ids, whole(ids))
     assert not losses[:, 0].any()
     assert (losses[:, 1:] > 0).all()
 
@@ -118,11 +120,14 @@ def test_a_first_token_that_is_counted_by_mistake_has_no_loss(tiny_model):
 def test_logits_in_small_pieces_give_the_same_losses(name, tiny):
     model, ids = tiny(name), token_ids()
     residual = capture(model, ids).final
-    at_once = token_outcomes(model, residual, ids, whole(ids))
-    for max_logits in (1, 7 * model.hooked.cfg.d_vocab):
-        losses, right = token_outcomes(model, residual, ids, whole(ids), max_logits=max_logits)
-        torch.testing.assert_close(losses, at_once[0], atol=1e-5, rtol=0)
-        assert torch.equal(right, at_once[1])
+    n_vocab, logits = model.hooked.cfg.d_vocab, HookedEngine(model).logits
+    at_once = token_outcomes(logits, residual, ids, whole(ids), n_vocab=n_vocab)
+    for max_logits in (1, 7 * n_vocab):
+        chunked = token_outcomes(
+            logits, residual, ids, whole(ids), n_vocab=n_vocab, max_logits=max_logits
+        )
+        torch.testing.assert_close(chunked.losses, at_once.losses, atol=1e-5, rtol=0)
+        assert torch.equal(chunked.hits, at_once.hits)
 
 
 def test_a_token_is_right_where_it_is_the_most_likely(tiny_model):
@@ -130,7 +135,8 @@ def test_a_token_is_right_where_it_is_the_most_likely(tiny_model):
     best = full_logits(tiny_model, ids).argmax(dim=-1)
     ids[:, 11] = best[:, 10]
     best = full_logits(tiny_model, ids).argmax(dim=-1)
-    _, right = token_outcomes(tiny_model, capture(tiny_model, ids).final, ids, whole(ids))
+    engine = HookedEngine(tiny_model)
+    right = engine.outcomes(capture(tiny_model, ids).final, ids, whole(ids)).hits
     assert torch.equal(right[:, 1:], best[:, :-1] == ids[:, 1:])
     assert right[:, 11].all()
     assert not right.all()
@@ -148,14 +154,16 @@ def test_gemma2_logits_stay_below_its_cap(tiny):
 @pytest.mark.parametrize("part", ["prompt", "completion", "all"])
 def test_sample_losses_do_not_depend_on_batches_or_their_order(part, tiny_model, samples):
     rows = rendered_rows(tiny_model, samples)
-    first = sample_losses(tiny_model, rows, batches=[[0, 1, 2], [3, 4, 5]], part=part)
-    second = sample_losses(tiny_model, rows, batches=[[5], [4, 0], [2, 3, 1]], part=part)
+    first = sample_losses(HookedEngine(tiny_model), rows, batches=[[0, 1, 2], [3, 4, 5]], part=part)
+    second = sample_losses(
+        HookedEngine(tiny_model), rows, batches=[[5], [4, 0], [2, 3, 1]], part=part
+    )
     np.testing.assert_allclose(first, second, atol=1e-6, rtol=0)
 
 
 def test_a_samples_loss_is_the_mean_over_its_own_completion(tiny_model, samples):
     rows = rendered_rows(tiny_model, samples)
-    losses = sample_losses(tiny_model, rows, batches=[range(len(rows))])
+    losses = sample_losses(HookedEngine(tiny_model), rows, batches=[range(len(rows))])
     for row, loss in zip(rows, losses, strict=True):
         ids = torch.tensor([row.ids])
         logits = full_logits(tiny_model, ids)[0, :-1]

@@ -10,6 +10,7 @@ import torch
 from tests.support.matrix import HEADS, rendered_rows
 from workbench.ablation import iter_importance
 from workbench.data import read_samples
+from workbench.engines import HookedEngine
 from workbench.errors import InputError, ModelRefusedError
 from workbench.models import load_model, render
 from workbench.models.placement import resolve_device, resolve_dtype, resolve_placement
@@ -29,7 +30,7 @@ ON_DISK = {
 
 def importance(model):
     rows = rendered_rows()
-    (batch,) = iter_importance(model, rows, batches=[range(len(rows))])
+    (batch,) = iter_importance(HookedEngine(model), rows, batches=[range(len(rows))])
     return batch.deltas
 
 
@@ -81,7 +82,9 @@ def test_bfloat16_ranks_the_top_heads_of_the_bundled_model_as_float32_does(bundl
     deltas = {}
     for dtype in ("float32", "bfloat16"):
         model = load_model("math-tiny", device="cpu", dtype=dtype)
-        batches = iter_importance(model, rows, batches=[[i] for i in range(len(rows))])
+        batches = iter_importance(
+            HookedEngine(model), rows, batches=[[i] for i in range(len(rows))]
+        )
         deltas[dtype] = np.concatenate([batch.deltas for batch in batches]).mean(axis=0).ravel()
     n_top = n_selected(deltas["float32"].size, 0.05)
     top = {dtype: np.argsort(-values)[:n_top].tolist() for dtype, values in deltas.items()}
@@ -149,7 +152,9 @@ def test_the_bundled_model_in_few_bits_passes_the_check_and_finds_the_same_head(
     heads = [Head(2, 2), Head(1, 1), Head(3, 3)]
     found = []
     for model in (plain, packed):
-        (batch,) = iter_importance(model, rows, batches=[range(len(rows))], heads=heads)
+        (batch,) = iter_importance(
+            HookedEngine(model), rows, batches=[range(len(rows))], heads=heads
+        )
         found.append(np.array([batch.deltas.mean(axis=0)[head] for head in heads]))
     assert found[1].argmax() == found[0].argmax() == 0
     np.testing.assert_allclose(found[1], found[0], atol=0.5 * found[0].max())

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from tests.support.checkpoints import USABLE
-from workbench.ablation import uniform_heads
+from workbench.ablation import ablated_heads
 from workbench.errors import InputError, ModelRefusedError
 from workbench.models import hooks, pattern_hook, running_mean, self_check, uniform_pattern
 from workbench.types import Head
@@ -50,7 +50,7 @@ def test_scores_scaled_to_nothing_are_uniform_attention(name, head, tiny):
         )
         return scores
 
-    with uniform_heads(model, [head]):
+    with ablated_heads(model, [head]):
         expected = logits_of(model, ids)
     shrunk = with_hook(model, ids, f"blocks.{head.layer}.attn.hook_attn_scores", shrink)
     assert not torch.allclose(expected, logits_of(model, ids), atol=1e-4)
@@ -82,7 +82,7 @@ def test_the_running_mean_of_the_values_is_uniform_attention(name, head, tiny):
         ],
     ):
         from_values = logits_of(model, ids)
-    with uniform_heads(model, [head]):
+    with ablated_heads(model, [head]):
         expected = logits_of(model, ids)
     torch.testing.assert_close(from_values, expected, atol=1e-5, rtol=0)
 
@@ -91,7 +91,7 @@ def test_the_running_mean_of_the_values_is_uniform_attention(name, head, tiny):
 def test_inside_the_block_the_heads_are_uniform_and_the_others_are_not(name, tiny):
     model, ids, seen = tiny(name), token_ids(), []
     with (
-        uniform_heads(model, [Head(1, 2)]),
+        ablated_heads(model, [Head(1, 2)]),
         hooks(model, [(pattern_hook(1), lambda pattern, hook: seen.append(pattern))]),
     ):
         logits_of(model, ids)
@@ -107,7 +107,7 @@ def test_after_the_block_the_model_is_bit_identical(name, fails, tiny):
     model, ids = tiny(name), token_ids()
     clean = logits_of(model, ids)
     weights = {key: value.clone() for key, value in model.hooked.state_dict().items()}
-    with contextlib.suppress(ZeroDivisionError), uniform_heads(model, HEADS):
+    with contextlib.suppress(ZeroDivisionError), ablated_heads(model, HEADS):
         assert not torch.equal(logits_of(model, ids), clean)
         if fails:
             raise ZeroDivisionError
@@ -118,11 +118,11 @@ def test_after_the_block_the_model_is_bit_identical(name, fails, tiny):
 
 def test_blocks_nest_and_the_outer_one_lasts(tiny_model):
     ids = token_ids()
-    with uniform_heads(tiny_model, HEADS[:2]):
+    with ablated_heads(tiny_model, HEADS[:2]):
         both = logits_of(tiny_model, ids)
-    with uniform_heads(tiny_model, HEADS[:1]):
+    with ablated_heads(tiny_model, HEADS[:1]):
         outer = logits_of(tiny_model, ids)
-        with uniform_heads(tiny_model, HEADS[1:2]):
+        with ablated_heads(tiny_model, HEADS[1:2]):
             assert torch.equal(logits_of(tiny_model, ids), both)
         assert torch.equal(logits_of(tiny_model, ids), outer)
 
@@ -131,7 +131,7 @@ def test_blocks_nest_and_the_outer_one_lasts(tiny_model):
 def test_a_head_that_the_model_lacks_is_named(head, tiny_model):
     with (
         pytest.raises(InputError, match=rf"has no head {head.layer}\.{head.head}, .*layer 0 to 2"),
-        uniform_heads(tiny_model, [head]),
+        ablated_heads(tiny_model, [head]),
     ):
         pass
 

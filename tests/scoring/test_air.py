@@ -8,9 +8,10 @@ import torch
 
 from tests.scoring.test_score import row, scored, text
 from tests.support.planted import COPIER, N_WORDS, write_copier
-from workbench.ablation import uniform_heads
+from workbench.ablation import ablated_heads
+from workbench.engines import HookedEngine, counted_mask
 from workbench.errors import InputError
-from workbench.models import capture, counted_mask, load_model, padded, render, token_losses
+from workbench.models import capture, load_model, padded, render
 from workbench.scoring import ScoreRequest, score_shard
 from workbench.scoring.methods.air import AirOptions
 from workbench.scoring.step_scores import air_score
@@ -39,9 +40,9 @@ def token_losses_of(model, sample):
     """Clean and weakened losses of the completion's tokens, one whole run each."""
     rendered = render(sample, model.tokenizer)
     ids, counted = padded([rendered.ids], 0), counted_mask([rendered], "completion")
-    base = token_losses(model, capture(model, ids).final, ids, counted)
-    with uniform_heads(model, HEADS):
-        weak = token_losses(model, capture(model, ids).final, ids, counted)
+    base = HookedEngine(model).outcomes(capture(model, ids).final, ids, counted)
+    with ablated_heads(model, HEADS):
+        weak = HookedEngine(model).outcomes(capture(model, ids).final, ids, counted)
     return [losses[0][counted[0]].double().numpy() for losses in (base, weak)]
 
 

@@ -11,6 +11,7 @@ from transformers import AutoModelForCausalLM
 
 from workbench.bundled import MODELS, bundled_dir
 from workbench.data import read_samples
+from workbench.engines import HookedEngine
 from workbench.models import Rendered, render
 from workbench.scoring import score_batch, variant_columns
 from workbench.types import Head
@@ -72,7 +73,7 @@ def eager(folder) -> torch.nn.Module:
 
 
 def assert_equal(model, reference, rendered: list[Rendered], part: str, *, per_head: bool) -> None:
-    results = score_batch(model, HEADS, rendered, part=part, per_head=per_head)
+    results = score_batch(HookedEngine(model), HEADS, rendered, part=part, per_head=per_head)
     for one, result in zip(rendered, results, strict=True):
         wanted = expected(reference, model.windows, one, part, per_head=per_head)
         assert set(result) == set(variant_columns()) == set(wanted)
@@ -117,23 +118,23 @@ def test_real_rows_under_the_bundled_model_equal_plain_transformers(source, bund
 def test_a_score_does_not_depend_on_the_rest_of_the_batch(name, part, tiny, samples):
     model = tiny(name)
     rendered = [render(sample, model.tokenizer) for sample in samples]
-    together = score_batch(model, HEADS, rendered, part=part)
+    together = score_batch(HookedEngine(model), HEADS, rendered, part=part)
     for one, row in zip(rendered, together, strict=True):
-        (alone,) = score_batch(model, HEADS, [one], part=part)
+        (alone,) = score_batch(HookedEngine(model), HEADS, [one], part=part)
         assert row == pytest.approx(alone, abs=1e-6, nan_ok=True)
 
 
 def test_a_window_of_fewer_than_two_tokens_has_no_score(tiny_model, samples):
     rendered = [render(samples[0], tiny_model.tokenizer)]  # the solution is one token, "3"
-    (row,) = score_batch(tiny_model, HEADS, rendered, part="completion")
+    (row,) = score_batch(HookedEngine(tiny_model), HEADS, rendered, part="completion")
     assert all(np.isnan(value) for value in row.values())
 
 
 def test_a_score_over_the_prompt_does_not_see_the_solution(tiny_model, samples):
     with_solution = [render(s, tiny_model.tokenizer) for s in samples]
     without = [render(s, tiny_model.tokenizer, prompt_only=True) for s in samples]
-    rows = score_batch(tiny_model, HEADS, with_solution, part="prompt")
-    for row, other in zip(rows, score_batch(tiny_model, HEADS, without), strict=True):
+    rows = score_batch(HookedEngine(tiny_model), HEADS, with_solution, part="prompt")
+    for row, other in zip(rows, score_batch(HookedEngine(tiny_model), HEADS, without), strict=True):
         assert row == pytest.approx(other, abs=1e-9)
 
 
@@ -149,7 +150,7 @@ def test_no_block_above_the_circuits_last_layer_runs(top, tiny_model, samples):
         handles.append(block.register_forward_hook(count))
     rendered = [render(sample, tiny_model.tokenizer) for sample in samples]
     try:
-        score_batch(tiny_model, [Head(0, 1), Head(top, 2)], rendered)
+        score_batch(HookedEngine(tiny_model), [Head(0, 1), Head(top, 2)], rendered)
     finally:
         for handle in handles:
             handle.remove()
@@ -164,7 +165,7 @@ def test_no_logits_are_made_that_nobody_reads(tiny_model, samples):
     )
     try:
         rendered = [render(sample, tiny_model.tokenizer) for sample in samples]
-        score_batch(tiny_model, [Head(tiny_model.n_layers - 1, 2)], rendered)
+        score_batch(HookedEngine(tiny_model), [Head(tiny_model.n_layers - 1, 2)], rendered)
     finally:
         handle.remove()
     assert positions == [1]
@@ -174,5 +175,7 @@ def test_scoring_leaves_the_model_as_it_was(tiny_model, samples):
     ids = torch.tensor([render(samples[1], tiny_model.tokenizer).ids])
     with torch.no_grad():
         before = tiny_model.hooked(ids, return_type="logits")
-        score_batch(tiny_model, HEADS, [render(s, tiny_model.tokenizer) for s in samples])
+        score_batch(
+            HookedEngine(tiny_model), HEADS, [render(s, tiny_model.tokenizer) for s in samples]
+        )
         assert torch.equal(tiny_model.hooked(ids, return_type="logits"), before)

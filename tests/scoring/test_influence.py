@@ -8,8 +8,9 @@ import torch
 
 from tests.scoring.test_score import row, scored, text
 from tests.support.planted import COPIER, N_WORDS, write_copier
-from workbench.ablation import uniform_heads
-from workbench.models import load_model, render, sample_losses
+from workbench.ablation import ablated_heads
+from workbench.engines import HookedEngine, sample_losses
+from workbench.models import load_model, render
 from workbench.scoring.methods.attention_influence import influence_columns, windows
 from workbench.types import Circuit, Head
 
@@ -31,9 +32,9 @@ def copier(tmp_path_factory):
 def test_the_score_is_the_relative_difference_of_two_whole_runs(part, tiny_model, circuit, samples):
     rendered = [render(sample, tiny_model.tokenizer) for sample in samples]
     alone = [[i] for i in range(len(rendered))]
-    base = sample_losses(tiny_model, rendered, batches=alone, part=part or "all")
-    with uniform_heads(tiny_model, HEADS):
-        weak = sample_losses(tiny_model, rendered, batches=alone, part=part or "all")
+    base = sample_losses(HookedEngine(tiny_model), rendered, batches=alone, part=part or "all")
+    with ablated_heads(tiny_model, HEADS):
+        weak = sample_losses(HookedEngine(tiny_model), rendered, batches=alone, part=part or "all")
     frame = scored(samples, tiny_model, circuit, part=part, **METHOD)
     assert frame["loss_base"].tolist() == pytest.approx(base.tolist(), abs=1e-5)
     assert frame["loss_weak"].tolist() == pytest.approx(weak.tolist(), abs=1e-5)

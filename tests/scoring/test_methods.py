@@ -9,8 +9,9 @@ import pytest
 
 import workbench.scoring
 from tests.scoring.test_score import row, text
+from workbench.engines import ENGINES
 from workbench.errors import InputError
-from workbench.models import ENGINES, render
+from workbench.models import render
 from workbench.options import check_options, records
 from workbench.scoring import (
     SCORERS,

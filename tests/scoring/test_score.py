@@ -11,8 +11,9 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from tests.support.checkpoints import byte_tokenizer
+from workbench.engines import HookedEngine, sample_losses
 from workbench.errors import InputError
-from workbench.models import load_model, render, sample_losses
+from workbench.models import load_model, render
 from workbench.scoring import ScoreRequest, score_batch, score_samples
 from workbench.types import BadRow, Circuit, Head, Message, ModelInfo, Sample
 
@@ -101,7 +102,7 @@ def test_the_columns_and_types_are_those_of_the_scores_file(tiny_model, circuit,
 
 def test_the_score_is_the_column_of_the_variant(tiny_model, circuit, samples):
     rendered = [render(sample, tiny_model.tokenizer) for sample in samples]
-    batch = score_batch(tiny_model, HEADS, rendered)
+    batch = score_batch(HookedEngine(tiny_model), HEADS, rendered)
     options = {"method": "circuitseer", "variant": "excess", "drop_sink": True}
     frame = scored(samples, tiny_model, circuit, **options)
     assert frame["score"].tolist() == pytest.approx([r["excess_no_sink"] for r in batch])
@@ -134,7 +135,9 @@ def test_length_counts_the_tokens_that_are_scored(tiny_model, samples):
 
 def test_loss_is_the_samples_loss(tiny_model, samples):
     rendered = [render(s, tiny_model.tokenizer) for s in samples]
-    losses = sample_losses(tiny_model, rendered, batches=[[i] for i in range(len(rendered))])
+    losses = sample_losses(
+        HookedEngine(tiny_model), rendered, batches=[[i] for i in range(len(rendered))]
+    )
     frame = scored(samples, tiny_model, method="loss")
     assert frame["score"].tolist() == pytest.approx(losses.tolist(), abs=1e-5)
     with_loss = scored(samples, tiny_model, method="length", with_loss=True)

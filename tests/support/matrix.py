@@ -24,8 +24,16 @@ from transformers import (
 )
 from transformers.masking_utils import eager_mask
 
-from workbench.ablation import iter_importance, uniform_heads
-from workbench.models import Model, Rendered, hooks, running_mean, with_engine
+from workbench.ablation import ablated_heads, iter_importance
+from workbench.engines import HookedEngine, choose_engine
+from workbench.models import (
+    Model,
+    Rendered,
+    hooks,
+    outputs_hook,
+    running_mean,
+    values_hook,
+)
 from workbench.scoring import score_batch
 from workbench.types import Head
 
@@ -99,7 +107,7 @@ def padding_masks() -> dict[str, torch.Tensor]:
 def by_pattern(model: Model, mask: torch.Tensor) -> Any:
     """Uniform by replacing `hook_pattern`."""
     padded_left = not bool(mask[:, 0].all())
-    return uniform_heads(model, HEADS, real=mask.bool() if padded_left else None)
+    return ablated_heads(model, HEADS, real=mask.bool() if padded_left else None)
 
 
 def by_scores(model: Model, mask: torch.Tensor) -> Any:
@@ -139,17 +147,9 @@ def by_values(model: Model, mask: torch.Tensor) -> Any:
             z[:, :, heads] = means[:, :, heads]
             return z.reshape(shape)
 
-        values, z = _value_hooks(model, layer)
+        values, z = values_hook(model.hooked, layer), outputs_hook(model.hooked, layer)
         added += [(values, keep), (z, replace)]
     return hooks(model, added)
-
-
-def _value_hooks(model: Model, layer: int) -> tuple[str, str]:
-    """Names of the hooks on a layer's values and on its heads' outputs."""
-    on_bridge = f"blocks.{layer}.attn.v.hook_out", f"blocks.{layer}.attn.o.hook_in"
-    if on_bridge[0] in model.hooked.hook_dict:
-        return on_bridge
-    return f"blocks.{layer}.attn.hook_v", f"blocks.{layer}.attn.hook_z"
 
 
 def _by_layer() -> list[tuple[int, list[int]]]:
@@ -188,7 +188,7 @@ def rendered_rows() -> list[Rendered]:
 def importance_difference(model: Model, reference: Reference) -> float:
     """Largest difference of any head's loss increase on any row from the plain loop."""
     rows = rendered_rows()
-    (measured,) = iter_importance(model, rows, batches=[range(len(rows))])
+    (measured,) = iter_importance(HookedEngine(model), rows, batches=[range(len(rows))])
     plain = np.array(
         [
             [
@@ -214,7 +214,7 @@ def score_difference(model: Model, reference: Reference) -> float:
     """Largest difference of T^2 times the CircuitSeer score from the one by `output_attentions`."""
     worst = 0.0
     rows = rendered_rows()
-    measured = score_batch(model, HEADS, rows, part="prompt")
+    measured = score_batch(HookedEngine(model), HEADS, rows, part="prompt")
     for row, found in zip(rows, measured, strict=True):
         n = row.prompt_length
         reference.logits(torch.tensor([row.ids[:n]]))
@@ -277,10 +277,10 @@ def agreeing_row(name: str, folder: Path, model: Model) -> list[str]:
 
 def fused_word(model: Model, reference: Reference, word: Callable[..., str]) -> str:
     """Whether the fused engine's scores are the reference's, or that its own check refuses it."""
-    fused = with_engine(model, "auto")
-    if fused.fused is None:
+    engine = choose_engine(model)
+    if engine.name != "fused":
         return "refused, hooked runs"
-    return word(score_difference(fused, reference))
+    return word(score_difference(engine, reference))
 
 
 def refused_row(name: str, folder: Path, refusal: str) -> list[str]:

@@ -28,20 +28,22 @@ from torch.utils.backend_registration import _setup_privateuseone_for_python_bac
 from tests.support.rows import samples_of
 from tests.support.two_libraries import stored_rows
 from workbench.ablation import (
+    KINDS,
+    ablated_heads,
     decode_sets,
     iter_importance,
     iter_screen,
+    prepare,
     set_effects,
-    uniform_heads,
     weakened_losses,
 )
 from workbench.circuits import RetrievalSample, retrieval_scores
 from workbench.circuits.heads import Circuit
-from workbench.models import Model, counted_mask, decode, load_model, padded
+from workbench.engines import HookedEngine, counted_mask, decode, sample_losses
+from workbench.models import Model, load_model, padded
 from workbench.models import load as loading
-from workbench.models.losses import sample_losses
 from workbench.models.reading import read_weights
-from workbench.scoring import ScoreRequest, score_samples
+from workbench.scoring import ScoreRequest, engine_for, score_samples
 from workbench.types import Head
 
 aten = torch.ops.aten
@@ -164,30 +166,33 @@ def measured(model: Model, *, gradients: bool) -> dict[str, Any]:
     batches, samples = [range(len(rows))], samples_of(PAIRS)
     ids = padded([row.ids for row in rows], model.pad_id)
     counted = counted_mask(rows, "completion")
-    (exact,) = iter_importance(model, rows, batches=batches)
+    (exact,) = iter_importance(HookedEngine(model), rows, batches=batches)
     documents = [RetrievalSample(samples[0], row, range(4, 9)) for row in rows]
-    retrieved = retrieval_scores(model, documents)
-    weak = {fold: weakened_losses(model, HEADS, ids, counted, fold=fold) for fold in (None, 1)}
-    with uniform_heads(model, HEADS):
+    retrieved = retrieval_scores(HookedEngine(model), documents)
+    weak = weakened_losses(HookedEngine(model), HEADS, ids, counted).weak
+    with ablated_heads(model, HEADS):
         hooked = model.hooked(ids.to(model.device)).float().cpu()
     found: dict[str, Any] = {
-        "losses": list(sample_losses(model, rows, batches=batches)),
+        "losses": list(sample_losses(HookedEngine(model), rows, batches=batches)),
         "importance": exact.deltas.tolist(),
-        "sets": set_effects(model, rows, [(), HEADS], batches=batches).loss.tolist(),
+        "sets": set_effects(HookedEngine(model), rows, [(), HEADS], batches=batches).loss.tolist(),
         "uniform": hooked[:, -1].tolist(),
         "retrieval": retrieved.scores.tolist(),
-        "decoded": decode_sets(model, prompts, [(), HEADS], max_new_tokens=6),
-        "sampled": decode(model, prompts, max_new_tokens=6, temperature=1.0),
+        "decoded": decode_sets(HookedEngine(model), prompts, [(), HEADS], max_new_tokens=6),
+        "sampled": decode(HookedEngine(model), prompts, max_new_tokens=6, temperature=1.0),
     }
-    found |= {f"weakened {fold}": both.weak.tolist() for fold, both in weak.items()}
+    found["weakened"] = weak.tolist()
+    for kind in KINDS.values():
+        ablation = prepare(HookedEngine(model), kind, rows)
+        (batch,) = iter_importance(HookedEngine(model), rows, batches=batches, ablation=ablation)
+        found[f"importance {kind.name}"] = batch.deltas.tolist()
     if gradients:
-        (screened,) = iter_screen(model, rows, batches=batches)
+        (screened,) = iter_screen(HookedEngine(model), rows, batches=batches)
         found["screen"] = screened.deltas.tolist()
     for method in METHODS:
         request = ScoreRequest.of(method, engine="auto")
-        scores = score_samples(
-            samples, request=request, model=model, circuit=Circuit(tuple(HEADS), model.info)
-        )
+        circuit, engine = Circuit(tuple(HEADS), model.info), engine_for(model, request)
+        scores = score_samples(samples, request=request, engine=engine, circuit=circuit)
         found[method] = scores["score"].tolist()
     return found
 

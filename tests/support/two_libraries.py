@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from workbench.ablation import iter_importance
+from workbench.engines import HookedEngine
 from workbench.models import Model, Rendered, load_model
 
 try:
@@ -65,7 +66,7 @@ def stored_rows() -> list[Rendered]:
 def importance(model: Model) -> tuple[np.ndarray, np.ndarray]:
     """Base loss of every row, and the increase with each head uniform."""
     rows = stored_rows()
-    (batch,) = iter_importance(model, rows, batches=[range(len(rows))])
+    (batch,) = iter_importance(HookedEngine(model), rows, batches=[range(len(rows))])
     return batch.base_loss, batch.deltas
 
 

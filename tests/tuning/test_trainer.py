@@ -13,8 +13,9 @@ import torch
 
 from tests.tuning.exports import ROWS
 from workbench.data import to_sample
+from workbench.engines import HookedEngine, sample_losses
 from workbench.errors import InputError, WorkbenchError
-from workbench.models import load_plain, render, sample_losses
+from workbench.models import load_plain, render
 from workbench.tuning import (
     Training,
     TuneOptions,
@@ -112,7 +113,7 @@ def test_the_first_loss_is_the_loss_that_scores_and_probes_measure(tune, tiny_mo
     rows = make_examples(samples, tiny_model.tokenizer, n_ctx=96, end_token=False).rows
     _, curve = tune(dataclasses.replace(OPTIONS, batch_size=len(rows), max_steps=1), rows=rows)
     rendered = [render(sample, tiny_model.tokenizer) for sample in samples]
-    losses = sample_losses(tiny_model, rendered, batches=[range(len(rows))])
+    losses = sample_losses(HookedEngine(tiny_model), rendered, batches=[range(len(rows))])
     n_targets = np.array([row.n_targets for row in rows])
     assert curve[0]["loss"] == pytest.approx((losses * n_targets).sum() / n_targets.sum(), abs=1e-5)
 

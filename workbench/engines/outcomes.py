@@ -29,13 +29,13 @@ def token_outcomes(
     counted: Bool[Tensor, "row pos"],
     *,
     n_vocab: int,
-    max_logits: int = MAX_LOGITS,
+    max_logits: int | None = None,
 ) -> Outcomes:
     """Cross-entropy in float32 of the counted tokens, and whether each is the most likely one."""
     ids, counted = ids.to(residual.device), counted.to(residual.device)
     losses = torch.zeros(ids.shape, dtype=torch.float32, device=residual.device)
     hits = torch.ones(ids.shape, dtype=torch.bool, device=residual.device)
-    for r, c in _places(counted, max_logits // n_vocab):
+    for r, c in _places(counted, (max_logits or MAX_LOGITS) // n_vocab):
         logits = logits_of(residual[r, c])
         # On several devices the unembedding need not be where the last block is.
         targets = ids[r, c + 1].to(logits.device)
@@ -51,13 +51,13 @@ def loss_gradient(
     counted: Bool[Tensor, "batch pos"],
     *,
     n_vocab: int,
-    max_logits: int = MAX_LOGITS,
+    max_logits: int | None = None,
 ) -> Float[Tensor, "batch pos d_model"]:
     """The gradient of each sample's mean loss by its final residual stream."""
     ids, counted = ids.to(residual.device), counted.to(residual.device)
     gradient = torch.zeros_like(residual)
     weight = 1 / counted[:, 1:].sum(dim=1)
-    for r, c in _places(counted, max_logits // n_vocab):
+    for r, c in _places(counted, (max_logits or MAX_LOGITS) // n_vocab):
         with torch.enable_grad():
             places = residual[r, c].detach().requires_grad_()
             logits = logits_of(places)

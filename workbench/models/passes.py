@@ -10,7 +10,7 @@ mask is needed and padding cannot change a number.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -44,7 +44,7 @@ def padded(rows: Sequence[Sequence[int]], pad_id: int) -> Int[Tensor, "batch pos
 
 @contextmanager
 def kept_inputs(
-    blocks: Sequence[torch.nn.Module],
+    blocks: Iterable[torch.nn.Module],
     last_norm: torch.nn.Module,
     layers: Collection[int] | None = None,
 ) -> Iterator[BlockInputs]:
@@ -103,7 +103,7 @@ def _split_residual(args: tuple, kwargs: dict) -> tuple[Tensor, tuple, dict]:
 
 
 def replay(
-    blocks: Sequence[Any],
+    blocks: Sequence[Any] | torch.nn.ModuleList,
     inputs: BlockInputs,
     *,
     from_layer: int,
