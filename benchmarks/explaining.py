@@ -10,22 +10,24 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from workbench.stages.explain import explain_score
+
 from benchmarks.measure import Measured, Settings
 from benchmarks.scoring import circuit
 from benchmarks.shapes import BUNDLED, large, middle
 from workbench.data import read_samples
-from workbench.scoring import ScoreRequest
+from workbench.scoring import ScoreOptions
 from workbench.stages import (
     HeadsOptions,
     ModelSource,
     Place,
     ProbeOptions,
-    plan_score,
+    plan_heads,
+    plan_probe,
     run_heads,
     run_probe,
     run_score,
 )
-from workbench.stages.explain import explain_heads, explain_probe
 from workbench.types import Sample
 
 Pair = tuple[float, float]
@@ -59,7 +61,7 @@ def _of_shapes(settings: Settings) -> Iterator[tuple[str, Pair]]:
 def _probe(settings: Settings, source: ModelSource, data: list[str]) -> Pair:
     return _both(
         settings,
-        lambda: explain_probe(source, data, strategy="highest-loss"),
+        lambda: plan_probe(source, data, ProbeOptions()),
         lambda place: run_probe(place, source, data, ProbeOptions(n=8)),
     )
 
@@ -71,12 +73,12 @@ def _score(
     method: str,
     batch_tokens: int | None = None,
 ) -> Pair:
-    request = ScoreRequest.of(method, batch_tokens=batch_tokens)
+    options = ScoreOptions(method, batch_tokens=batch_tokens)
     heads = None if method == "loss" else _circuit(settings, source)
     return _both(
         settings,
-        lambda: plan_score(source, data, request, heads_path=heads),
-        lambda place: run_score(place, source, data, request, heads_path=heads),
+        lambda: explain_score(source, data, options, heads_path=heads),
+        lambda place: run_score(place, source, data, options, heads_path=heads),
     )
 
 
@@ -86,7 +88,7 @@ def _heads(settings: Settings, source: ModelSource, data: list[str], n: int) -> 
         probe = run_probe(Place(Path(folder)), source, data, drawn).result
         return _both(
             settings,
-            lambda: explain_heads(source, probe),
+            lambda: plan_heads(source, probe, HeadsOptions()),
             lambda place: run_heads(place, source, probe, HeadsOptions()),
         )
 

@@ -25,7 +25,7 @@ from workbench.amplification.mask_file import (
     read_mask_file,
 )
 from workbench.amplification.measures import calculations, retrieval, text_loss
-from workbench.amplification.network import BATCH_TOKENS, last_logits, plain_network
+from workbench.amplification.network import BATCH_TOKENS, PlainNetwork, last_logits, plain_network
 from workbench.amplification.patch import copy_checkpoint, stored_names, stored_weights, write_rows
 from workbench.amplification.pivots import (
     OK,
@@ -33,7 +33,12 @@ from workbench.amplification.pivots import (
     PivotOptions,
     find_pivots,
 )
-from workbench.amplification.pivots_file import pivots_table, read_examples, read_pivots
+from workbench.amplification.pivots_file import (
+    pivots_summary,
+    pivots_table,
+    read_examples,
+    read_pivots,
+)
 from workbench.amplification.problems import Problem, allowed_length, answers_of, problems_of
 from workbench.amplification.report import NAMES, amplification_report, read_report
 from workbench.amplification.rows import Layout, Rows, network_shape, read_layout
@@ -77,6 +82,7 @@ __all__ = [
     "MaskOptions",
     "ModelShape",
     "PivotOptions",
+    "PlainNetwork",
     "Point",
     "Problem",
     "RowMasters",
@@ -103,6 +109,7 @@ __all__ = [
     "outside",
     "parse_where",
     "part_of",
+    "pivots_summary",
     "pivots_table",
     "plain_network",
     "prefix_gradient",

@@ -43,12 +43,12 @@ def amplify() -> None:
 @run_options
 def localize(data: tuple[str, ...], **settings: Any) -> None:
     """Find the tokens at which a right and a wrong solution of the same problem part."""
-    from workbench.stages import explain_localize, run_localize
+    from workbench.stages import plan_localize, run_localize
 
     answer(
         settings,
         run_localize,
-        explain_localize,
+        plan_localize,
         model_source(settings),
         data,
         chosen(LocalizeOptions, settings),
@@ -67,12 +67,12 @@ def localize(data: tuple[str, ...], **settings: Any) -> None:
 @run_options
 def mask(pivots_ref: str, **settings: Any) -> None:
     """Learn which heads and neurons pull the model to the right token there."""
-    from workbench.stages import explain_mask, run_mask
+    from workbench.stages import plan_mask, run_mask
 
     answer(
         settings,
         run_mask,
-        explain_mask,
+        plan_mask,
         model_source(settings),
         run_file(settings, pivots_ref, "pivots.json").resolve().with_name("pivots.parquet"),
         chosen(MaskOptions, settings),
@@ -93,12 +93,12 @@ def _mask_fields(outcome: Any) -> dict[str, Any]:
 @run_options
 def update(mask_ref: str, **settings: Any) -> None:
     """Change only the rows of the mask's components; the best step on validation is kept."""
-    from workbench.stages import explain_update, run_update
+    from workbench.stages import plan_update, run_update
 
     answer(
         settings,
         run_update,
-        explain_update,
+        plan_update,
         model_source(settings),
         run_file(settings, mask_ref, "mask.json").resolve(),
         chosen(UpdateOptions, settings),
@@ -137,12 +137,12 @@ def report(
     update_refs: tuple[str, ...], data: tuple[str, ...], control: str, **settings: Any
 ) -> None:
     """Before and after on held-out problems, against the controls, with the side effects."""
-    from workbench.stages import explain_report, run_report
+    from workbench.stages import plan_report, run_report
 
     answer(
         settings,
         run_report,
-        explain_report,
+        plan_report,
         model_source(settings),
         [run_file(settings, ref, "update.json").resolve() for ref in update_refs],
         chosen(ReportOptions, settings),

@@ -21,12 +21,12 @@ from workbench.options import ExportOptions
 @run_options
 def export(selection_ref: str, out: Path, data: tuple[str, ...], **settings: Any) -> None:
     """Write a selection as a dataset folder with card, provenance and trainer files."""
-    from workbench.stages import explain_export, run_export
+    from workbench.stages import plan_export, run_export
 
     path = run_file(settings, selection_ref, "selection.parquet")
     form = vars(chosen(ExportOptions, settings))
     if settings["explain"]:
-        print_json(explain_export(path, out, **form))
+        print_json(plan_export(path, out, **form))
         return
     report = run_export(place(settings["runs_dir"], quiet=True), path, out, **form, data=data)
     if settings["as_json"]:

@@ -78,8 +78,7 @@ def find(
         _check_no_ablation(probe_ref, control, settings["rank"])
         _retrieve(data or TEXT, settings)
         return
-    from workbench.stages import run_heads
-    from workbench.stages.explain import explain_heads
+    from workbench.stages import plan_heads, run_heads
 
     if bool(probe_ref) == bool(data):
         raise InputError("give either --probe or --data", expected="one of the two")
@@ -90,9 +89,7 @@ def find(
     answer(
         settings,
         run_heads,
-        lambda source, probe, options, **how: explain_heads(
-            source, probe, options=options, n=n, **how
-        ),
+        partial(plan_heads, n=n),
         source,
         run_file(settings, probe_ref, "probe.json")
         if probe_ref
@@ -160,13 +157,12 @@ def retrieve(data: tuple[str, ...], **settings: Any) -> None:
 
 
 def _retrieve(data: tuple[str, ...], settings: Settings) -> None:
-    from workbench.stages import run_retrieval
-    from workbench.stages.explain import explain_retrieval
+    from workbench.stages import plan_retrieval, run_retrieval
 
     answer(
         settings,
         partial(run_retrieval, text=data),
-        explain_retrieval,
+        plan_retrieval,
         model_source(settings),
         chosen(RetrievalOptions, settings),
         batch_tokens=settings["batch_tokens"],

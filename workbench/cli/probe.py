@@ -24,13 +24,12 @@ def probe() -> None:
 @run_options
 def build(data: tuple[str, ...], **settings: Any) -> None:
     """Choose the samples that heads are ablated on."""
-    from workbench.stages import run_probe
-    from workbench.stages.explain import explain_probe
+    from workbench.stages import plan_probe, run_probe
 
     answer(
         settings,
         run_probe,
-        lambda source, data, options, **how: explain_probe(source, data, **how, **vars(options)),
+        plan_probe,
         model_source(settings),
         data,
         chosen(ProbeOptions, settings),

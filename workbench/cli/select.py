@@ -27,7 +27,7 @@ from workbench.options import SelectOptions
 def select(scores_ref: str, data: tuple[str, ...], marks: Path | None, **settings: Any) -> None:
     """Draw a subset by score."""
     from workbench.selection import DROP, KEEP, marked, read_marks
-    from workbench.stages import explain_select, run_select
+    from workbench.stages import plan_select, run_select
 
     by_hand = read_marks(marks) if marks else {}
     options = dataclasses.replace(
@@ -36,7 +36,7 @@ def select(scores_ref: str, data: tuple[str, ...], marks: Path | None, **setting
     answer(
         settings,
         run_select,
-        explain_select,
+        plan_select,
         run_file(settings, scores_ref, "scores.parquet"),
         options,
         data=data,

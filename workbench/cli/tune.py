@@ -45,8 +45,7 @@ LOADING = [
 @run_options
 def tune(export_folder: Path, steps_ref: str | None, **settings: Any) -> None:
     """Fine-tune a model on an export, plainly or with the weights of reasoning steps."""
-    from workbench.stages import StepsSource, run_tune
-    from workbench.stages.explain_tune import explain_tune
+    from workbench.stages import StepsSource, plan_tune, run_tune
 
     weights, steps = chosen(StepWeights, settings), None
     if steps_ref:
@@ -58,7 +57,7 @@ def tune(export_folder: Path, steps_ref: str | None, **settings: Any) -> None:
     answer(
         settings,
         partial(run_tune, **vars(chosen(SpendOptions, settings))),
-        explain_tune,
+        plan_tune,
         model_source(settings),
         export_folder,
         chosen(TuneOptions, settings),

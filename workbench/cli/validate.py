@@ -44,15 +44,14 @@ def validate(
     **settings: Any,
 ) -> None:
     """The circuit against random sets of the same layers, bottom heads and all heads."""
-    from workbench.stages import run_validate
-    from workbench.stages.explain_validate import explain_validate
+    from workbench.stages import plan_validate, run_validate
 
     if no_decode:
         settings["decode_n"] = 0
     answer(
         settings,
         run_validate,
-        explain_validate,
+        plan_validate,
         model_source(settings),
         run_file(settings, heads_ref, "heads.json"),
         data,

@@ -33,6 +33,7 @@ from workbench.models.placement import resolve_device
 from workbench.models.points import component_hook, outputs_hook, pattern_hook, values_hook
 from workbench.models.render import TEMPLATE, Rendered, UnrenderableError, render
 from workbench.models.selfcheck import TOLERANCE, self_check
+from workbench.models.source import ModelSource
 from workbench.models.tokenizer import tokenizer_facts
 from workbench.models.uniform import (
     padded_uniform_pattern,
@@ -51,6 +52,7 @@ __all__ = [
     "Donors",
     "Intervention",
     "Model",
+    "ModelSource",
     "Rendered",
     "RowEdits",
     "Site",

@@ -12,6 +12,7 @@ from workbench.options.record import check_options, option
 DTYPES = ("float32", "bfloat16", "float16")
 QUANTIZE = ("8bit", "4bit")
 TEMPLATES = ("auto", "none", "chat")
+ENGINES = ("auto", "fused", "hooked")
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,11 @@ class LoadOptions:
         "auto",
         "Render rows by the tokenizer's chat template: if it has one, never, always.",
         choices=TEMPLATES,
+    )
+    engine: str = option(
+        "auto",
+        "fused: SDPA and no whole patterns; auto: where it agrees with the hooked engine.",
+        choices=ENGINES,
     )
 
     def __post_init__(self) -> None:

@@ -1,6 +1,6 @@
 """The whole chain on the bundled model and data, small enough for two cores.
 
-report = run_demo(Place(Path("demo/runs")), Path("demo"))
+report = run_demo(Place(Path("demo/runs")), Path("demo"), tell=lambda *said: None)
 """
 
 from __future__ import annotations
@@ -10,13 +10,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from workbench.models import ModelSource
+from workbench.options import HeadsOptions, ProbeOptions, SelectOptions, ValidateOptions
+from workbench.runs import Outcome, Place
 from workbench.scoring import ScoreRequest
-from workbench.stages.heads import HeadsOptions, run_heads
-from workbench.stages.probe import ProbeOptions, run_probe
-from workbench.stages.request import ModelSource, Outcome, Place
+from workbench.stages.export import run_export
+from workbench.stages.heads import run_heads
+from workbench.stages.probe import run_probe
 from workbench.stages.score import run_score
-from workbench.stages.select import SelectOptions, run_export, run_select
-from workbench.stages.validate import ValidateOptions, run_validate
+from workbench.stages.select import run_select
+from workbench.stages.validate import run_validate
 
 MODEL = "math-tiny"
 POOL = "generated"

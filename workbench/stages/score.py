@@ -25,10 +25,10 @@ import pyarrow.parquet as pq
 
 from workbench.circuits import circuit_of, read_heads
 from workbench.config import file_digest
-from workbench.data import batches_by_length, read_samples
+from workbench.data import batches_by_length, fingerprint_sources, read_samples, unreadable
 from workbench.engines import Engine, batch_tokens
-from workbench.models import Model
-from workbench.runs import Finding, Outcome, Place, Run, RunSpec, Task, answer, check_same_template
+from workbench.models import Model, ModelSource
+from workbench.runs import Finding, Outcome, Place, RunSpec, Task, answer, check_same_template
 from workbench.scoring import (
     SHARD_ROWS,
     ScoreRequest,
@@ -39,9 +39,7 @@ from workbench.scoring import (
     score_shard,
     summarize,
 )
-from workbench.stages.calibrate import of_batches
-from workbench.stages.explain import plan_of
-from workbench.stages.request import ModelSource, data_inputs, unreadable
+from workbench.stages.calibrate import of_batches, plan_of
 from workbench.types import BadRow, Circuit, Sample
 
 RESULT = "scores.parquet"
@@ -121,7 +119,7 @@ def _spec(asked: Question) -> RunSpec:
         f"score-{request.method.name}",
         config={**_config(request), "shape": asked.shape},
         inputs={
-            **data_inputs(asked.data),
+            "data": fingerprint_sources(asked.data),
             "heads": file_digest(heads) if heads else None,
             "model": asked.source.fingerprint(),
         },
@@ -170,7 +168,7 @@ def _score(task: Task, asked: Question) -> Finding:
         on_progress(min((number + 1) * SHARD_ROWS, n_rows), n_rows, "rows scored")
     frame = add_within_length(
         pd.concat(
-            [pq.read_table(_part(run, i)).to_pandas() for i in range(n_shards)], ignore_index=True
+            [pq.read_table(run.part(i)).to_pandas() for i in range(n_shards)], ignore_index=True
         )
     )
     steps = None
@@ -258,7 +256,3 @@ def shards(rows: Rows) -> Iterator[list[Sample | BadRow]]:
 
 def _table(frame: pd.DataFrame) -> pa.Table:
     return pa.Table.from_pandas(frame, preserve_index=False)
-
-
-def _part(run: Run, index: int) -> Path:
-    return run.path / "parts" / f"{index:05d}.parquet"

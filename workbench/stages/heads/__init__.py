@@ -1,0 +1,14 @@
+"""Heads as runs: the work (`find`, a `race` of heads), its plan, and its tables read back."""
+
+from workbench.stages.heads.deltas import DELTAS, RESULT, read_importance, seen_rows
+from workbench.stages.heads.find import run_heads
+from workbench.stages.heads.plan import plan_heads
+
+__all__ = [
+    "DELTAS",
+    "RESULT",
+    "plan_heads",
+    "read_importance",
+    "run_heads",
+    "seen_rows",
+]
