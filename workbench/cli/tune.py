@@ -45,7 +45,8 @@ LOADING = [
 @run_options
 def tune(export_folder: Path, steps_ref: str | None, **settings: Any) -> None:
     """Fine-tune a model on an export, plainly or with the weights of reasoning steps."""
-    from workbench.stages import StepsSource, plan_tune, run_tune
+    from workbench.stages import plan_tune, run_tune
+    from workbench.tuning import StepsSource
 
     weights, steps = chosen(StepWeights, settings), None
     if steps_ref:

@@ -59,16 +59,25 @@ class Decoder(Protocol):
 class Engine(Decoder, Protocol):
     """How a pass is run. Token ids are padded on the right; `counted` marks target tokens."""
 
-    name: str
-    memory: Memory
-    found: Mapping[str, Any]
+    @property
+    def name(self) -> str: ...
 
     @property
     def model(self) -> Model: ...
 
     @property
+    def memory(self) -> Memory:
+        """What turned out not to fit; the hooked and the fused engine of a model may share it."""
+        ...
+
+    @property
+    def found(self) -> Mapping[str, Any]:
+        """The name, and what speaks for this engine or against the other."""
+        ...
+
+    @property
     def facts(self) -> Mapping[str, Any]:
-        """Those of the model, and as `engine` what was `found`: the name, and why this one."""
+        """Those of the model, and as `engine` what was `found`."""
         ...
 
     def losses(

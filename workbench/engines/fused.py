@@ -67,7 +67,7 @@ class Plan:
     ) -> Float[Tensor, "row pos head d_head"]:
         """SDPA, and what the plan asks of this layer; the seam is in `workbench.models.shared`."""
         layer, window = module.layer_idx, self.model.windows[module.layer_idx]
-        if heads := self.read.get(layer):
+        if (heads := self.read.get(layer)) and self.spans is not None:
             shared = query.shape[1] // key.shape[1]
             self.received[layer] = received_by_keys(
                 query[:, list(heads)],

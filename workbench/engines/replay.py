@@ -92,14 +92,13 @@ class ReplayEngine(ABC):
         kind: Intervention = UNIFORM,
         donors: Donors | None = None,
     ) -> Iterator[tuple[list[int], Outcomes]]:
-        by_start = _by_start(sets)
-        inputs = self.capture(ids, by_start.keys() - {None})
-        if None in by_start:
+        empty, by_start = _by_start(sets)
+        inputs = self.capture(ids, by_start)
+        if empty:
             clean = self.outcomes(inputs.final, ids, counted)
-            for number in by_start.pop(None):
+            for number in empty:
                 yield [number], clean
-        for start in sorted(layer for layer in by_start if layer is not None):
-            numbers = by_start[start]
+        for start, numbers in sorted(by_start.items()):
             while numbers:
                 some = self._that_fit(numbers, ids)
 
@@ -141,10 +140,13 @@ class ReplayEngine(ABC):
         self.memory.halve(self.folded, copies * self.copy_size(*ids.shape)[0], reason)
 
 
-def _by_start(sets: Sequence[Sequence[Head]]) -> dict[int | None, list[int]]:
-    """Numbers of the sets by their lowest layer; None for sets without heads."""
-    by_start: dict[int | None, list[int]] = {}
+def _by_start(sets: Sequence[Sequence[Head]]) -> tuple[list[int], dict[int, list[int]]]:
+    """Numbers of the sets without heads, and of the others by their lowest layer."""
+    empty: list[int] = []
+    by_start: dict[int, list[int]] = {}
     for number, heads in enumerate(sets):
-        start = min((head.layer for head in heads), default=None)
-        by_start.setdefault(start, []).append(number)
-    return by_start
+        if heads:
+            by_start.setdefault(min(head.layer for head in heads), []).append(number)
+        else:
+            empty.append(number)
+    return empty, by_start

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from workbench.amplification import PlainNetwork, Problem, answers_of, network_shape
+from workbench.models import Model
 from workbench.stages.calibrate import timed
 
 TIMED_STEPS, TIMED_ROWS = 8, 32
@@ -38,8 +39,9 @@ def second_time(work: Callable[[], Any]) -> float:
     return timed(work)
 
 
-def memory_cost(network: PlainNetwork, n_tokens: int) -> Plan:
+def memory_cost(network: PlainNetwork | Model, n_tokens: int) -> Plan:
     """Megabytes of the weights, and of the keys and values of so many tokens."""
+    assert network.wrapped is not None  # both come from a checkpoint
     tensors = list(network.wrapped.parameters())
     weights = sum(p.numel() * p.element_size() for p in tensors)
     shape, size = network_shape(network.wrapped), tensors[0].element_size()

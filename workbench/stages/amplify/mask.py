@@ -18,6 +18,7 @@ from workbench.amplification import (
     read_examples,
 )
 from workbench.config import file_digest
+from workbench.engines import HookedEngine
 from workbench.models import ModelSource
 from workbench.runs import Finding, Outcome, Place, RunSpec, Task, answer
 from workbench.stages.amplify.chain import (
@@ -55,7 +56,7 @@ def run_mask(place: Place, source: ModelSource, pivots_path: Path, options: Mask
         summary = mask_summary(
             found, options, model=model.info, n_examples=len(examples), warnings=warnings
         )
-        return Finding(summary, counts={"ok": len(examples)}, model=model)
+        return Finding(summary, counts={"ok": len(examples)}, model=HookedEngine(model))
 
     return answer(place, spec, work, scratch=(CHECKPOINT,))
 
