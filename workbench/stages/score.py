@@ -227,7 +227,9 @@ def _plan_of_passes(
     plan = plan_of(model, own, request.tokens, passes=passes, seconds=seconds)
     if not n_added:
         return plan
-    loss = plan_of(model, [of_row[-1] for of_row in lengths], request.tokens, passes=1.0, seconds=0)
+    loss = plan_of(
+        model, [of_row[-1] for of_row in lengths], request.tokens, passes=1.0, seconds=0.0
+    )
     summed = ("samples", "batches", "full_passes", "forward_passes", "tokens")
     most = {name: max(plan[name], loss[name]) for name in ("attention_mb", "batch_mb")}
     return {**plan, **{name: plan[name] + loss[name] for name in summed}, **most}
