@@ -15,7 +15,7 @@ from stage_inputs import choose_data, choose_model, choose_parent, choose_seed, 
 from words import WORDS
 from workspace import finished_runs, own_root
 
-from workbench.scoring import NEEDS_HEADS, SCORERS, WEIGHTS
+from workbench.scoring import SCORERS, WEIGHTS
 
 HEAD_METHODS = ("exact", "retrieval")
 KEPT: dict[str, Any] = {"persist_state": "session"}
@@ -124,17 +124,17 @@ def ask_score() -> list[str]:
         "Method", list(SCORERS), key="method", bind="query-params", help=WORDS["method"]
     )
     variant = None
-    if method == "circuitseer":
+    if SCORERS[str(method)].variant:
         variant = right.selectbox(
             "Variant", ["excess", "paper", "cv2"], key="variant", help=WORDS["variants"], **KEPT
         )
-    if method in NEEDS_HEADS:
+    if SCORERS[str(method)].needs_heads:
         parent = choose_parent("heads", "Circuit")
         chosen = {**model_of(parent), "heads": parent.folder.resolve()}
     else:
         chosen = {"model": choose_model()}
     data = choose_data("gsm8k")
-    own = _ask_steps() if method == "air" else _ask_part(str(method))
+    own = _ask_steps() if SCORERS[str(method)].has_steps else _ask_part(str(method))
     return [
         "score",
         *flags({**chosen, "data": data, "method": method, "variant": variant}),
@@ -146,7 +146,7 @@ def ask_score() -> list[str]:
 def _ask_part(method: str) -> dict[str, Any]:
     left, right = st.columns(2)
     part = None
-    if method != "ifd":
+    if len(SCORERS[method].parts) > 1:
         part = left.selectbox(
             "Part",
             ["the method's own", "prompt", "completion", "all"],
@@ -154,7 +154,7 @@ def _ask_part(method: str) -> dict[str, Any]:
             help=WORDS["part"],
             **KEPT,
         )
-    drop_sink = method == "circuitseer" and right.toggle(
+    drop_sink = SCORERS[method].variant and right.toggle(
         "Leave out the sink", key="drop_sink", help=WORDS["sink"], **KEPT
     )
     with_loss = right.toggle("Also the loss", key="with_loss", help=WORDS["with_loss"], **KEPT)

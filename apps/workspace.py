@@ -21,6 +21,7 @@ from roots import roots
 from workbench.bundled import bundled_dir
 from workbench.errors import InputError
 from workbench.runs import RunSummary, list_runs, read_manifest
+from workbench.scoring import SCORERS
 
 DEFAULT_ROOTS = (Path("runs"), Path("demo/runs"))
 OWN, BUNDLED = "mine", "demo"
@@ -55,8 +56,8 @@ class FoundRun:
         if not names:
             return self.name
         method = self.stage.partition("-")[2]
-        if method == "circuitseer":
-            method = str(self.manifest["config"].get("variant", method))
+        if method in SCORERS and (option := SCORERS[method].variant):
+            method = str(self.manifest["config"].get(option, method))
         return " · ".join(filter(None, [names, method, self.name.rpartition("-")[2]]))
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from tests.apps.conftest import HOSTILE, apps_module, look_at, open_page, words
-from workbench.scoring import ScoreOptions
+from workbench.scoring import ScoreRequest
 from workbench.stages import ModelSource, Place, run_score
 
 SOLUTIONS = (
@@ -33,7 +33,7 @@ def scored(chain, tmp_path_factory):
     data.write_text("".join(json.dumps(row) + "\n" for row in rows))
     source = ModelSource(str(chain.parent / "tiny"), device="cpu")
     heads = next(root.glob("heads-*/heads.json"))
-    run_score(Place(root), source, [str(data)], ScoreOptions("air"), heads_path=heads)
+    run_score(Place(root), source, [str(data)], ScoreRequest.of("air"), heads_path=heads)
     return root
 
 

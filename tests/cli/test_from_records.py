@@ -133,3 +133,15 @@ def test_every_option_of_a_stage_is_offered_with_its_default_and_choices(path, o
         if record.choices:
             assert isinstance(param.type, click.Choice)
             assert set(param.type.choices) >= set(record.choices)
+
+
+def test_score_offers_every_method_and_says_which_reads_what(workbench):
+    from workbench.scoring import SCORERS
+
+    offered = {p.name: p for p in command_at(("score",)).params}
+    assert set(offered["method"].type.choices) == set(SCORERS)
+    for method in SCORERS.values():
+        assert f" {method.name}" in offered["part"].help.replace("(", " ")
+        for record in records(method.options):
+            assert method.name in offered[record.name].help.split("read by ")[1]
+            assert offered[record.name].default == record.default
