@@ -44,7 +44,9 @@ def test_the_head_map_has_a_row_a_layer_and_the_circuit_in_brackets(workbench, m
 
 def test_heads_that_a_screen_never_ran_have_no_digit(workbench, made, sums, checkpoint):
     request = ("heads", "find", "--model", checkpoint("llama"), "--device", "cpu", "--data", sums)
-    shown = workbench(*request, "--runs", made["runs"], "--n", 12, "--method", "screen").out
+    done = workbench(*request, "--runs", made["runs"], "--n", 12, "--method", "screen")
+    assert done.code == 0, done.err
+    shown = done.out
     rows = [line for line in shown.splitlines() if line.startswith("  layer ")]
     assert "12 heads on up to 12 samples" in shown
     assert "~ = never run" in shown

@@ -12,8 +12,6 @@ from workbench.models import render
 from workbench.scoring import SCORERS, ScoreRequest
 from workbench.stages import ModelSource, Place, plan_score, read_usable, run_score
 
-CONTEXT = 96
-
 
 def write(path: Path, rows: list[dict]) -> Path:
     path.write_text("\n".join(map(json.dumps, rows)) + "\n", encoding="utf-8")
@@ -27,10 +25,10 @@ def source(checkpoint) -> ModelSource:
 
 @pytest.fixture(scope="module")
 def heads_path(tmp_path_factory) -> Path:
-    """Heads 0.3 and 1.0 of 3 x 4, as the retrieval-head project publishes them."""
+    """The circuit is head 1.0 of 3 x 4; in the form of the retrieval-head project."""
     every = {f"{layer}-{head}": [0.0] for layer in range(3) for head in range(4)}
     path = tmp_path_factory.mktemp("heads") / "heads.json"
-    path.write_text(json.dumps(every | {"0-3": [1.0], "1-0": [1.0]}), encoding="utf-8")
+    path.write_text(json.dumps(every | {"1-0": [1.0]}), encoding="utf-8")
     return path
 
 

@@ -226,7 +226,7 @@ def _plan_of_passes(
     if not n_added:
         return plan
     loss = plan_of(
-        engine, [of_row[-1] for of_row in lengths], request.tokens, passes=1.0, seconds=0
+        engine, [of_row[-1] for of_row in lengths], request.tokens, passes=1.0, seconds=0.0
     )
     summed = ("samples", "batches", "full_passes", "forward_passes", "tokens")
     most = {name: max(plan[name], loss[name]) for name in ("attention_mb", "batch_mb")}
