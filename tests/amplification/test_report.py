@@ -7,7 +7,7 @@ import pytest
 
 from workbench.amplification import amplification_report
 from workbench.amplification.report import gain
-from workbench.figures import amplification_page, results_rows
+from workbench.reports import amplification_page, results_rows
 
 N_TASK, N_OTHER = 40, 10
 

@@ -36,7 +36,7 @@ from workbench.amplification.pivots import (
 )
 from workbench.amplification.pivots_file import pivots_table, read_examples, read_pivots
 from workbench.amplification.problems import Problem, allowed_length, answers_of, problems_of
-from workbench.amplification.report import CONTROLS, NAMES, amplification_report, read_report
+from workbench.amplification.report import CONTROLS, amplification_report, read_report
 from workbench.amplification.rows import Layout, Rows, network_shape, read_layout
 from workbench.amplification.splits import (
     LOCALIZE,
@@ -67,7 +67,6 @@ __all__ = [
     "KINDS",
     "LOCALIZE",
     "LORA_LR",
-    "NAMES",
     "NORMALISED_WARNING",
     "OK",
     "REASONS",

@@ -19,8 +19,8 @@ from workbench.circuits import ValidationOptions, read_heads, validate_circuit
 from workbench.config import digest, file_digest
 from workbench.data import atomic_file, fingerprint_sources
 from workbench.errors import InputError
-from workbench.figures import validation_page
 from workbench.models import check_same_model
+from workbench.reports import validation_page
 from workbench.runs import RunSpec, open_run
 from workbench.stages.heads import read_importance, seen_rows
 from workbench.stages.request import (

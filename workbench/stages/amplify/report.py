@@ -26,7 +26,7 @@ from workbench.amplification import (
 from workbench.config import file_digest
 from workbench.data import atomic_file, fingerprint_sources
 from workbench.errors import InputError
-from workbench.figures import amplification_page
+from workbench.reports import amplification_page
 from workbench.runs import Run, RunSpec, open_run
 from workbench.stages.amplify.chain import (
     LOCALIZED,
