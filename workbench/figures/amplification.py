@@ -5,6 +5,7 @@ mask_maps(mask), mask_course(mask), gain_bars(report), level_bars(report)
 
 from __future__ import annotations
 
+import html
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
@@ -17,6 +18,7 @@ from workbench.figures.look import BLUE, GREY, ORANGE, SEQUENTIAL, VERMILION, fr
 from workbench.names import COMPONENTS, VARIANTS
 
 COLORS = {"mask": VERMILION, "no-mask": BLUE, "random": GREY, "lora": ORANGE}
+RIGHT = "share right"
 BEFORE = "rgba(140,140,140,0.7)"
 # Neurons are drawn as so many columns at most: shares of what lies in each.
 COLUMNS = 64
@@ -110,7 +112,7 @@ def mask_course(mask: Record) -> go.Figure:
 def gain_bars(report: Record) -> go.Figure:
     """Right answers of the task before and after, by variant; a dot a seed, 95 % intervals."""
     base = report["base"]["task"]
-    figure = framed("Right answers on held-out problems of the task", x="", y="right", height=400)
+    figure = framed("Right answers on held-out problems of the task", x="", y=RIGHT, height=400)
     figure.add_bar(
         x=["before"],
         y=[base],
@@ -147,11 +149,12 @@ def gain_bars(report: Record) -> go.Figure:
 def level_bars(report: Record) -> go.Figure:
     """Right answers by the problems' label, before and after; means over the seeds."""
     levels = report["base"]["levels"]
-    title = f"Right answers by {report['label'] or 'kind of problem'}"
-    figure = framed(title, x=str(report["label"] or ""), y="right", height=400)
+    label = str(report["label"] or "")
+    title = f"Right answers by {label or 'kind of problem'}"
+    figure = framed(title, x=label, y=RIGHT, height=400)
     for title, color, models in _series(report):
         figure.add_bar(
-            x=list(levels),
+            x=[html.escape(level) for level in levels],
             y=[_mean([m["levels"][level]["right"] for m in models]) for level in levels],
             name=title,
             marker={"color": color},
@@ -171,13 +174,13 @@ def level_bars(report: Record) -> go.Figure:
 def operation_bars(report: Record) -> go.Figure:
     """Calculations in given solutions written right, by operation; means over the seeds."""
     before = report["base"]["operations"]
-    figure = framed("Calculations written right, by operation", x="", y="right", height=360)
+    figure = framed("Calculations written right, by operation", x="", y=RIGHT, height=360)
     for title, color, models in _series(report):
         shares = [
             _mean([m["operations"][op]["right"] / m["operations"][op]["n"] for m in models])
             for op in before
         ]
-        names = [f"{op} ({before[op]['n']})" for op in before]
+        names = [f"{html.escape(op)} ({before[op]['n']})" for op in before]
         figure.add_bar(x=names, y=shares, name=title, marker={"color": color})
     figure.update_yaxes(tickformat=".0%", rangemode="tozero")
     figure.update_layout(

@@ -15,7 +15,7 @@ from workbench.figures import gain_bars, level_bars, operation_bars
 from workbench.names import COMPONENTS, NATS, VARIANTS
 from workbench.reports.escape import Markup
 from workbench.reports.page import figure, note, page, paragraph, section, verdict
-from workbench.reports.table import NOTHING, Column, html_table
+from workbench.reports.table import NOTHING, Column, html_table, unbroken
 
 RESULTS = (
     Column("model"),
@@ -47,7 +47,7 @@ def amplification_page(report: Record) -> str:
         verdict(report["verdict"], good=report["supported"]),
         section(
             "Before and after",
-            html_table(RESULTS, results_rows(report)),
+            results_table(report),
             note("Means over the seeds; in brackets the least and the largest of them."),
             *drawn,
         ),
@@ -96,6 +96,14 @@ def results_rows(report: Record) -> list[list[str]]:
                 ]
             )
     return rows
+
+
+def results_table(report: Record) -> Markup:
+    """The same turned round, a column a model: ranges are wide."""
+    models, *measured = zip(*results_rows(report), strict=True)
+    cells = (map(unbroken, of) for of in measured)
+    rows = ([column, *of] for column, of in zip(RESULTS[1:], cells, strict=True))
+    return html_table(["measure", *models], rows)
 
 
 def _measures(models: Sequence[Record]) -> list[str]:

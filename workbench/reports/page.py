@@ -28,13 +28,13 @@ STYLE = Markup("""
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem;
        color: var(--text); background: var(--page); overflow-wrap: anywhere; }
 .table { overflow-x: auto; }
-table { border-collapse: collapse; margin: 1rem 0; font-variant-numeric: tabular-nums; }
-th, td { padding: .3rem .8rem; border-bottom: 1px solid var(--line); text-align: right;
-         vertical-align: bottom; overflow-wrap: normal; }
+table { border-collapse: collapse; margin: .5rem 0; font-variant-numeric: tabular-nums; }
+th, td { padding: .3rem .7rem; border-bottom: 1px solid var(--line); text-align: right;
+         vertical-align: top; overflow-wrap: normal; }
+thead th { vertical-align: bottom; }
 th:first-child, td:first-child { text-align: left; }
-td:not(:first-child) { white-space: nowrap; }
-td:first-child { min-width: 8rem; }
-small { display: block; min-width: 7rem; max-width: 14rem; font-weight: 400; color: var(--soft); line-height: 1.3; }
+tr :first-child { min-width: 8rem; }
+small { display: block; max-width: 14rem; font-weight: 400; color: var(--soft); line-height: 1.3; }
 th:not(:first-child) small { margin-left: auto; }
 .verdict { border-left: .3rem solid var(--bad); padding: .2rem 1rem; background: var(--block); }
 .verdict.good { border-color: var(--good); }
@@ -47,8 +47,13 @@ figcaption, .note { color: var(--soft); font-size: .9rem; }
 .js-plotly-plot .heatmaplayer text { fill: revert-layer !important; }
 @media print {
   body { max-width: none; margin: 0; font-size: 10pt; }
-  tr, figure, .verdict { break-inside: avoid; }
-  h2, figcaption { break-after: avoid; }
+  table { font-size: 8pt; }
+  th, td { padding: .2rem .35rem; }
+  tr :first-child { min-width: 5rem; }
+  .table, figure { overflow: visible; }
+  .table, figure, .verdict { break-inside: avoid; }
+  h2 { break-after: avoid; }
+  figcaption { break-before: avoid; }
   .verdict { print-color-adjust: exact; }
   .modebar { display: none !important; } }
 """)
@@ -59,7 +64,8 @@ addEventListener("beforeprint", () => plots().forEach(p => Plotly.relayout(p, {w
 addEventListener("afterprint", () =>
   plots().forEach(p => Plotly.relayout(p, {width: null, autosize: true})));
 """)
-CONFIG = {"displaylogo": False, "responsive": True}
+BUTTONS = [["toImage", "resetScale2d"]]
+CONFIG = {"displaylogo": False, "responsive": True, "modeBarButtons": BUTTONS}
 CLEAR, GRID, LINE = "rgba(0,0,0,0)", "rgba(128,128,128,0.25)", "rgba(128,128,128,0.7)"
 
 

@@ -22,20 +22,27 @@ class Column(NamedTuple):
 
 
 Columns = Sequence[Column | str]
-Rows = Iterable[Sequence[Any]]
+Rows = Iterable[Iterable[Any]]
 
 
 def html_table(columns: Columns, rows: Rows) -> Markup:
-    """A table whose header explains its numbers; a wide one scrolls by itself."""
-    head = element("tr", *(_header(column) for column in _columns(columns)))
-    body = [element("tr", *(element("td", cell) for cell in row)) for row in rows]
+    """A table whose headers explain its numbers; a wide one scrolls by itself.
+
+    A cell that is a `Column` is the header of its row.
+    """
+    head = element("tr", *(_header(column, "col") for column in _columns(columns)))
+    body = [element("tr", *map(_cell, row)) for row in rows]
     table = element("table", element("thead", head), element("tbody", *body))
     return element("div", table, class_="table")
 
 
-def _header(column: Column) -> Markup:
+def _cell(cell: Any) -> Markup:
+    return _header(cell, "row") if isinstance(cell, Column) else element("td", cell)
+
+
+def _header(column: Column, scope: str) -> Markup:
     what = [element("small", column.what)] if column.what else []
-    return element("th", column.name, *what, scope="col")
+    return element("th", column.name, *what, scope=scope)
 
 
 def markdown_table(columns: Columns, rows: Rows) -> str:
@@ -52,6 +59,11 @@ def _columns(columns: Columns) -> list[Column]:
 def number(value: float | None, form: str = ".3f") -> str:
     """A number, or a dash where there is none."""
     return NOTHING if value is None else format(value, form)
+
+
+def unbroken(text: str) -> str:
+    """`0.1 to 0.2` on one line, however narrow its cell is."""
+    return text.replace(" to ", "\u00a0to\u00a0")
 
 
 def share(value: float | None) -> str:

@@ -12,7 +12,7 @@ from workbench.figures import control_rises, knockout_curve, random_draws, stabi
 from workbench.names import MEASURES, NATS, SETS, head_name, random_sets_name
 from workbench.reports.escape import Markup
 from workbench.reports.page import figure, note, page, paragraph, section, verdict
-from workbench.reports.table import NOTHING, Column, html_table, number, share
+from workbench.reports.table import NOTHING, Column, html_table, number, share, unbroken
 
 # More heads than these do not fit a heading.
 MAX_NAMED = 6
@@ -120,7 +120,7 @@ def effect_table(report: Report) -> Markup:
                     _value(measure, effect["cost"]),
                     _value(measure, effect["random_cost"]),
                     _value(measure, effect["difference"]),
-                    NOTHING if effect["low"] is None else " to ".join(interval),
+                    NOTHING if effect["low"] is None else unbroken(" to ".join(interval)),
                     number(effect["p"]),
                 ]
             )
@@ -174,7 +174,7 @@ def controls_table(report: Report) -> Markup:
             number(control["circuit_loss"]),
             number(control["random_mean_loss"]),
             number(control["relative_rise"], "+.1%"),
-            f"{control['specificity']['low']:+.3f} to {control['specificity']['high']:+.3f}",
+            unbroken(" to ".join(f"{control['specificity'][end]:+.3f}" for end in ("low", "high"))),
         ]
         for control in report["controls"]
     ]
