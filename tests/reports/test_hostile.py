@@ -7,6 +7,7 @@ same tags, blocks and links as with a plain word.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -82,25 +83,23 @@ PAGES: dict[str, tuple[Callable[[Any], str], Callable[[], Any]]] = {
 }
 
 
+# Figures are slow to make: all the attacks at once, and those alone that end what they stand in.
+IN_PAGES = (" ".join(HOSTILE), *HOSTILE[1:4])
+
+
 @pytest.mark.parametrize("name", PAGES)
-def test_a_hostile_text_changes_no_tag_of_a_page(name):
+def test_a_hostile_text_changes_no_tag_of_a_page_and_is_text_in_its_plots(name):
     render, report = PAGES[name]
-    plain = parts_of(render(with_texts(report(), "plain"))).tags
-    for text in HOSTILE:
-        parts = parts_of(render(with_texts(report(), text)))
-        assert parts.tags == plain, text
-        assert text in parts.text, "it is shown as it is"
-
-
-@pytest.mark.parametrize("name", ["validation", "amplification"])
-def test_plots_read_a_hostile_text_as_text(name):
-    render, report = PAGES[name]
-    for text in HOSTILE:
+    plain = render(with_texts(report(), "plain"))
+    for text in IN_PAGES:
         page = render(with_texts(report(), text))
-        texts = plot_texts(page)
-        assert len(texts) > 100
-        assert [t for t in texts if "<" in t and "<br>" not in t and "<extra>" not in t] == []
-        assert not any("<script" in t or "<a " in t or "<img" in t for t in texts)
+        parts = parts_of(page)
+        assert parts.tags == parts_of(plain).tags, text
+        assert text in parts.text, "it is shown as it is"
+        shown = plot_texts(page)
+        assert len(shown) == len(plot_texts(plain))
+        tags = {tag for t in shown for tag in re.findall(r"<[^>]*>?", t)}
+        assert tags <= {"<extra>", "</extra>", "<br>"}
 
 
 def tuning() -> dict[str, Any]:
