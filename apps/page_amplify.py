@@ -13,14 +13,8 @@ from words import WORDS
 from workspace import FoundRun, choose_run, finished_runs, load, read_json, ref_of
 
 from workbench.amplification import OK, read_mask_file, read_pivots, read_report
-from workbench.figures import (
-    RESULT_COLUMNS,
-    figures_of,
-    fork_blocks,
-    mask_course,
-    mask_maps,
-    results_rows,
-)
+from workbench.figures import mask_course, mask_maps
+from workbench.reports import RESULT_COLUMNS, amplification_figures, fork_blocks, results_rows
 
 
 def show_pivots(run: FoundRun, summary: dict[str, Any]) -> None:
@@ -98,7 +92,7 @@ def show_report(report: dict[str, Any]) -> None:
         )
         columns[2].caption(f"{random['low']:+.1%} to {random['high']:+.1%}")
     columns = st.columns(2, gap="large") * 2
-    for column, (name, figure) in zip(columns, figures_of(report).items(), strict=False):
+    for column, (name, figure) in zip(columns, amplification_figures(report).items(), strict=False):
         alt = f"Right answers before and after, by variant, {name}; the table below has the numbers"
         column.plotly_chart(figure, key=f"bars-{name}", alt=alt)
     rows = [dict(zip(RESULT_COLUMNS, row, strict=True)) for row in results_rows(report)]

@@ -18,8 +18,8 @@ from workbench.figures import (
     knockout_curve,
     random_draws,
     stability_bars,
-    validation_page,
 )
+from workbench.reports import validation_page
 
 NAMES = {
     "base": "unchanged model",

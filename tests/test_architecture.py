@@ -16,11 +16,13 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 LEVELS = (
-    ("errors", "types", "config", "bundled", "allocator", "options"),
+    ("errors", "types", "names", "config", "bundled", "allocator", "options"),
     ("models", "data", "runs"),
     ("probe", "ablation"),
     ("circuits", "scoring"),
-    ("selection", "amplification", "figures", "tuning"),
+    ("figures",),
+    ("reports",),
+    ("selection", "amplification", "tuning"),
     ("stages", "distributed"),
     ("cli",),
 )

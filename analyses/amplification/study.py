@@ -17,8 +17,9 @@ from typing import Any
 from analyses.shared import Study
 from analyses.transfer import transfer, transfer_table
 from workbench.amplification import KINDS, MaskOptions, UpdateOptions
-from workbench.figures import RESULT_COLUMNS, gain_bars, level_bars, results_rows
+from workbench.figures import gain_bars, level_bars
 from workbench.models import find_model
+from workbench.reports import RESULT_COLUMNS, results_rows
 from workbench.stages import (
     LocalizeOptions,
     ModelSource,

@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from workbench.selection.card import Contents, dataset_card, inline, size_category
+from workbench.selection.card import Contents, dataset_card, size_category
 
 
 def contents(**changes):
@@ -76,12 +76,6 @@ def test_many_sources_do_not_make_a_long_card():
     assert "s0400" not in card
     # The 470 smallest: 1 + 2 + ... + 470 rows
     assert "| (470 more) | 110685 | 88.4 % | 470 | 94.0 % |" in card
-
-
-def test_inline_leaves_numbers_and_plain_words_alone():
-    assert inline("gsm8k.jsonl") == "gsm8k.jsonl"
-    assert inline(0.1) == "0.1"
-    assert inline("`a`") == "\\`a\\`"
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ from workbench.amplification.pivots_file import (
     read_pivots,
 )
 from workbench.amplification.problems import Problem, allowed_length, answers_of, problems_of
-from workbench.amplification.report import NAMES, amplification_report, read_report
+from workbench.amplification.report import amplification_report, read_report
 from workbench.amplification.rows import Layout, Rows, network_shape, read_layout
 from workbench.amplification.splits import (
     LOCALIZE,
@@ -65,7 +65,6 @@ __all__ = [
     "KINDS",
     "LOCALIZE",
     "LORA_LR",
-    "NAMES",
     "NORMALISED_WARNING",
     "OK",
     "REASONS",

@@ -5,11 +5,14 @@ text = model_card(summary)
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from workbench.names import COMPONENTS
+from workbench.reports.card import Section, base_model, card, model_front
+from workbench.reports.table import markdown_table
+
+MADE = "Made with circuit-workbench by Constructive Circuit Amplification (arXiv 2512.16914)."
 WHAT = {
     "mask": "Only the rows of the components listed below differ from the base model; every other "
     "byte of its safetensors files is the same.",
@@ -17,12 +20,54 @@ WHAT = {
     "random": "A control: the same update on as many components of each kind, drawn at random.",
     "lora": "A control: LoRA on all linear layers, merged, trained on the same loss.",
 }
+UNCHANGED = "No step was better on the validation problems than none, so nothing was changed."
+CHOSEN = (
+    "Greedy decoding of problems that nothing else was done with; the best step was kept, so the "
+    "second number is an optimistic one."
+)
+COLUMNS = ("what", "value")
+Record = Mapping[str, Any]
 
 
-def model_card(summary: Mapping[str, Any]) -> str:
+def model_card(summary: Record) -> str:
     """The text of the model's README.md, from the content of `update.json`."""
-    base, options, best = summary["base"], summary["options"], summary["best"]
-    how = [
+    base = summary["base"]
+    what = WHAT[summary["options"]["variant"]] if summary["best"]["step"] else UNCHANGED
+    return card(
+        model_front(base),
+        f"{base['id']}, amplified",
+        [MADE, what],
+        base_model(base, COLUMNS),
+        Section("Changed", [markdown_table(COLUMNS, _changed(summary))]),
+        Section("Update", [markdown_table(COLUMNS, _update(summary))]),
+        Section("Validation", [CHOSEN, markdown_table(COLUMNS, _chosen(summary["validation"]))]),
+        Section("Licence", ["That of the base model."]),
+    )
+
+
+def _changed(summary: Record) -> list[tuple[str, str]]:
+    """How much, then the changed heads by name, and neurons by their number in each layer."""
+    return [
+        ("components", f"{summary['n_components']} ({summary['share_components']:.3%})"),
+        ("values", f"{summary['n_values']} ({summary['share_values']:.3%})"),
+        *(
+            (COMPONENTS[kind], _places(kind, places))
+            for kind, places in (summary["components"] or {}).items()
+            if places
+        ),
+    ]
+
+
+def _places(kind: str, places: Sequence[Sequence[int]]) -> str:
+    if kind != "neuron":
+        return ", ".join(f"{layer}.{i}" for layer, i in places)
+    layers = sorted({layer for layer, _ in places})
+    return ", ".join(f"{sum(p[0] == layer for p in places)} in layer {layer}" for layer in layers)
+
+
+def _update(summary: Record) -> list[tuple[str, Any]]:
+    options, best = summary["options"], summary["best"]
+    return [
         ("variant", options["variant"]),
         ("steps kept", f"{best['step']} of {options['steps']}"),
         ("step size", f"{best['lr']:g}"),
@@ -30,66 +75,11 @@ def model_card(summary: Mapping[str, Any]) -> str:
         ("pivotal tokens", summary["n_examples"]),
         ("seed", options["seed"]),
     ]
-    chosen = [
-        ("problems", summary["validation"]["n"]),
-        ("right before", f"{summary['validation']['before']:.1%}"),
-        ("right after", f"{summary['validation']['after']:.1%}"),
+
+
+def _chosen(validation: Record) -> list[tuple[str, Any]]:
+    return [
+        ("problems", validation["n"]),
+        ("right before", f"{validation['before']:.1%}"),
+        ("right after", f"{validation['after']:.1%}"),
     ]
-    changed = [
-        ("components", f"{summary['n_components']} ({summary['share_components']:.3%})"),
-        ("values", f"{summary['n_values']} ({summary['share_values']:.3%})"),
-    ]
-    parts = [
-        _front_matter(base),
-        f"# {inline(base['id'])}, amplified\n",
-        "Made with circuit-workbench by Constructive Circuit Amplification (arXiv 2512.16914).\n",
-        f"{WHAT[options['variant']] if best['step'] else UNCHANGED}\n",
-        "## Base model\n",
-        _table([(key, base[key]) for key in ("id", "revision", "weights_sha256") if base[key]]),
-        "## Changed\n",
-        _table([*changed, *_components(summary)]),
-        "## Update\n",
-        _table(how),
-        "## Validation\n",
-        "Greedy decoding of problems that nothing else was done with; the best step was kept, so "
-        "the second number is an optimistic one.\n",
-        _table(chosen),
-        "## Licence\n",
-        "That of the base model.\n",
-    ]
-    return "\n".join(parts)
-
-
-UNCHANGED = "No step was better on the validation problems than none, so nothing was changed."
-
-
-def _components(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """The changed heads by name; neurons by their number in each layer."""
-    rows = []
-    for kind, places in (summary["components"] or {}).items():
-        if kind != "neuron" and places:
-            rows.append((f"{kind} heads", ", ".join(f"{layer}.{i}" for layer, i in places)))
-        elif places:
-            layers = sorted({layer for layer, _ in places})
-            counts = [f"{sum(p[0] == layer for p in places)} in layer {layer}" for layer in layers]
-            rows.append(("neurons", ", ".join(counts)))
-    return rows
-
-
-def _front_matter(base: Mapping[str, Any]) -> str:
-    lines = ["---", "library_name: transformers", "pipeline_tag: text-generation"]
-    if base["revision"]:
-        lines.append(f"base_model: {json.dumps(base['id'])}")
-    return "\n".join([*lines, "tags:", '  - "circuit-workbench"', "---\n"])
-
-
-def inline(value: Any) -> str:
-    """`value` on one line, without the characters that Markdown or HTML would act on."""
-    text = re.sub(r"\s+", " ", str(value)).strip()
-    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return re.sub(r"([\\`*_\[\]|#])", r"\\\1", text)
-
-
-def _table(rows: list[tuple[str, Any]]) -> str:
-    lines = [("what", "value"), ("---", "---"), *((inline(k), inline(v)) for k, v in rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"

@@ -17,16 +17,11 @@ import numpy as np
 from jaxtyping import Bool
 
 from workbench.errors import InputError
+from workbench.names import VARIANTS
 from workbench.options.amplify import CONTROLS
 
 SCHEMA = 1
 N_RESAMPLES = 2000
-NAMES = {
-    "mask": "masked update",
-    "no-mask": "no mask",
-    "random": "random mask",
-    "lora": "LoRA",
-}
 Measured = Mapping[str, Any]
 
 
@@ -138,7 +133,7 @@ def verdict(report: Mapping[str, Any]) -> tuple[bool, str]:
     beaten = True
     for name, difference in report["against"].items():
         beaten = beaten and (name != "random" or difference["low"] > 0)
-        sentences.append(_against_sentence(NAMES[name], difference))
+        sentences.append(_against_sentence(VARIANTS[name], difference))
     sentences += _side_sentences(report)
     if not helped and any(m["best"]["step"] for m in report["variants"]["mask"]):
         sentences.insert(1, "That is no gain beyond chance.")

@@ -10,14 +10,6 @@ from workbench.figures.amplification import (
     mask_maps,
     operation_bars,
 )
-from workbench.figures.amplification_html import (
-    RESULT_COLUMNS,
-    amplification_page,
-    figures_of,
-    results_rows,
-    warnings_of,
-)
-from workbench.figures.amplification_text import fork_blocks
 from workbench.figures.attention import (
     next_token_bars,
     overview_strip,
@@ -51,17 +43,12 @@ from workbench.figures.validation import (
     random_draws,
     stability_bars,
 )
-from workbench.figures.validation_html import validation_page
 
 __all__ = [
     "LAYERS",
-    "RESULT_COLUMNS",
-    "amplification_page",
     "binned_histogram",
     "control_rises",
     "elbow",
-    "figures_of",
-    "fork_blocks",
     "gain_bars",
     "head_name",
     "heads_difference",
@@ -78,7 +65,6 @@ __all__ = [
     "overview_strip",
     "pattern_heatmap",
     "random_draws",
-    "results_rows",
     "sample_deltas",
     "score_against_label",
     "score_against_length",
@@ -90,7 +76,5 @@ __all__ = [
     "step_weight_bars",
     "token_bars",
     "token_strip",
-    "validation_page",
     "visible",
-    "warnings_of",
 ]

@@ -5,6 +5,7 @@ mask_maps(mask), mask_course(mask), gain_bars(report), level_bars(report)
 
 from __future__ import annotations
 
+import html
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
@@ -14,19 +15,11 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from workbench.figures.look import BLUE, GREY, ORANGE, SEQUENTIAL, VERMILION, framed
+from workbench.names import COMPONENTS, VARIANTS
 
-KINDS = {
-    "query": "query heads",
-    "key": "key heads",
-    "value": "value heads",
-    "neuron": "neurons",
-}
-VARIANTS = {
-    "mask": ("masked update", VERMILION),
-    "no-mask": ("no mask", BLUE),
-    "random": ("random mask", GREY),
-    "lora": ("LoRA", ORANGE),
-}
+COLORS = {"mask": VERMILION, "no-mask": BLUE, "random": GREY, "lora": ORANGE}
+RIGHT = "share right"
+BEFORE = "rgba(140,140,140,0.7)"
 # Neurons are drawn as so many columns at most: shares of what lies in each.
 COLUMNS = 64
 Record = Mapping[str, Any]
@@ -39,9 +32,9 @@ def mask_maps(mask: Record) -> go.Figure:
     those in each column.
     """
     shape, n_layers = mask["shape"], mask["shape"]["n_layers"]
-    titles = [f"{name}: {mask['counts'][kind]} kept" for kind, name in KINDS.items()]
+    titles = [f"{name}: {mask['counts'][kind]} kept" for kind, name in COMPONENTS.items()]
     figure = make_subplots(rows=2, cols=2, subplot_titles=titles, vertical_spacing=0.2)
-    for number, kind in enumerate(KINDS):
+    for number, kind in enumerate(COMPONENTS):
         row, column = divmod(number, 2)
         values, edges = _columns(np.asarray(mask["values"][kind], dtype=float), kind)
         hover = "layer %{y}, %{customdata}: %{z:.2f}<extra></extra>"
@@ -119,16 +112,15 @@ def mask_course(mask: Record) -> go.Figure:
 def gain_bars(report: Record) -> go.Figure:
     """Right answers of the task before and after, by variant; a dot a seed, 95 % intervals."""
     base = report["base"]["task"]
-    names = [name for name in VARIANTS if name in report["gains"]]
-    figure = framed("Right answers on held-out problems of the task", x="", y="right", height=400)
+    figure = framed("Right answers on held-out problems of the task", x="", y=RIGHT, height=400)
     figure.add_bar(
         x=["before"],
         y=[base],
         marker={"color": "rgba(140,140,140,0.5)"},
         hovertemplate="before %{y:.1%}<extra></extra>",
     )
-    for name in names:
-        found, (title, color) = report["gains"][name]["task"], VARIANTS[name]
+    for name in (name for name in VARIANTS if name in report["gains"]):
+        found, title, color = report["gains"][name]["task"], VARIANTS[name], COLORS[name]
         figure.add_bar(
             x=[title],
             y=[base + found["mean"]],
@@ -157,17 +149,12 @@ def gain_bars(report: Record) -> go.Figure:
 def level_bars(report: Record) -> go.Figure:
     """Right answers by the problems' label, before and after; means over the seeds."""
     levels = report["base"]["levels"]
-    title = f"Right answers by {report['label'] or 'kind of problem'}"
-    figure = framed(title, x=str(report["label"] or ""), y="right", height=400)
-    series = [("before", "rgba(140,140,140,0.7)", [report["base"]])]
-    series += [
-        (title, color, report["variants"][name])
-        for name, (title, color) in VARIANTS.items()
-        if name in report["variants"]
-    ]
-    for title, color, models in series:
+    label = str(report["label"] or "")
+    title = f"Right answers by {label or 'kind of problem'}"
+    figure = framed(title, x=label, y=RIGHT, height=400)
+    for title, color, models in _series(report):
         figure.add_bar(
-            x=list(levels),
+            x=[html.escape(level) for level in levels],
             y=[_mean([m["levels"][level]["right"] for m in models]) for level in levels],
             name=title,
             marker={"color": color},
@@ -187,19 +174,13 @@ def level_bars(report: Record) -> go.Figure:
 def operation_bars(report: Record) -> go.Figure:
     """Calculations in given solutions written right, by operation; means over the seeds."""
     before = report["base"]["operations"]
-    figure = framed("Calculations written right, by operation", x="", y="right", height=360)
-    series = [("before", "rgba(140,140,140,0.7)", [report["base"]])]
-    series += [
-        (title, color, report["variants"][name])
-        for name, (title, color) in VARIANTS.items()
-        if name in report["variants"]
-    ]
-    for title, color, models in series:
+    figure = framed("Calculations written right, by operation", x="", y=RIGHT, height=360)
+    for title, color, models in _series(report):
         shares = [
             _mean([m["operations"][op]["right"] / m["operations"][op]["n"] for m in models])
             for op in before
         ]
-        names = [f"{op} ({before[op]['n']})" for op in before]
+        names = [f"{html.escape(op)} ({before[op]['n']})" for op in before]
         figure.add_bar(x=names, y=shares, name=title, marker={"color": color})
     figure.update_yaxes(tickformat=".0%", rangemode="tozero")
     figure.update_layout(
@@ -208,6 +189,18 @@ def operation_bars(report: Record) -> go.Figure:
         legend={"orientation": "h", "x": 0, "xanchor": "left", "y": -0.25, "yanchor": "top"},
     )
     return figure
+
+
+def _series(report: Record) -> list[tuple[str, str, Sequence[Record]]]:
+    """Title, colour and models of each group of bars, the model before first."""
+    return [
+        ("before", BEFORE, [report["base"]]),
+        *(
+            (title, COLORS[name], report["variants"][name])
+            for name, title in VARIANTS.items()
+            if name in report["variants"]
+        ),
+    ]
 
 
 def _mean(values: Sequence[float]) -> float:

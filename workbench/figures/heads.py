@@ -5,7 +5,6 @@ heads_heatmap(heads), elbow(heads), sample_deltas(deltas, Head(0, 3))
 
 from __future__ import annotations
 
-import html
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -88,7 +87,7 @@ def heads_heatmap(
     shown = LAYERS[layer]
     if measured.method == "retrieval" and layer == "delta":
         shown = Layer("Retrieval score per head (higher: copies more)", "share", is_signed=False)
-    names = [html.escape(Path(name).name) for name in (measured.control or {}).get("data", ())]
+    names = [Path(name).name for name in (measured.control or {}).get("data", ())]
     shown = shown._replace(title=shown.title.format(control=", ".join(names) or "the control"))
     # What was never run has only an estimate, which does not compare with the others: left empty.
     values = [np.nan if h.basis == "gradient" else float(getattr(h, layer)) for h in measured.heads]

@@ -5,6 +5,8 @@ figure = framed("Scores", x="score", y="rows")
 
 from __future__ import annotations
 
+import html
+
 import plotly.graph_objects as go
 
 # Okabe and Ito's palette (jfly.uni-koeln.de/color); the grey is legible on light and dark.
@@ -15,7 +17,11 @@ SEQUENTIAL = "Cividis"
 
 
 def framed(title: str, *, x: str, y: str, height: int = 340) -> go.Figure:
-    """An empty figure with its title and both axes named; the background is the page's."""
+    """An empty figure with its title and both axes named; the background is the page's.
+
+    Plotly reads markup in every text, links as well: these three are shown as they are.
+    """
+    title, x, y = map(html.escape, (title, x, y))
     figure = go.Figure()
     figure.update_layout(
         # The title on a line of its own, above that of the legend.

@@ -78,7 +78,7 @@ def score_against_label(frame: pd.DataFrame, *, label: str, name: str) -> go.Fig
             "thickness": 1.5,
         },
         customdata=frame[["q25", "q75", "rows"]].to_numpy(),
-        hovertemplate=f"{label} %{{x}}: median %{{y:.4g}}<br>"
+        hovertemplate=f"{html.escape(label)} %{{x}}: median %{{y:.4g}}<br>"
         "middle half %{customdata[0]:.4g} to %{customdata[1]:.4g}, %{customdata[2]} rows"
         "<extra></extra>",
         mode="lines+markers",

@@ -14,13 +14,9 @@ import numpy as np
 import plotly.graph_objects as go
 
 from workbench.figures.look import BLUE, GREY, ORANGE, VERMILION, framed
+from workbench.names import MEASURES, NATS, SETS
 
 _BINS = 30
-MEASURES = {
-    "loss": "loss, nats per token; right: more damage",
-    "exact": "solutions reproduced word for word; left: more damage",
-    "accuracy": "right answers; left: more damage",
-}
 
 
 def random_draws(report: Mapping[str, Any], measure: str) -> go.Figure:
@@ -30,23 +26,28 @@ def random_draws(report: Mapping[str, Any], measure: str) -> go.Figure:
     """
     draws = np.asarray(report["random"][measure], dtype=float)
     marks = [
-        ("unchanged model", float(report["base"][measure]), GREY, "dot"),
-        ("bottom heads", float(report["bottom"][measure]), BLUE, "dash"),
-        ("circuit", float(report["circuit"][measure]), VERMILION, "solid"),
+        (SETS[key].short, float(report[key][measure]), color, dash)
+        for key, color, dash in (
+            ("base", GREY, "dot"),
+            ("bottom", BLUE, "dash"),
+            ("circuit", VERMILION, "solid"),
+        )
     ]
     span = [*draws, *(value for _, value, _, _ in marks)]
     low, high = min(span), max(span)
     # A little room on both sides, also where everything is one value.
     room = 0.05 * (high - low) or 0.05
     counts, edges = np.histogram(draws, bins=_BINS, range=(low - room, high + room))
-    title = f"{measure} with {len(draws)} random sets uniform"
-    figure = framed(title.capitalize(), x=MEASURES[measure], y="random sets", height=420)
+    shown = MEASURES[measure]
+    title = f"{shown.name.capitalize()} with {len(draws)} random sets uniform"
+    x = f"{shown.label}; {'right' if measure == 'loss' else 'left'}: more damage"
+    figure = framed(title, x=x, y=SETS["random"].short, height=420)
     figure.add_bar(
         x=(edges[:-1] + edges[1:]) / 2,
         y=counts,
         width=np.diff(edges),
         marker={"color": GREY, "opacity": 0.6},
-        name="random sets",
+        name=SETS["random"].short,
         hovertemplate="%{y} sets near %{x:.3g}<extra></extra>",
     )
     for name, value, color, dash in marks:
@@ -68,8 +69,7 @@ def knockout_curve(report: Mapping[str, Any], measure: str = "loss") -> go.Figur
     base = curve[f"base_{measure}"]
     random = np.array([[base, *row] for row in curve[f"random_{measure}"]])
     title = f"The top heads uniform, one after another, on {curve['n_samples']} samples"
-    y = "loss, nats per token" if measure == "loss" else "exact solutions"
-    figure = framed(title, x="heads made uniform", y=y, height=420)
+    figure = framed(title, x="heads made uniform", y=MEASURES[measure].label, height=420)
     if len(random):
         for edge, fill in ((random.max(axis=0), None), (random.min(axis=0), "tonexty")):
             figure.add_scatter(
@@ -112,13 +112,13 @@ def control_rises(report: Mapping[str, Any]) -> go.Figure:
     figure = framed(
         "Special? Loss added here and on other data",
         x="",
-        y="nats a token",
+        y=NATS,
         height=420,
     )
     for key, name, color in (
-        ("circuit", "circuit uniform", VERMILION),
-        ("random", "random sets, mean", GREY),
-        ("bottom", "bottom heads", BLUE),
+        ("circuit", f"{SETS['circuit'].short} uniform", VERMILION),
+        ("random", SETS["random"].uniform, GREY),
+        ("bottom", SETS["bottom"].short, BLUE),
     ):
         there = [(place, losses[key] - base) for place, base, losses in places if losses[key]]
         figure.add_bar(

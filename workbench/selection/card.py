@@ -7,13 +7,12 @@ It holds names and numbers only; no text out of the dataset goes into it.
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from workbench.config import canonical_json
+from workbench.reports.card import Section, Word, card
+from workbench.reports.table import markdown_table
 from workbench.selection.trainers import slug
 
 SIZES = (
@@ -26,6 +25,12 @@ SIZES = (
     (1_000_000_000, "100M<n<1B"),
 )
 
+MADE = (
+    "A selection made with circuit-workbench: rows were scored with a language model and chosen by "
+    "their score. The full record is in `provenance.json`."
+)
+COUNTS = ("rows in the input", "rows selected", "share")
+MIX = ("source", "rows before", "share", "rows after", "share")
 SHOWN = (
     "model",
     "revision",
@@ -105,62 +110,41 @@ class Contents:
 
 def dataset_card(contents: Contents, provenance: Mapping[str, Any]) -> str:
     """The text of the export's README.md."""
-    parts = [
-        front_matter(contents, provenance),
-        f"# {inline(contents.name)}\n",
-        "A selection made with circuit-workbench: rows were scored with a language model and "
-        "chosen by their score. The full record is in `provenance.json`.\n",
-        "## How the rows were selected\n",
-        _table(("setting", "value"), _settings(contents, provenance)),
-        "## Counts\n",
-        _table(("rows in the input", "rows selected", "share"), [_counts(contents)]),
-        "## Sources\n",
-        _table(("source", "rows before", "share", "rows after", "share"), _mix(contents)),
-        "## Known bias of the score\n",
-        f"{BIASES.get(str(provenance.get('method')), NO_KNOWN_BIAS)}\n",
-        "## Columns\n",
-        f"{REPEAT_COLUMNS if contents.repeats else SUBSET_COLUMNS}\n",
-        "## Use\n",
-        f"`datasets.load_dataset` reads this folder. "
-        f"{TRAINERS if contents.has_trainers else MIXED}\n",
-        "## Licence\n",
-        "The rows keep the licences of the sources they came from.\n",
-    ]
-    return "\n".join(parts)
+    use = f"`datasets.load_dataset` reads this folder. {_trainers(contents)}"
+    bias = BIASES.get(str(provenance.get("method")), NO_KNOWN_BIAS)
+    settings = markdown_table(("setting", "value"), _settings(contents, provenance))
+    return card(
+        _front(contents, provenance),
+        contents.name,
+        [MADE],
+        Section("How the rows were selected", [settings]),
+        Section("Counts", [markdown_table(COUNTS, [_counts(contents)])]),
+        Section("Sources", [markdown_table(MIX, _mix(contents))]),
+        Section("Known bias of the score", [bias]),
+        Section("Columns", [REPEAT_COLUMNS if contents.repeats else SUBSET_COLUMNS]),
+        Section("Use", [use]),
+        Section("Licence", ["The rows keep the licences of the sources they came from."]),
+    )
 
 
-def front_matter(contents: Contents, provenance: Mapping[str, Any]) -> str:
-    """YAML front matter; every string is quoted as JSON, which YAML reads as well."""
-    method = slug(str(provenance["method"])) if provenance.get("method") else None
-    tags = ["circuit-workbench", "data-selection", *([method] if method else [])]
-    lines = [
-        "---",
-        f"pretty_name: {json.dumps(contents.name)}",
-        "tags:",
-        *(f"  - {json.dumps(tag)}" for tag in tags),
-        "size_categories:",
-        f"  - {json.dumps(size_category(contents.n_rows))}",
-        "configs:",
-        "  - config_name: default",
-        "    data_files:",
-        "      - split: train",
-        f"        path: {json.dumps(contents.data_file)}",
-        "---\n",
-    ]
-    return "\n".join(lines)
+def _front(contents: Contents, provenance: Mapping[str, Any]) -> dict[str, Any]:
+    method = [slug(str(provenance["method"]))] if provenance.get("method") else []
+    files = {"split": Word("train"), "path": contents.data_file}
+    return {
+        "pretty_name": contents.name,
+        "tags": ["circuit-workbench", "data-selection", *method],
+        "size_categories": [size_category(contents.n_rows)],
+        "configs": [{"config_name": Word("default"), "data_files": [files]}],
+    }
+
+
+def _trainers(contents: Contents) -> str:
+    return TRAINERS if contents.has_trainers else MIXED
 
 
 def size_category(n_rows: int) -> str:
     """The size class of Hugging Face that `n_rows` falls into."""
     return next((name for limit, name in SIZES if n_rows < limit), "n>1B")
-
-
-def inline(value: Any) -> str:
-    """`value` on one line, without the characters that Markdown or HTML would act on."""
-    text = value if isinstance(value, str) else canonical_json(value)
-    text = re.sub(r"\s+", " ", text).strip()
-    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return re.sub(r"([\\`*_\[\]|#])", r"\\\1", text)
 
 
 def _settings(contents: Contents, provenance: Mapping[str, Any]) -> list[tuple[Any, ...]]:
@@ -188,8 +172,3 @@ def _mix(contents: Contents) -> list[tuple[Any, ...]]:
 
 def _percent(part: int, whole: int) -> str:
     return f"{100 * part / whole:.1f} %"
-
-
-def _table(header: tuple[str, ...], rows: list[tuple[Any, ...]]) -> str:
-    lines = [header, ("---",) * len(header), *(tuple(map(inline, row)) for row in rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"

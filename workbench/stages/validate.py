@@ -31,10 +31,10 @@ from workbench.data import (
 )
 from workbench.engines import Engine, decode
 from workbench.engines import batch_tokens as free_tokens
-from workbench.figures import validation_page
 from workbench.models import Model, ModelSource, Rendered, check_same_model
 from workbench.options import ValidateOptions
 from workbench.probe import usable_samples
+from workbench.reports import validation_page
 from workbench.runs import Finding, Outcome, Place, RunSpec, Task, answer, check_same_template
 from workbench.stages.calibrate import padded_tokens, plan_of, seconds_per_token, timed
 from workbench.stages.engine import engine_of

@@ -5,10 +5,11 @@ text = model_card(summary)
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping
 from typing import Any
+
+from workbench.reports.card import Section, base_model, card, model_front
+from workbench.reports.table import markdown_table
 
 WEIGHTED = (
     "Tokens of the completion count by the influence of their step (AIR, arXiv 2512.13279): each "
@@ -16,17 +17,41 @@ WEIGHTED = (
 )
 PLAIN = "All tokens of the completion count alike."
 END = "The token that ends the answer is learnt as well, with weight 1."
+LICENCE = "That of the base model; the rows keep the licences of the sources they came from."
+COLUMNS = ("setting", "value")
+Record = Mapping[str, Any]
 
 
-def model_card(summary: Mapping[str, Any]) -> str:
+def model_card(summary: Record) -> str:
     """The text of the model's README.md, from the run's summary."""
-    base, data, loss = summary["base"], summary["data"], summary["loss"]
-    options = summary["options"]
-    how = [
+    base, data = summary["base"], summary["data"]
+    weights = PLAIN if data["weights"] == "plain" else WEIGHTED
+    weights += f" {END}" if summary["options"]["end_token"] else ""
+    loss = "In nats a target token, on the rows trained on."
+    return card(
+        model_front(base, "sft"),
+        f"{base['id']}, tuned on {data['name']}",
+        ["A fine-tuned model made with circuit-workbench and TRL's SFTTrainer."],
+        base_model(base, COLUMNS),
+        Section("Data", [markdown_table(COLUMNS, _data(data))]),
+        Section("Training", [markdown_table(COLUMNS, _training(summary)), weights]),
+        Section("Loss", [loss, markdown_table(COLUMNS, _curve(summary["loss"]))]),
+        Section("Licence", [LICENCE]),
+    )
+
+
+def _data(data: Record) -> list[tuple[str, Any]]:
+    selected = [(key, value) for key, value in data["selection"].items() if value is not None]
+    return [("export", data["name"]), ("data_sha256", data["data_sha256"]), *selected]
+
+
+def _training(summary: Record) -> list[tuple[str, Any]]:
+    options, data = summary["options"], summary["data"]
+    return [
         ("trained", _trained(options)),
         ("rows", data["counts"]["ok"]),
         ("target tokens", data["n_targets"]),
-        ("steps", loss["n_steps"]),
+        ("steps", summary["loss"]["n_steps"]),
         ("rows a step", options["batch_size"] * options["accumulate"]),
         ("learning rate", f"{summary['learning_rate']:g}, {options['schedule']}"),
         ("weight decay", f"{options['weight_decay']:g}"),
@@ -35,35 +60,18 @@ def model_card(summary: Mapping[str, Any]) -> str:
         ("template", summary["template"]),
         ("seed", options["seed"]),
     ]
-    selected = [(key, value) for key, value in data["selection"].items() if value is not None]
-    curve = [
+
+
+def _curve(loss: Record) -> list[tuple[str, str]]:
+    return [
         ("first step", f"{loss['first']:.4f}"),
         ("mean of the first tenth", f"{loss['first_tenth']:.4f}"),
         ("mean of the last tenth", f"{loss['last_tenth']:.4f}"),
         ("last step", f"{loss['last']:.4f}"),
     ]
-    parts = [
-        _front_matter(base),
-        f"# {inline(base['id'])}, tuned on {inline(data['name'])}\n",
-        "A fine-tuned model made with circuit-workbench and TRL's SFTTrainer.\n",
-        "## Base model\n",
-        _table([(key, base[key]) for key in ("id", "revision", "weights_sha256") if base[key]]),
-        "## Data\n",
-        _table([("export", data["name"]), ("data_sha256", data["data_sha256"]), *selected]),
-        "## Training\n",
-        _table(how),
-        f"{WEIGHTED if data['weights'] != 'plain' else PLAIN}"
-        f"{' ' + END if options['end_token'] else ''}\n",
-        "## Loss\n",
-        "In nats a target token, on the rows trained on.\n",
-        _table(curve),
-        "## Licence\n",
-        "That of the base model; the rows keep the licences of the sources they came from.\n",
-    ]
-    return "\n".join(parts)
 
 
-def weights_in_words(data: Mapping[str, Any]) -> str:
+def weights_in_words(data: Record) -> str:
     """Which weights counted and by which rule they were made, as far as that is known."""
     if data["weights"] == "plain":
         return "1 everywhere"
@@ -76,27 +84,7 @@ def weights_in_words(data: Mapping[str, Any]) -> str:
     return rule
 
 
-def _trained(options: Mapping[str, Any]) -> str:
+def _trained(options: Record) -> str:
     if not options["lora"]:
         return "all weights"
     return f"LoRA, rank {options['lora_rank']}, alpha {options['lora_alpha']:g}, merged"
-
-
-def _front_matter(base: Mapping[str, Any]) -> str:
-    lines = ["---", "library_name: transformers", "pipeline_tag: text-generation"]
-    if base["revision"]:
-        lines.append(f"base_model: {json.dumps(base['id'])}")
-    return "\n".join([*lines, "tags:", '  - "circuit-workbench"', '  - "sft"', "---\n"])
-
-
-def inline(value: Any) -> str:
-    """`value` on one line, without the characters that Markdown or HTML would act on."""
-    text = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
-    text = re.sub(r"\s+", " ", text).strip()
-    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return re.sub(r"([\\`*_\[\]|#])", r"\\\1", text)
-
-
-def _table(rows: list[tuple[str, Any]]) -> str:
-    lines = [("setting", "value"), ("---", "---"), *((inline(k), inline(v)) for k, v in rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"

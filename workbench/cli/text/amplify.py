@@ -64,7 +64,7 @@ def print_update(summary: Any) -> None:
 
 def print_report(outcome: Outcome) -> None:
     """One line a model, and the verdict."""
-    from workbench.figures import RESULT_COLUMNS, results_rows
+    from workbench.reports import RESULT_COLUMNS, results_rows
 
     rows = [list(RESULT_COLUMNS), *results_rows(outcome.summary)]
     widths = [max(len(row[i]) for row in rows) for i in range(len(RESULT_COLUMNS))]

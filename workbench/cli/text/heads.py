@@ -10,8 +10,7 @@ from typing import Any
 import click
 
 from workbench.cli.text.probe import print_left_out
-
-MEASURES = {"retrieval": "retrieval score"}
+from workbench.names import LOSS_INCREASE, MEASURES, SETS, importance_name, random_sets_name
 
 
 def circuit(content: Any) -> list[list[int]]:
@@ -28,7 +27,7 @@ def print_heads(content: Any) -> None:
         f"{model['id']}: {len(every)} heads on {at_most}{content['n_samples']} samples, "
         f"loss {content['base_loss']:.3f} nats a token"
     )
-    measure = MEASURES.get(content["method"], "loss increase")
+    measure = importance_name(content["method"])
     if control := content.get("control"):
         click.echo(
             f"control: {control['n_samples']} samples of {', '.join(control['data'])}, "
@@ -50,7 +49,7 @@ def print_heads(content: Any) -> None:
         )
     _print_map(content, "delta", measure)
     if control:
-        _print_map(content, "control_delta", "loss increase on the control")
+        _print_map(content, "control_delta", f"{LOSS_INCREASE} on the control")
         _print_map(content, "contrast", "contrast")
 
 
@@ -83,17 +82,13 @@ def print_validation(report: Any) -> None:
     print_left_out(report["left_out"])
     if report["held_out"] is False:
         click.echo("no rows but those that the heads were found on")
-    click.echo(f"{'made uniform':<24} {'loss':>7} {'right answers':>14} {'exact solutions':>16}")
-    for key, name in (
-        ("base", "nothing"),
-        ("circuit", "the circuit"),
-        ("random", f"{report['n_random']} random sets, mean"),
-        ("bottom", "the bottom heads"),
-        ("all", "all heads"),
-        ("only", "all but the circuit"),
-    ):
-        mean = "mean_" if key == "random" else ""
-        loss, right, exact = (report[key][mean + m] for m in ("loss", "accuracy", "exact"))
+    right, exact = MEASURES["accuracy"].name, MEASURES["exact"].name
+    click.echo(f"{'made uniform':<24} {'loss':>7} {right:>14} {exact:>16}")
+    for key, names in SETS.items():
+        is_random = key == "random"
+        name = random_sets_name(report["n_random"]) if is_random else names.uniform
+        mean = "mean_" if is_random else ""
+        loss, right, exact = (report[key][mean + m] for m in MEASURES)
         shown = "-" if right is None else f"{right:.1%}"
         click.echo(f"{name:<24} {loss:7.3f} {shown:>14} {exact:16.1%}")
     for control in report["controls"]:
@@ -101,10 +96,10 @@ def print_validation(report: Any) -> None:
             f"on {control['data']}: loss {control['base_loss']:.3f}, circuit "
             f"{control['circuit_loss']:.3f}, random sets {control['random_mean_loss']:.3f}"
         )
-    for measure, name in (("loss", "loss"), ("accuracy", "answers"), ("exact", "exact solutions")):
+    for measure, names in MEASURES.items():
         if effect := report["effect"][measure]:
             click.echo(
-                f"{name} lost: {effect['difference']:+.3f} more than by random sets "
+                f"{names.lost} lost: {effect['difference']:+.3f} more than by random sets "
                 f"({effect['low']:+.3f} .. {effect['high']:+.3f}), p = {effect['p']:.3f}"
             )
     click.echo(report["verdict"])

@@ -25,8 +25,8 @@ from workbench.amplification import (
 from workbench.config import file_digest
 from workbench.data import atomic_file, fingerprint_sources
 from workbench.errors import InputError
-from workbench.figures import amplification_page
 from workbench.models import ModelSource
+from workbench.reports import amplification_page
 from workbench.runs import (
     Finding,
     Outcome,

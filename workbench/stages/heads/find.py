@@ -87,12 +87,11 @@ def run_heads(
 
 def check_options(options: HeadsOptions, control: Sequence[str]) -> None:
     """InputError for what cannot be asked, before any work."""
-    if options.method in RACES:
-        if control or options.rank != "delta":
-            raise InputError(
-                f"the method {options.method} runs few samples, which is too little for a contrast",
-                do="leave out --control and --rank, or find heads with --method exact",
-            )
+    if options.method in RACES and (control or options.rank != "delta"):
+        raise InputError(
+            f"the method {options.method} runs few samples, which is too little for a contrast",
+            do="leave out --control and --rank, or find heads with --method exact",
+        )
     if options.rank == "contrast" and not control:
         raise InputError(
             "the heads are to be ranked by contrast and there is no control data",

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from tests.support.head_scores import six_heads
-from tests.test_figures_validation import report
+from tests.support.validation_report import report
 from workbench.figures import (
     binned_histogram,
     elbow,
