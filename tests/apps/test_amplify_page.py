@@ -65,7 +65,7 @@ def drop(runs, *stages: str) -> None:
     for stage in stages:
         for folder in runs.glob(f"amplify-{stage}*"):
             shutil.rmtree(folder)
-    apps_module("workspace").forget_runs()
+    apps_module("apps.reading.workspace").forget_runs()
 
 
 def test_the_numbers_are_those_of_the_runs(runs):

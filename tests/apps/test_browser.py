@@ -61,7 +61,7 @@ def root(chain, tmp_path_factory) -> Iterator[Path]:
     copy = tmp_path_factory.mktemp("browser") / "runs"
     shutil.copytree(chain, copy)
     yield copy
-    jobs = apps_module("jobs")
+    jobs = apps_module("apps.jobs.job")
     for job in jobs.every_job(copy):
         jobs.cancel_job(job)
 

@@ -63,7 +63,7 @@ def test_marks_on_the_demo_are_kept_in_ones_own_folder(empty):
 
 
 def test_results_of_ones_own_take_the_place_of_the_demo(copied):
-    workspace = apps_module("workspace")
+    workspace = apps_module("apps.reading.workspace")
     at = open_page()
     assert "bundled demo" not in words(at)
     assert at.segmented_control(key="runs").value == workspace.OWN

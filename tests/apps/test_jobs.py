@@ -12,7 +12,7 @@ import pytest
 
 from tests.apps.conftest import apps_module
 
-jobs = apps_module("jobs")
+jobs = apps_module("apps.jobs.job")
 SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
 SPEAK = [sys.executable, "-c", "import json; print(json.dumps({'run': 'x'}))"]
 

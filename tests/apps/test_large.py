@@ -66,7 +66,7 @@ def test_a_million_rows_are_quick_and_small(copied, tmp_path):
         for i in range(n_rows):
             text = {"id": str(i), "problem": f"Problem {i}: how many apples?", "solution": str(i)}
             file.write(json.dumps(text) + "\n")
-    tables, samples = apps_module("score_table"), apps_module("samples")
+    tables, samples = apps_module("apps.reading.scores"), apps_module("apps.reading.texts")
     build_index(texts, tmp_path / "texts.arrow")
     before = resident_mb()
     began = time.perf_counter()
@@ -102,9 +102,11 @@ def test_a_million_rows_are_quick_and_small(copied, tmp_path):
 
 def build_index(texts: Path, out: Path) -> None:
     """In a process where signatures are not checked: that costs six times the work itself."""
-    code = "import sys; from pathlib import Path; import text_index as index; "
+    code = "import sys; from pathlib import Path; from apps.reading import text_index as index; "
     code += "index.build([sys.argv[1]], shape=None, out=Path(sys.argv[2]))"
-    subprocess.run([sys.executable, "-c", code, str(texts), str(out)], cwd=APP.parent, check=True)
+    subprocess.run(
+        [sys.executable, "-c", code, str(texts), str(out)], cwd=APP.parents[1], check=True
+    )
 
 
 def resident_mb() -> float:
@@ -115,5 +117,5 @@ def resident_mb() -> float:
 def preview(table) -> None:
     from workbench import selection
 
-    pool = apps_module("select_options").preview_pool(table, None)
+    pool = apps_module("apps.pages.select.options").preview_pool(table, None)
     selection.select(pool.frame, policy="soft", fraction=0.1)

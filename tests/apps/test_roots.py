@@ -9,7 +9,7 @@ import pytest
 from tests.apps.conftest import apps_module
 from workbench.errors import InputError
 
-roots = apps_module("roots")
+roots = apps_module("apps.reading.roots")
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ def started(monkeypatch) -> list[dict]:
     def note(root, stage, argv, **options):
         calls.append({"root": root, "stage": stage, "argv": list(argv), **options})
 
-    monkeypatch.setattr(apps_module("plan_view"), "start_job", note)
+    monkeypatch.setattr(apps_module("apps.jobs.plan"), "start_job", note)
     return calls
 
 
@@ -133,6 +133,6 @@ def test_finished_runs_are_listed_with_their_manifests(finished):
 
 
 def test_no_value_of_a_form_can_become_an_option():
-    inputs = apps_module("stage_inputs")
+    inputs = apps_module("apps.pages.run.inputs")
     flags = inputs.flags({"by": "--out=/etc", "seed": 3, "no-control": True, "trim": None})
     assert flags == ["--by=--out=/etc", "--seed=3", "--no-control"]

@@ -9,7 +9,7 @@ import pytest
 from tests.apps.conftest import apps_module
 from workbench.errors import InputError
 
-tables = apps_module("score_table")
+tables = apps_module("apps.reading.scores")
 N = 500
 
 

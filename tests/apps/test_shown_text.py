@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.apps.conftest import apps_module
 
-shown = apps_module("shown_text")
+shown = apps_module("apps.words.markdown")
 JOINER = shown.JOINER
 
 

@@ -189,7 +189,7 @@ def test_methods_narrow_the_scores_that_are_offered(stepped):
 
 
 def test_a_place_of_a_longer_table_is_forgotten(stepped):
-    stale = apps_module("stale")
+    stale = apps_module("apps.widgets.remembered")
     assert stale.keep_inside("no such key", 1, 2) is None
     at = open_page("samples")
     at.selectbox(key="score_method").select("circuitseer").run()
