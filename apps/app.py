@@ -14,14 +14,9 @@ HOME = str(Path(__file__).resolve().parents[1])
 if HOME not in sys.path:
     sys.path.insert(0, HOME)
 
-from apps.reading.workspace import (  # noqa: E402 - after the path
-    BUNDLED,
-    OWN,
-    demo_root,
-    has_own_results,
-    own_root,
-    shows_demo,
-)
+from apps.reading.files import UnreadableError  # noqa: E402 - after the path
+from apps.reading.workspace import demo_root, has_own_results, own_root  # noqa: E402
+from apps.widgets.runs import BUNDLED, OWN, workspace  # noqa: E402
 
 PAGES = {
     "overview": ("Overview", ":material/route:"),
@@ -54,10 +49,13 @@ with st.sidebar:
         st.segmented_control(
             "Show", [OWN, BUNDLED], default=OWN, required=True, key="runs", bind="query-params"
         )
-    if shows_demo():
+    if workspace().demo is not None:
         st.caption("The bundled demo: finished runs of the small model that comes along.")
         st.caption("Runs of your own go to")
     else:
         st.caption("Runs are read from")
     st.code(str(own_root()), language=None, wrap_lines=True)
-page.run()
+try:
+    page.run()
+except UnreadableError as err:
+    st.error(f"This result cannot be read: {err}", icon=":material/broken_image:")

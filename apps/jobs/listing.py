@@ -11,7 +11,8 @@ import time
 import streamlit as st
 
 from apps.jobs.job import Job, cancel_job, every_job, progress_of, start_job
-from apps.reading.workspace import forget_runs, own_root
+from apps.reading.runs import forget_runs
+from apps.reading.workspace import own_root
 
 MOST_ENDED = 8
 LOOKS = {

@@ -78,19 +78,3 @@ def chances(model: Model, made: Pass, at: int) -> Float[np.ndarray, " vocab"]:
     with turn():
         logits = models.position_logits(model, made.final[at : at + 1].to(model.device))
     return logits[0].softmax(dim=-1).cpu().numpy()
-
-
-def likeliest(
-    before: Float[np.ndarray, " vocab"],
-    after: Float[np.ndarray, " vocab"],
-    n: int,
-    *,
-    least: float = 0.0,
-) -> list[int]:
-    """The ids of up to `n` tokens that are likeliest in either, the likeliest first.
-
-    Tokens below the chance `least` in both are left out, but three always stand.
-    """
-    best = np.maximum(before, after)
-    order = np.argsort(-best, kind="stable")[:n]
-    return [int(i) for place, i in enumerate(order) if place < 3 or best[i] >= least]

@@ -10,12 +10,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import streamlit as st
 from filelock import FileLock
 
-from apps.reading.workspace import FoundRun, demo_root, own_root
+from apps.reading.runs import FoundRun
+from apps.reading.workspace import demo_root, own_root
 from workbench.data import atomic_file
-from workbench.errors import InputError
 from workbench.selection import read_marks
 
 MARKS = "marks.json"
@@ -27,15 +26,6 @@ def marks_path(run: FoundRun) -> Path:
     if demo is not None and run.folder.resolve().is_relative_to(demo.resolve()):
         return own_root() / ".marks" / f"{run.name}.json"
     return run.folder / MARKS
-
-
-def known_marks(path: Path) -> dict[str, str] | None:
-    """The marks; None where the file is torn, which the page then says."""
-    try:
-        return read_marks(path)
-    except InputError as err:
-        st.error(f"The rows chosen by hand cannot be read: {err}")
-        return None
 
 
 def set_mark(path: Path, row_id: str, mark: str | None) -> None:

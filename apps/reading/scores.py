@@ -1,7 +1,7 @@
-"""A scores table of any size: columns of the Parquet file, each read once for all sessions.
+"""A scores table of any size: filters, pages and labels over the columns of the Parquet file.
 
-Numbers are numpy arrays and texts Arrow arrays, shared and never changed. A page turns only the
-rows it shows into a frame, so a million rows cost megabytes a column and not a frame a session.
+Columns are shared and never changed. A page turns only the rows it shows into a frame, so a million
+rows cost megabytes a column and not a frame a session.
 
 table = ScoreTable.open(path)
 places = table.places(Where(score=(0.1, 0.2), sources=("gsm8k",)))
@@ -18,16 +18,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
-import streamlit as st
-from jaxtyping import Bool, Float64, Int64
+from jaxtyping import Float64, Int64
 
+from apps.reading.columns import CODED, held, number_column, text_column
+from apps.reading.sharing import shared
 from workbench.errors import InputError
 
-CODED = ("source", "status", "reason")
 NEEDED = {"row_id", "row_index", "source", "n_tokens", "score", "status"}
-FEW_VALUES = 20
 
 
 @dataclass(frozen=True)
@@ -68,10 +66,10 @@ class ScoreTable:
 
     def numbers(self, name: str) -> np.ndarray:
         """A column of numbers; missing ones are NaN."""
-        return _numbers(self.path, self.changed, name)
+        return number_column(self.path, self.changed, name)
 
     def texts(self, name: str) -> pa.Array:
-        return _texts(self.path, self.changed, name)
+        return text_column(self.path, self.changed, name)
 
     def codes(self, name: str) -> tuple[np.ndarray, list[str]]:
         """A column of few different texts, as numbers and what they mean."""
@@ -81,7 +79,7 @@ class ScoreTable:
     @property
     def ok(self) -> Int64[np.ndarray, " place"]:
         """The places of the rows that have a score."""
-        return _ok(self.path, self.changed, self)
+        return _ok(self)
 
     def scored(self, name: str) -> np.ndarray:
         """A column of numbers at the rows that have a score."""
@@ -128,7 +126,7 @@ class ScoreTable:
         """Some of `places`, in the order of a column; equal values in the order of the table."""
         inside = np.zeros(self.n_rows, dtype=bool)
         inside[places] = True
-        ordered = _order(self.path, self.changed, order, self, descending=descending)
+        ordered = _order(self, order, descending=descending)
         return ordered[inside[ordered]][offset : offset + limit]
 
     def rows(self, places: Int64[np.ndarray, " place"], columns: Sequence[str]) -> pd.DataFrame:
@@ -164,75 +162,19 @@ class ScoreTable:
         return counted.sort_by([("count_all", "descending")]).to_pandas()
 
 
-def held(column: pa.Array | pa.ChunkedArray, wanted: Sequence[str]) -> Bool[np.ndarray, " row"]:
-    """Which texts of a column are among the wanted ones."""
-    options = pc.SetLookupOptions(pa.array(list(wanted), pa.string()))
-    # By name: the functions of this module are made when it is imported, out of sight of types.
-    found = pc.call_function("is_in", [column], options)
-    if isinstance(found, pa.ChunkedArray):
-        return found.to_numpy()
-    return found.to_numpy(zero_copy_only=False)
-
-
 def _varies(values: Float64[np.ndarray, " row"]) -> bool:
     finite = values[np.isfinite(values)]
     return len(finite) > 1 and bool(np.ptp(finite) > 0)
 
 
-@st.cache_resource(max_entries=48, show_spinner=False)
-def _numbers(path: Path, changed: int, name: str) -> np.ndarray:
-    return _read(path, name).to_numpy(zero_copy_only=False)
-
-
-@st.cache_resource(max_entries=12, show_spinner=False)
-def _texts(path: Path, changed: int, name: str) -> Any:
-    column = _read(path, name)
-    if name not in CODED:
-        return column
-    if pa.types.is_null(column.type):
-        column = column.cast(pa.string())
-    return pc.fill_null(column.cast(pa.string()), "").dictionary_encode()
-
-
-def _read(path: Path, name: str) -> pa.Array:
-    column = pq.read_table(path, columns=[name]).column(name).combine_chunks()
-    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-
-
-@st.cache_resource(max_entries=4, show_spinner=False)
-def _ok(path: Path, changed: int, _table: ScoreTable) -> Int64[np.ndarray, " place"]:
-    codes, names = _table.codes("status")
+@shared(4)
+def _ok(table: ScoreTable) -> Int64[np.ndarray, " place"]:
+    codes, names = table.codes("status")
     wanted = names.index("ok") if "ok" in names else -1
-    return np.flatnonzero((codes == wanted) & np.isfinite(_table.numbers("score")))
+    return np.flatnonzero((codes == wanted) & np.isfinite(table.numbers("score")))
 
 
-@st.cache_resource(max_entries=12, show_spinner=False)
-def _order(
-    path: Path, changed: int, name: str, _table: ScoreTable, *, descending: bool
-) -> Int64[np.ndarray, " place"]:
-    values = _table.numbers(name)
+@shared(12)
+def _order(table: ScoreTable, name: str, *, descending: bool) -> Int64[np.ndarray, " place"]:
+    values = table.numbers(name)
     return np.argsort(-values if descending else values, kind="stable")
-
-
-def histogram(
-    values: Float64[np.ndarray, " row"], span: tuple[float, float], bins: int
-) -> tuple[Float64[np.ndarray, " edge"], Int64[np.ndarray, " bin"]]:
-    """Edges over `span` and the number of `values` in each bin."""
-    low, high = span
-    counts, edges = np.histogram(values, bins=bins, range=(low, high if high > low else low + 1))
-    return edges, counts
-
-
-def by_label(
-    label: Float64[np.ndarray, " row"], score: Float64[np.ndarray, " row"]
-) -> pd.DataFrame:
-    """Quartiles of the score at each value of a label; a label of many values in ten bins."""
-    known = np.isfinite(label) & np.isfinite(score)
-    frame = pd.DataFrame({"label": label[known], "score": score[known]})
-    if len(set(frame["label"])) > FEW_VALUES:
-        bins = pd.qcut(frame["label"], 10, duplicates="drop")
-        frame["label"] = frame.groupby(bins, observed=True)["label"].transform("median")
-    grouped = frame.groupby("label")["score"]
-    parts = {"q25": 0.25, "median": 0.5, "q75": 0.75}
-    quartiles = {name: grouped.quantile(share) for name, share in parts.items()}
-    return pd.DataFrame({**quartiles, "rows": grouped.size()}).reset_index()

@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-import streamlit as st
 
 from apps.reading.scores import ScoreTable
+from apps.reading.sharing import shared
 from workbench.errors import InputError
 
 STEPS = "steps.parquet"
@@ -43,7 +43,7 @@ def _slice(path: Path, table: ScoreTable, place: int) -> pa.Table | None:
     """
     if N_STEPS not in table.columns:
         return None
-    starts = _starts(table.path, table.changed, table)
+    starts = _starts(table)
     first, n_steps = int(starts[place]), int(starts[place + 1] - starts[place])
     with pq.ParquetFile(path) as file:
         sizes = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
@@ -56,8 +56,8 @@ def _slice(path: Path, table: ScoreTable, place: int) -> pa.Table | None:
     return read.slice(first - int(ends[group] - sizes[group]), n_steps)
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
-def _starts(path: Path, changed: int, _table: ScoreTable) -> np.ndarray:
+@shared(4)
+def _starts(table: ScoreTable) -> np.ndarray:
     """Where the steps of each row begin, and behind the last one where they end."""
-    counts = np.nan_to_num(_table.numbers(N_STEPS))
+    counts = np.nan_to_num(table.numbers(N_STEPS))
     return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)

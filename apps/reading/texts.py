@@ -1,45 +1,42 @@
 """The rows behind a scores table: their texts, and a search through them.
 
-texts = texts_of(run)                  # None: not to be had, and the page has said why
-texts.sample(17), texts.search("apples", 1000)
+index = index_of(run, checked_sources)       # where the texts of this version of the data lie
+texts = index.open()                         # once `index.path` is there
+texts.sample(17, "r17"), texts.search("apples")
 """
 
 from __future__ import annotations
 
-import sys
 import tempfile
-import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import streamlit as st
+from filelock import FileLock
 from jaxtyping import Int64
 
-from apps.jobs.job import find_job, start_job
 from apps.reading import text_index
-from apps.reading.roots import checked_data
-from apps.reading.scores import held
-from apps.reading.workspace import FoundRun, allowed_roots, own_root
+from apps.reading.columns import held
+from apps.reading.runs import FoundRun
+from apps.reading.sharing import shared
+from apps.reading.workspace import own_root
 from workbench.config import digest
 from workbench.data import fingerprint_sources, resolve_source
-from workbench.errors import InputError
 from workbench.types import Sample
 
-MAX_ROWS_AT_ONCE = 20_000
 MOST_LABELS = 200
 
 
 @dataclass(frozen=True)
 class Texts:
-    """The rows of a dataset; a place is a row's index in it."""
+    """The rows of a dataset; a place is a row's index in it. `name` tells the version."""
 
-    table: pa.Table
+    table: pa.Table = field(compare=False)
     name: str
 
     def sample(self, place: int, row_id: str) -> Sample | None:
@@ -55,26 +52,26 @@ class Texts:
 
     def labels(self, column: str) -> list[str]:
         """The different values of `subject` or `level`, if there are few enough to choose from."""
-        return _labels(self.name, column, self)
+        return _labels(self, column)
 
     def search(self, wanted: str) -> Int64[np.ndarray, " place"]:
         """Rows whose prompt or solution holds `wanted`, in either case of letters."""
-        return _search(self.name, wanted, self)
+        return _search(self, wanted)
 
     def labelled(self, column: str, wanted: Sequence[str]) -> Int64[np.ndarray, " place"]:
         """Rows whose `column` is one of `wanted`."""
         return np.flatnonzero(held(self.table[column], wanted))
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
-def _labels(name: str, column: str, _texts: Texts) -> list[str]:
-    values = _texts.table[column].unique().to_pylist()
+@shared(16)
+def _labels(texts: Texts, column: str) -> list[str]:
+    values = texts.table[column].unique().to_pylist()
     known = sorted(value for value in values if value)
     return known if len(known) <= MOST_LABELS else []
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
-def _search(name: str, wanted: str, _texts: Texts) -> Int64[np.ndarray, " place"]:
+@shared(16)
+def _search(texts: Texts, wanted: str) -> Int64[np.ndarray, " place"]:
     options = pc.MatchSubstringOptions(wanted, ignore_case=True)
 
     def has_it(batch: pa.RecordBatch) -> np.ndarray:
@@ -86,52 +83,48 @@ def _search(name: str, wanted: str, _texts: Texts) -> Int64[np.ndarray, " place"
 
     # Arrow searches outside of Python's lock, so that threads share the work.
     with ThreadPoolExecutor() as pool:
-        hits = list(pool.map(has_it, _texts.table.to_batches()))
+        hits = list(pool.map(has_it, texts.table.to_batches()))
     return np.flatnonzero(np.concatenate(hits)) if hits else np.zeros(0, dtype=np.int64)
 
 
-def texts_of(run: FoundRun, n_rows: int) -> Texts | None:
-    """The scored texts; where they cannot be read the page says so, and goes on without."""
+@dataclass(frozen=True)
+class TextIndex:
+    """Where the texts of one version of a run's data are kept, and how they are made."""
+
+    path: Path
+    sources: tuple[str, ...]
+    shape: str | None
+    has_changed: bool
+
+    def build(self) -> None:
+        """Write the file, unless another session has just done so."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(self.path.with_suffix(".lock")):
+            if not self.path.is_file():
+                text_index.build(self.sources, shape=self.shape, out=self.path)
+
+    def open(self) -> Texts:
+        return Texts(_mapped(self.path), self.path.stem)
+
+
+def index_of(run: FoundRun, sources: Sequence[str]) -> TextIndex:
+    """The index of a run's data as it is now; `has_changed` if that is no longer what was scored.
+
+    Raises:
+        InputError: The data cannot be found or read.
+    """
     shape = run.manifest.get("details", {}).get("shape")
-    try:
-        sources = [checked_data(name, allowed_roots()) for name in run.data]
-        found = _fingerprint(tuple(sources), _stamps(sources))
-        path = cache_folder() / f"texts-{digest([found, shape])[:16]}.arrow"
-        if not path.is_file() and n_rows > MAX_ROWS_AT_ONCE:
-            _offer_to_read(path, sources, shape, n_rows)
-            return None
-        _make(path, sources, shape)
-        texts = Texts(_mapped(path), path.stem)
-    except (InputError, OSError, pa.ArrowInvalid) as err:
-        st.warning(f"The scored data cannot be read: {err}")
-        return None
-    if found != run.manifest["inputs"].get("data"):
-        names = ", ".join(Path(name).name for name in run.data)
-        st.warning(f"{names} has changed since it was scored; rows that differ are shown empty.")
-    return texts
+    found = _fingerprint(tuple(sources), _stamps(sources))
+    path = cache_folder() / f"texts-{digest([found, shape])[:16]}.arrow"
+    return TextIndex(path, tuple(sources), shape, found != run.manifest["inputs"].get("data"))
 
 
-def _offer_to_read(path: Path, sources: list[str], shape: str | None, n_rows: int) -> None:
-    """Large data is read by a job, which a button starts."""
-    job = find_job(own_root(), path.stem)
-    if job is not None and job.is_active:
-        st.info(f"The texts of {n_rows:,} rows are being read; the page works without them.")
-        return
-    help_text = "Needed to show the rows and to search them. Takes about a minute per million rows."
-    if st.button(f"Read the texts of {n_rows:,} rows", help=help_text):
-        argv = [sys.executable, "-P", str(Path(text_index.__file__)), f"--out={path}"]
-        argv += [f"--data={name}" for name in sources] + ([f"--shape={shape}"] if shape else [])
-        title = "Texts of " + ", ".join(Path(name).name for name in sources)
-        start_job(own_root(), "texts", argv, title=title, key=path.stem)
-        st.rerun()
-
-
-@st.cache_data(max_entries=16, show_spinner=False)
+@shared(16)
 def _fingerprint(sources: tuple[str, ...], stamps: tuple[Any, ...]) -> list[dict[str, Any]]:
-    return fingerprint_sources(sources)
+    return fingerprint_sources(list(sources))
 
 
-def _stamps(sources: list[str]) -> tuple[Any, ...]:
+def _stamps(sources: Sequence[str]) -> tuple[Any, ...]:
     """What tells another version of the files without reading them."""
     files = [
         path for name in sources if not name.startswith("hf:") for path in resolve_source(name)
@@ -139,20 +132,7 @@ def _stamps(sources: list[str]) -> tuple[Any, ...]:
     return tuple((str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files)
 
 
-def _make(path: Path, sources: list[str], shape: str | None) -> None:
-    """Write the file, unless another session has just done so."""
-    with _turn():
-        if not path.is_file():
-            with st.spinner("Reading the texts"):
-                text_index.build(sources, shape=shape, out=path)
-
-
-@st.cache_resource
-def _turn() -> threading.Lock:
-    return threading.Lock()
-
-
-@st.cache_resource(max_entries=4, show_spinner=False)
+@shared(4)
 def _mapped(path: Path) -> pa.Table:
     return pa.ipc.open_file(pa.memory_map(str(path))).read_all()
 
@@ -164,6 +144,6 @@ def cache_folder() -> Path:
     return _temporary()
 
 
-@st.cache_resource
+@shared(1)
 def _temporary() -> Path:
     return Path(tempfile.mkdtemp(prefix="circuit-workbench-"))

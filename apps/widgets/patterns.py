@@ -10,7 +10,7 @@ import numpy as np
 import streamlit as st
 from jaxtyping import Float
 
-from apps.passes.model import head_pattern, rendered_window, texts_of_tokens
+from apps.passes.attention import head_pattern, rendered_window, texts_of_tokens
 from workbench.figures import head_name, overview_strip, pattern_heatmap
 from workbench.models import Model, UnrenderableError
 from workbench.types import Head, Sample

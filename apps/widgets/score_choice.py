@@ -11,9 +11,10 @@ from typing import Any
 
 import streamlit as st
 
+from apps.reading.runs import FoundRun
 from apps.reading.scores import ScoreTable
-from apps.reading.workspace import FoundRun, choose_run, finished_runs
 from apps.widgets.remembered import keep_inside
+from apps.widgets.runs import choose_run, workspace
 from apps.words.numbers import WORDS
 
 ANY = "any method"
@@ -23,7 +24,9 @@ COLUMNS = ("row_id", "row_index", "source", "n_tokens", "score", "score_within_l
 
 def choose_scores() -> FoundRun:
     """A run of scores; where there are several methods, one of them is chosen first."""
-    methods = list(dict.fromkeys(run.stage.partition("-")[2] for run in finished_runs("score")))
+    methods = list(
+        dict.fromkeys(run.stage.partition("-")[2] for run in workspace().finished("score"))
+    )
     method = ANY
     if len(methods) > 1:
         with st.sidebar:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import shutil
 from pathlib import Path
@@ -94,19 +93,12 @@ def no_demo(tmp_path, monkeypatch) -> None:
 
     What `demo_root` looks for is replaced, not the function: pages keep it when they import it.
     """
-    monkeypatch.setattr(
-        apps_module("apps.reading.workspace"), "bundled_dir", lambda name: tmp_path / name
-    )
+    monkeypatch.setattr("apps.reading.workspace.bundled_dir", lambda name: tmp_path / name)
 
 
 def look_at(runs: Path, monkeypatch) -> None:
     monkeypatch.setenv("WORKBENCH_RUNS", str(runs))
     monkeypatch.delenv("WORKBENCH_ROOTS", raising=False)
-
-
-def apps_module(name: str):
-    """A module of `apps`, imported as the pages import it."""
-    return importlib.import_module(name)
 
 
 def open_page(name: str = "") -> AppTest:

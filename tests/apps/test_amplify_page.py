@@ -9,8 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from apps.reading.runs import forget_runs
 from tests.amplification.damaged import write_damaged, write_rows
-from tests.apps.conftest import HOSTILE, apps_module, look_at, open_page, words
+from tests.apps.conftest import HOSTILE, look_at, open_page, words
 from workbench.amplification import MaskOptions, UpdateOptions, read_pivots
 from workbench.stages import (
     LocalizeOptions,
@@ -65,7 +66,7 @@ def drop(runs, *stages: str) -> None:
     for stage in stages:
         for folder in runs.glob(f"amplify-{stage}*"):
             shutil.rmtree(folder)
-    apps_module("apps.reading.workspace").forget_runs()
+    forget_runs()
 
 
 def test_the_numbers_are_those_of_the_runs(runs):

@@ -10,9 +10,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.apps.conftest import apps_module
+from apps.jobs import job as jobs
 
-jobs = apps_module("apps.jobs.job")
 SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
 SPEAK = [sys.executable, "-c", "import json; print(json.dumps({'run': 'x'}))"]
 

@@ -6,10 +6,8 @@ import gzip
 
 import pytest
 
-from tests.apps.conftest import apps_module
+from apps.reading import roots
 from workbench.errors import InputError
-
-roots = apps_module("apps.reading.roots")
 
 
 @pytest.fixture

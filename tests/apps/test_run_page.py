@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from tests.apps.conftest import apps_module, open_page, words
+from apps.pages.run.inputs import flags
+from tests.apps.conftest import open_page, words
 
 
 def command(at) -> str:
@@ -30,7 +31,7 @@ def started(monkeypatch) -> list[dict]:
     def note(root, stage, argv, **options):
         calls.append({"root": root, "stage": stage, "argv": list(argv), **options})
 
-    monkeypatch.setattr(apps_module("apps.jobs.plan"), "start_job", note)
+    monkeypatch.setattr("apps.jobs.plan.start_job", note)
     return calls
 
 
@@ -133,6 +134,5 @@ def test_finished_runs_are_listed_with_their_manifests(finished):
 
 
 def test_no_value_of_a_form_can_become_an_option():
-    inputs = apps_module("apps.pages.run.inputs")
-    flags = inputs.flags({"by": "--out=/etc", "seed": 3, "no-control": True, "trim": None})
-    assert flags == ["--by=--out=/etc", "--seed=3", "--no-control"]
+    found = flags({"by": "--out=/etc", "seed": 3, "no-control": True, "trim": None})
+    assert found == ["--by=--out=/etc", "--seed=3", "--no-control"]

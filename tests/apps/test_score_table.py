@@ -6,10 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.apps.conftest import apps_module
+from apps.reading.scores import ScoreTable, Where
 from workbench.errors import InputError
 
-tables = apps_module("apps.reading.scores")
 N = 500
 
 
@@ -36,7 +35,7 @@ def frame() -> pd.DataFrame:
 @pytest.fixture
 def table(frame, tmp_path):
     frame.to_parquet(tmp_path / "scores.parquet")
-    return tables.ScoreTable.open(tmp_path / "scores.parquet")
+    return ScoreTable.open(tmp_path / "scores.parquet")
 
 
 def test_only_rows_with_a_score_are_looked_at(table, frame):
@@ -45,16 +44,16 @@ def test_only_rows_with_a_score_are_looked_at(table, frame):
 
 
 def test_filters_agree_with_pandas(table, frame):
-    where = tables.Where(score=(0.2, 0.6), tokens=(10, 30), sources=("b",))
+    where = Where(score=(0.2, 0.6), tokens=(10, 30), sources=("b",))
     query = "status == 'ok' and 0.2 <= score <= 0.6 and 10 <= n_tokens <= 30 and source == 'b'"
     assert table.places(where).tolist() == frame.query(query).index.tolist()
-    among = tables.Where(among=np.array([1, 3, 4]))
+    among = Where(among=np.array([1, 3, 4]))
     assert table.places(among).tolist() == [1, 4]
 
 
 @pytest.mark.parametrize("descending", [True, False])
 def test_pages_in_order_make_up_the_whole(table, frame, descending):
-    places = table.places(tables.Where(sources=("a",)))
+    places = table.places(Where(sources=("a",)))
     pages = [
         table.page(places, order="score", descending=descending, limit=50, offset=offset)
         for offset in range(0, len(places), 50)
@@ -87,36 +86,14 @@ def test_ids_and_places_are_found(table):
 
 def test_a_table_in_another_order_is_found_by_index(frame, tmp_path):
     frame.iloc[::-1].to_parquet(tmp_path / "turned.parquet")
-    table = tables.ScoreTable.open(tmp_path / "turned.parquet")
+    table = ScoreTable.open(tmp_path / "turned.parquet")
     assert table.at_index(np.array([0])).tolist() == [N - 1]
 
 
 def test_a_file_of_another_kind_is_told(tmp_path):
     pd.DataFrame({"a": [1]}).to_parquet(tmp_path / "x.parquet")
     with pytest.raises(InputError, match="no column"):
-        tables.ScoreTable.open(tmp_path / "x.parquet")
+        ScoreTable.open(tmp_path / "x.parquet")
     (tmp_path / "y.parquet").write_text("torn")
     with pytest.raises(InputError, match="cannot be read"):
-        tables.ScoreTable.open(tmp_path / "y.parquet")
-
-
-def test_the_histogram_counts_every_row_once():
-    edges, counts = tables.histogram(np.array([0.0, 0.5, 1.0, 1.0]), (0.0, 1.0), 4)
-    assert counts.tolist() == [1, 0, 1, 2]
-    assert edges[0] == 0
-    assert edges[-1] == 1
-
-
-def test_quartiles_by_label_are_those_of_pandas():
-    label = np.array([1.0, 1, 1, 2, np.nan])
-    score = np.array([0.1, 0.2, 0.3, 0.9, 5.0])
-    found = tables.by_label(label, score)
-    assert found["label"].tolist() == [1, 2]
-    assert found["median"].tolist() == [0.2, 0.9]
-    assert found["rows"].tolist() == [3, 1]
-
-
-def test_a_label_of_many_values_is_put_into_bins():
-    found = tables.by_label(np.arange(1000.0), np.arange(1000.0))
-    assert len(found) == 10
-    assert found["rows"].sum() == 1000
+        ScoreTable.open(tmp_path / "y.parquet")

@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.apps.conftest import apps_module
+from apps.words import markdown as shown
 
-shown = apps_module("apps.words.markdown")
 JOINER = shown.JOINER
 
 

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.apps.conftest import HOSTILE, apps_module, look_at, open_page, words
+from apps.widgets.remembered import keep_inside
+from tests.apps.conftest import HOSTILE, look_at, open_page, words
 from workbench.scoring import ScoreOptions
 from workbench.stages import ModelSource, Place, run_score
 
@@ -189,8 +190,7 @@ def test_methods_narrow_the_scores_that_are_offered(stepped):
 
 
 def test_a_place_of_a_longer_table_is_forgotten(stepped):
-    stale = apps_module("apps.widgets.remembered")
-    assert stale.keep_inside("no such key", 1, 2) is None
+    assert keep_inside("no such key", 1, 2) is None
     at = open_page("samples")
     at.selectbox(key="score_method").select("circuitseer").run()
     at.number_input(key="open").set_value(12).run()

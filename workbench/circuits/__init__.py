@@ -20,6 +20,7 @@ from workbench.circuits.racing import (
     worker_of,
 )
 from workbench.circuits.random_sets import layer_matched_sets
+from workbench.circuits.recut import recut
 from workbench.circuits.retrieval import (
     RetrievalScores,
     copied_share,
@@ -66,6 +67,7 @@ __all__ = [
     "rank_heads",
     "read_heads",
     "read_validation",
+    "recut",
     "retrieval_importance",
     "retrieval_probe",
     "retrieval_scores",

@@ -36,6 +36,13 @@ from workbench.figures.heads import (
     measure_name,
     sample_deltas,
 )
+from workbench.figures.numbers import (
+    Rise,
+    histogram,
+    likeliest,
+    quartiles_by_label,
+    rise_of,
+)
 from workbench.figures.pools import (
     binned_histogram,
     mix_before_after,
@@ -56,6 +63,7 @@ from workbench.figures.validation_html import validation_page
 __all__ = [
     "LAYERS",
     "RESULT_COLUMNS",
+    "Rise",
     "amplification_page",
     "binned_histogram",
     "control_rises",
@@ -66,9 +74,11 @@ __all__ = [
     "head_name",
     "heads_difference",
     "heads_heatmap",
+    "histogram",
     "knockout_curve",
     "layers_of",
     "level_bars",
+    "likeliest",
     "mask_course",
     "mask_maps",
     "measure_name",
@@ -77,8 +87,10 @@ __all__ = [
     "operation_bars",
     "overview_strip",
     "pattern_heatmap",
+    "quartiles_by_label",
     "random_draws",
     "results_rows",
+    "rise_of",
     "sample_deltas",
     "score_against_label",
     "score_against_length",

@@ -25,7 +25,7 @@ from workbench.scoring.score import (
     score_shard,
 )
 from workbench.scoring.steps import split_steps
-from workbench.scoring.variance import VARIANTS, attention_received
+from workbench.scoring.variance import VARIANTS, attention_received, contributions
 from workbench.scoring.weights import WEIGHTS, step_weights
 from workbench.scoring.within_length import score_within_length
 
@@ -42,6 +42,7 @@ __all__ = [
     "attention_received",
     "check_request",
     "column_means",
+    "contributions",
     "correlations",
     "numeric_labels",
     "on_engine",

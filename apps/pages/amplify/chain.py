@@ -9,7 +9,9 @@ import shlex
 
 import streamlit as st
 
-from apps.reading.workspace import FoundRun, children_of, own_root, unusable_runs
+from apps.reading.runs import FoundRun
+from apps.reading.workspace import own_root
+from apps.widgets.runs import workspace
 from apps.words.markdown import as_markdown
 
 PARENT_OPTION = {"mask": "--pivots", "update": "--mask", "report": "--update"}
@@ -18,7 +20,7 @@ TASK = ("--data", "generated", "--where", "n_steps=5..8")
 
 def made_from(parent: FoundRun, stage: str, *, label: str, key: str) -> FoundRun | None:
     """The newest run of `stage` that read `parent`, or the one chosen of several."""
-    runs = [run for run in children_of(parent, "amplify") if run.stage == stage]
+    runs = [run for run in workspace().children(parent, "amplify") if run.stage == stage]
     if len(runs) < 2:
         return next(iter(runs), None)
     names = {run.name: run for run in runs}
@@ -52,7 +54,7 @@ def show_command(verb: str, *words: str) -> None:
 
 def show_unfinished() -> None:
     """Amplifications that stopped on the way, each with its reason; running again goes on."""
-    for run in unusable_runs():
+    for run in workspace().unusable():
         if run.stage.startswith("amplify") or run.name.startswith("amplify"):
             reason = f": {run.reason}" if run.reason else ""
             text = f"{run.name} is {run.status}{reason}. Run its command again to go on."

@@ -7,8 +7,11 @@ from typing import Any
 import streamlit as st
 
 from apps.pages.amplify.chain import made_from, next_amplify, say_how_to_begin, show_unfinished
-from apps.reading.workspace import FoundRun, choose_run, finished_runs, load, read_json, ref_of
+from apps.reading.files import load, read_json
+from apps.reading.runs import FoundRun
+from apps.reading.workspace import ref_of
 from apps.widgets.remembered import keep_inside
+from apps.widgets.runs import choose_run, workspace
 from apps.words.guides import show_guide
 from apps.words.markdown import as_markdown
 from apps.words.numbers import WORDS
@@ -108,7 +111,7 @@ def show_report(report: dict[str, Any]) -> None:
 
 st.title("Amplify")
 show_guide("amplify")
-if not any(run.stage == "amplify-localize" for run in finished_runs("amplify")):
+if not any(run.stage == "amplify-localize" for run in workspace().finished("amplify")):
     say_how_to_begin()
     show_unfinished()
     st.stop()

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from apps.reading.workspace import FoundRun, finished_runs, load
+from apps.reading.files import load
+from apps.reading.runs import FoundRun
+from apps.widgets.runs import workspace
 from apps.words.numbers import WORDS
 from workbench.circuits import compare_heads, read_heads
 from workbench.figures import heads_difference
@@ -20,7 +22,7 @@ def show_comparison(run: FoundRun, heads: HeadScores) -> None:
     """A choice of runs of the same shape, the numbers, and the map of differences."""
     others = {
         other.title: other
-        for other in finished_runs("heads")
+        for other in workspace().finished("heads")
         if other.name != run.name and _shape(load(read_heads, other.result)) == _shape(heads)
     }
     st.subheader("Compare with another run")

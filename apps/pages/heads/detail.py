@@ -11,9 +11,10 @@ from streamlit.delta_generator import DeltaGenerator
 
 from apps.passes.model import local_model
 from apps.reading.heads import probe_samples
-from apps.reading.workspace import FoundRun
+from apps.reading.runs import FoundRun
 from apps.widgets.patterns import show_pattern
 from apps.widgets.remembered import keep_inside
+from apps.widgets.runs import workspace
 from apps.words.numbers import WORDS
 from workbench.circuits import Importance
 from workbench.figures import head_name, measure_name, sample_deltas
@@ -90,7 +91,7 @@ def _show_samples(run: FoundRun, heads: HeadScores, deltas: Importance, chosen: 
         key="by-sample",
         alt=f"Histogram over the probe samples for the chosen head: {measure}",
     )
-    samples = probe_samples(run)
+    samples = probe_samples(run, workspace())
     texts = [samples[i].prompt[:300] if i in samples else "" for i in deltas.row_ids]
     name = _label(heads).lower()
     columns = {name: values, "unchanged loss": deltas.base_loss, "sample": texts}
@@ -103,7 +104,7 @@ def _show_attention(
     run: FoundRun, heads: HeadScores, deltas: Importance | None, chosen: Head
 ) -> None:
     """The head's pattern on one probe sample; those that need it most come first."""
-    samples = probe_samples(run)
+    samples = probe_samples(run, workspace())
     if not samples:
         st.caption("The probe of this run is gone, and with it the samples to look at.")
         return

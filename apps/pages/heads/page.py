@@ -6,9 +6,11 @@ import streamlit as st
 
 from apps.pages.heads.comparison import show_comparison
 from apps.pages.heads.detail import show_detail, show_table
-from apps.reading.heads import deltas_of, recut, second_measure
-from apps.reading.workspace import FoundRun, choose_run, load
+from apps.reading.files import load
+from apps.reading.heads import deltas_of, recut_of, second_measure
+from apps.reading.runs import FoundRun
 from apps.widgets.remembered import keep_inside
+from apps.widgets.runs import choose_run, workspace
 from apps.words.guides import show_guide
 from apps.words.numbers import WORDS
 from workbench.circuits import circuit_of, read_heads
@@ -51,7 +53,7 @@ def choose_cut(run: FoundRun, heads: HeadScores) -> HeadScores:
         bind="query-params",
         help=WORDS["cut"],
     )
-    cut = recut(run, heads, n_top)
+    cut = recut_of(run, n_top)
     if n_top != own:
         between = sorted(
             (h for h in cut.heads if min(own, n_top) < h.rank <= max(own, n_top)),
@@ -121,7 +123,7 @@ st.caption(
     f"Each head {what} on {at_least}{heads.n_samples} probe samples; "
     f"{len(circuit_of(heads).heads)} of {len(heads.heads)} heads form the circuit."
 )
-deltas, second = deltas_of(run), second_measure(heads)
+deltas, second = deltas_of(run), second_measure(heads, workspace())
 left, right = st.columns([3, 2], gap="large")
 wide = st.container()
 with right:

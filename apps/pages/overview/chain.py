@@ -1,6 +1,6 @@
 """The five stages as the overview shows them, read from one circuit and the runs built on it.
 
-for stage in chain_of(heads_run): stage.title, stage.value
+for stage in chain_of(heads_run, runs): stage.title, stage.value
 """
 
 from __future__ import annotations
@@ -8,7 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from apps.reading.workspace import FoundRun, child_of, load, read_json, ref_of
+from apps.reading.files import load, read_json
+from apps.reading.runs import FoundRun
+from apps.reading.workspace import Workspace, ref_of
 from workbench.circuits import read_validation
 
 
@@ -26,16 +28,16 @@ class Stage:
     parent: str = ""
 
 
-def chain_of(heads_run: FoundRun) -> list[Stage]:
+def chain_of(heads_run: FoundRun, runs: Workspace) -> list[Stage]:
     """Model, circuit, validation, scores and selection that hang together."""
     heads = load(read_json, heads_run.result)
-    scores = child_of(heads_run, "score")
+    scores = runs.child(heads_run, "score")
     return [
         _model(heads),
         _circuit(heads),
-        _validation(child_of(heads_run, "validate"), ref_of(heads_run)),
+        _validation(runs.child(heads_run, "validate"), ref_of(heads_run)),
         _scores(scores, ref_of(heads_run)),
-        _selection(child_of(scores, "select") if scores else None, scores),
+        _selection(runs.child(scores, "select") if scores else None, scores),
     ]
 
 

@@ -7,14 +7,8 @@ import streamlit as st
 
 from apps.jobs.commands import next_command
 from apps.pages.overview.chain import Stage, chain_of
-from apps.reading.workspace import (
-    choose_run,
-    every_run,
-    finished_runs,
-    own_root,
-    say_what_is_missing,
-    unusable_runs,
-)
+from apps.reading.workspace import own_root
+from apps.widgets.runs import choose_run, say_what_is_missing, workspace
 from apps.words.guides import show_guide
 from apps.words.numbers import WORDS
 from workbench.runs import RunSummary
@@ -81,7 +75,7 @@ def show_runs(runs: list[RunSummary]) -> None:
 
 
 def show_unusable() -> None:
-    unusable = unusable_runs()
+    unusable = workspace().unusable()
     if not unusable:
         return
     with st.expander(f"{len(unusable)} runs cannot be used", icon=":material/warning:"):
@@ -96,10 +90,10 @@ st.caption(
     "Which attention heads does the model reason with, do they matter more than chance, "
     "and which samples make them work?"
 )
-runs = every_run()
-if finished_runs("heads"):
+runs = workspace().every()
+if workspace().finished("heads"):
     chosen = choose_run("heads", label="Circuit", key="circuit")
-    stages = chain_of(chosen)
+    stages = chain_of(chosen, workspace())
     for number, (column, stage) in enumerate(zip(st.columns(5), stages, strict=True), start=1):
         with column:
             show_card(stage, number)

@@ -10,8 +10,9 @@ import streamlit as st
 
 from apps.passes.ablated import problem
 from apps.reading.heads import probe_samples
-from apps.reading.workspace import FoundRun
+from apps.reading.runs import FoundRun
 from apps.widgets.remembered import keep_inside
+from apps.widgets.runs import workspace
 from apps.words.numbers import WORDS
 from workbench.bundled import DATASETS
 from workbench.circuits import circuit_of, layer_matched_sets
@@ -30,7 +31,7 @@ def choose_problem(run: FoundRun | None) -> tuple[Sample, int]:
 
     Also how many tokens an answer may have.
     """
-    probe = list(probe_samples(run).values()) if run else []
+    probe = list(probe_samples(run, workspace()).values()) if run else []
     left, right = st.columns([2, 1])
     sources = [*([PROBE] if probe else []), *DATASETS, TYPED]
     source = left.selectbox("Problem from", sources, key="from", bind="query-params")

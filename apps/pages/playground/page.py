@@ -5,16 +5,18 @@ from __future__ import annotations
 import streamlit as st
 
 from apps.pages.playground.choices import choose_heads, choose_problem
-from apps.passes.ablated import Pass, chances, greedy, likeliest, passed, prompt_ids
+from apps.passes.ablated import Pass, chances, greedy, passed, prompt_ids
 from apps.passes.model import loaded, local_model
-from apps.reading.workspace import FoundRun, finished_runs, load
+from apps.reading.files import load
+from apps.reading.runs import FoundRun
+from apps.widgets.runs import workspace
 from apps.widgets.sample_card import show_text
 from apps.words.guides import show_guide
 from apps.words.numbers import WORDS
 from workbench import models
 from workbench.bundled import MODELS
 from workbench.circuits import read_heads
-from workbench.figures import head_name, next_token_bars, token_strip, visible
+from workbench.figures import head_name, likeliest, next_token_bars, rise_of, token_strip, visible
 from workbench.models import Model, UnrenderableError
 from workbench.types import Head, HeadScores, Sample
 
@@ -25,7 +27,7 @@ OTHER = "another model"
 
 def choose_model() -> tuple[Model, HeadScores | None, FoundRun | None]:
     """That of a circuit with the circuit, a bundled model, or any other that may be loaded."""
-    circuits = {run.title: run for run in finished_runs("heads")}
+    circuits = {run.title: run for run in workspace().finished("heads")}
     with st.sidebar:
         choice = st.selectbox(
             "Circuit or model", [*circuits, *MODELS, OTHER], key="circuit", bind="query-params"
@@ -80,26 +82,23 @@ def show_losses(model: Model, sample: Sample, heads: tuple[Head, ...], n_new: in
         ids = (prompt + greedy(model, prompt, (), n_new=n_new))[: model.n_ctx]
         whose = "model's own answer"
     before, after = (passed(model, ids, chosen) for chosen in ((), heads))
-    rise = after.losses[len(prompt) :] - before.losses[len(prompt) :]
-    if not len(rise):
+    rise = rise_of(before.losses, after.losses, first=len(prompt))
+    if rise is None:
         st.info(f"The {whose} has no tokens.", icon=":material/inbox:")
         return
     columns = st.columns(3)
-    columns[0].metric(
-        "Loss as it is", f"{before.losses[len(prompt) :].mean():.3f}", help=WORDS["play_loss"]
-    )
-    columns[1].metric("Rise", f"{rise.mean():+.3f}", help=WORDS["play_rise"])
-    share = f"{(rise > 0.1).mean():.0%}"
-    columns[2].metric("Tokens that suffer", share, help=WORDS["play_share"])
+    columns[0].metric("Loss as it is", f"{rise.base:.3f}", help=WORDS["play_loss"])
+    columns[1].metric("Rise", f"{rise.mean:+.3f}", help=WORDS["play_rise"])
+    columns[2].metric("Tokens that suffer", f"{rise.share:.0%}", help=WORDS["play_share"])
     st.markdown(f"**Rise of the loss on each token of the {whose}**")
     tokens = [model.tokenizer.decode([i]) for i in ids[len(prompt) :]]
-    st.html(token_strip(tokens, rise, meaning="loss rises by"))
+    st.html(token_strip(tokens, rise.by_token, meaning="loss rises by"))
     st.caption(WORDS["play_strip"])
     place = st.selectbox(
         "Token looked at",
         range(len(tokens)),
-        index=int(rise.argmax()),
-        format_func=lambda i: f"{i + 1}. {visible(tokens[i])} ({rise[i]:+.3f})",
+        index=rise.worst,
+        format_func=lambda i: f"{i + 1}. {visible(tokens[i])} ({rise.by_token[i]:+.3f})",
         help=WORDS["play_place"],
     )
     show_next(model, before, after, len(prompt) + place - 1)

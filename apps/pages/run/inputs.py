@@ -11,7 +11,9 @@ from typing import Any
 import streamlit as st
 
 from apps.reading.roots import MAX_UPLOAD_MB, checked_data, checked_model, keep_upload
-from apps.reading.workspace import FoundRun, allowed_roots, finished_runs, own_root
+from apps.reading.runs import FoundRun
+from apps.reading.workspace import allowed_roots, own_root
+from apps.widgets.runs import workspace
 from apps.words.numbers import WORDS
 from workbench.bundled import DATASETS, MODELS
 from workbench.errors import InputError
@@ -80,7 +82,7 @@ def choose_data(default: str) -> str:
 
 def choose_parent(stage: str, label: str) -> FoundRun:
     """A finished run to build on."""
-    runs = {run.title: run for run in finished_runs(stage)}
+    runs = {run.title: run for run in workspace().finished(stage)}
     if not runs:
         raise InputError(f"there is no finished run of the stage {stage}", do="run that one first")
     title = st.selectbox(label, list(runs), key=f"parent_{stage}", persist_state="session")

@@ -10,7 +10,8 @@ import streamlit as st
 from apps.jobs.listing import show_jobs
 from apps.jobs.plan import show_plan
 from apps.pages.run.stages import STAGES
-from apps.reading.workspace import every_run, own_root, unusable_runs
+from apps.reading.workspace import own_root
+from apps.widgets.runs import workspace
 from apps.words.guides import show_guide
 from workbench.errors import InputError
 from workbench.runs import read_manifest
@@ -47,7 +48,7 @@ def show_form() -> None:
 
 def show_runs() -> None:
     st.subheader("Finished and broken runs")
-    runs = every_run()
+    runs = workspace().every()
     if not runs:
         st.caption("No runs yet.")
         return
@@ -55,7 +56,7 @@ def show_runs() -> None:
     frame = pd.DataFrame([{name: getattr(run, name) for name in columns} for run in runs])
     frame["created"] = frame["created"].str[:19].str.replace("T", " ")
     st.dataframe(frame, hide_index=True, alt="All runs of the folder, newest first")
-    if any(run.status == "interrupted" for run in unusable_runs()):
+    if any(run.status == "interrupted" for run in workspace().unusable()):
         st.caption("An interrupted run goes on where it stopped when its command is run again.")
     folders = {run.name: run.path for run in runs if run.status != "broken"}
     name = st.selectbox("Manifest of", [NO_RUN, *folders], key="manifest", bind="query-params")

@@ -20,7 +20,8 @@ from apps.pages.run.inputs import (
     flags,
     model_of,
 )
-from apps.reading.workspace import finished_runs, own_root
+from apps.reading.workspace import own_root
+from apps.widgets.runs import workspace
 from apps.words.numbers import WORDS
 from workbench.scoring import NEEDS_HEADS, SCORERS, WEIGHTS
 
@@ -85,7 +86,9 @@ def ask_heads() -> list[str]:
             "Also on plain text", key="heads_control", help=WORDS["control"], **KEPT
         )
         control = "text" if is_asked or rank == "contrast" else None
-    probes = {} if method == "retrieval" else {run.title: run for run in finished_runs("probe")}
+    probes = (
+        {} if method == "retrieval" else {run.title: run for run in workspace().finished("probe")}
+    )
     source = st.selectbox(
         "Probe", [*probes, "built from data"], key="probe", help=WORDS["probe"], **KEPT
     )

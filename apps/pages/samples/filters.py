@@ -11,11 +11,11 @@ import numpy as np
 import streamlit as st
 from jaxtyping import Int64
 
-from apps.reading.scores import ScoreTable, Where, histogram
+from apps.reading.scores import ScoreTable, Where
 from apps.reading.texts import Texts
 from apps.widgets.remembered import keep_inside
 from apps.words.numbers import WORDS
-from workbench.figures import binned_histogram
+from workbench.figures import binned_histogram, histogram
 from workbench.selection import DROP, KEEP, marked
 
 BINS = 60

@@ -11,11 +11,12 @@ import streamlit as st
 from apps.pages.samples.browser import show_browser
 from apps.pages.samples.filters import choose_range, choose_rows
 from apps.pages.samples.views import show_extremes, show_relations
-from apps.reading.marks import known_marks, marks_path
+from apps.reading.files import load, read_json
+from apps.reading.marks import marks_path
+from apps.reading.runs import FoundRun
 from apps.reading.scores import ScoreTable
-from apps.reading.texts import texts_of
-from apps.reading.workspace import FoundRun, load, read_json
 from apps.widgets.score_choice import choose_scores
+from apps.widgets.texts import known_marks, texts_of
 from apps.words.guides import show_guide
 from apps.words.numbers import WORDS
 

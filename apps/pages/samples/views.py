@@ -10,11 +10,11 @@ import numpy as np
 import streamlit as st
 from jaxtyping import Int64
 
-from apps.reading.scores import ScoreTable, by_label
+from apps.reading.scores import ScoreTable
 from apps.reading.texts import Texts
 from apps.widgets.sample_card import sample_card
 from apps.words.numbers import WORDS
-from workbench.figures import score_against_label, score_against_length
+from workbench.figures import quartiles_by_label, score_against_label, score_against_length
 
 N_SHOWN = 2
 MOST_POINTS = 3_000
@@ -42,7 +42,7 @@ def show_relations(
         alt = "Score of the rows against their number of tokens"
     else:
         some = table.sample(places, MOST_FOR_LABELS)
-        frame = by_label(table.numbers(against)[some], table.numbers("score")[some])
+        frame = quartiles_by_label(table.numbers(against)[some], table.numbers("score")[some])
         figure = score_against_label(frame, label=against, name=name)
         alt = f"Median and quartiles of the score at each {against}"
     st.plotly_chart(figure, key="relation", alt=alt)

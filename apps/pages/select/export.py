@@ -16,8 +16,9 @@ import streamlit as st
 from apps.jobs.job import COMMAND, find_job, start_job
 from apps.pages.select.preview import title_of
 from apps.reading.roots import below, checked_data
+from apps.reading.runs import FoundRun, forget_runs
 from apps.reading.texts import cache_folder
-from apps.reading.workspace import FoundRun, allowed_roots, forget_runs, own_root
+from apps.reading.workspace import allowed_roots, own_root
 from workbench.config import digest
 from workbench.data import FORMATS
 from workbench.errors import WorkbenchError

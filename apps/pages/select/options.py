@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from apps.reading.marks import known_marks
 from apps.reading.scores import ScoreTable
 from apps.reading.texts import Texts
 from apps.widgets.remembered import keep_inside
+from apps.widgets.texts import known_marks
 from apps.words.numbers import WORDS
 from workbench.selection import ADJUSTED, DROP, KEEP, LENGTH_BIN, POLICIES, marked
 from workbench.stages import SelectOptions

@@ -9,12 +9,14 @@ from numpy import ndarray
 from apps.pages.select.export import save_selection, show_export
 from apps.pages.select.options import choose_options, preview_pool
 from apps.pages.select.preview import show_comparison, show_preview
+from apps.reading.files import load
 from apps.reading.marks import marks_path
 from apps.reading.scores import ScoreTable
-from apps.reading.texts import Texts, texts_of
-from apps.reading.workspace import children_of, load
+from apps.reading.texts import Texts
+from apps.widgets.runs import workspace
 from apps.widgets.sample_card import sample_card
 from apps.widgets.score_choice import choose_scores
+from apps.widgets.texts import texts_of
 from apps.words.guides import show_guide
 from workbench.selection import Selection
 
@@ -57,7 +59,7 @@ if not len(table.ok):
 st.caption("A smaller dataset drawn by score. Nothing is written before you say so.")
 texts = texts_of(run, table.n_rows)
 pool = preview_pool(table, texts)
-saved = children_of(run, "select")
+saved = workspace().children(run, "select")
 left, right = st.columns([3, 2], gap="large")
 with right:
     options = choose_options(pool, table, marks_path(run))
@@ -70,7 +72,7 @@ if chosen is not None:
     with save_place:
         if st.button("Save this selection", type="primary", icon=":material/bookmark_add:"):
             save_selection(run, options, n_rows=table.n_rows, marks=marks_path(run))
-            saved = children_of(run, "select")
+            saved = workspace().children(run, "select")
     show_examples(table, chosen, texts)
 st.subheader("Export")
 if saved:

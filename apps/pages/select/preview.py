@@ -10,13 +10,13 @@ import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import streamlit as st
 
 from apps.pages.select.options import PreviewPool
-from apps.reading.workspace import FoundRun, load
+from apps.reading.files import load
+from apps.reading.runs import FoundRun
 from apps.words.numbers import WORDS
 from workbench import selection
 from workbench.errors import WorkbenchError
@@ -80,19 +80,12 @@ def show_comparison(chosen: Selection, pool: PreviewPool, others: list[FoundRun]
     if title not in named:
         return
     other = load(_row_ids, named[title].result)
-    own = frozenset(chosen.rows["row_id"].tolist())
-    in_pool = np.array([row_id in other for row_id in pool.frame["row_id"].tolist()], dtype=bool)
-    n_shared, n_other = len(own & other), int(in_pool.sum())
+    overlap = selection.overlap_of(chosen.rows["row_id"].tolist(), other, pool.frame)
     columns = st.columns(3)
-    columns[0].metric(
-        "Shared rows", f"{n_shared / max(1, len(own)):.0%}", help=WORDS["shared_rows"]
-    )
-    median = np.median(pool.frame["score"].to_numpy()[in_pool]) if n_other else float("nan")
-    columns[1].metric("Its median score", f"{median:.3g}", help=WORDS["score"])
-    length = pool.frame["n_tokens"].to_numpy()[in_pool].mean() if n_other else float("nan")
-    columns[2].metric("Its mean tokens", f"{length:.0f}", help=WORDS["n_tokens"])
-    by_chance = n_other / max(1, len(pool.frame))
-    st.caption(f"Two unrelated selections would share {by_chance:.0%} of this one's rows.")
+    columns[0].metric("Shared rows", f"{overlap.shared:.0%}", help=WORDS["shared_rows"])
+    columns[1].metric("Its median score", f"{overlap.median_score:.3g}", help=WORDS["score"])
+    columns[2].metric("Its mean tokens", f"{overlap.mean_tokens:.0f}", help=WORDS["n_tokens"])
+    st.caption(f"Two unrelated selections would share {overlap.by_chance:.0%} of this one's rows.")
 
 
 def title_of(run: FoundRun) -> str:

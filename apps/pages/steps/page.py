@@ -6,12 +6,15 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from apps.reading.files import load, read_json
+from apps.reading.runs import FoundRun
 from apps.reading.scores import ScoreTable
 from apps.reading.steps import steps_of
-from apps.reading.texts import texts_of
-from apps.reading.workspace import FoundRun, choose_run, load, parent_of, read_json, ref_of
+from apps.reading.workspace import ref_of
+from apps.widgets.runs import choose_run, workspace
 from apps.widgets.sample_card import show_text
 from apps.widgets.score_choice import choose_place
+from apps.widgets.texts import texts_of
 from apps.words.guides import show_guide
 from apps.words.numbers import WORDS
 from workbench.circuits import circuit_of, read_heads
@@ -115,7 +118,7 @@ st.title("Steps")
 show_guide("steps")
 st.caption("One solution, step by step: how much harder is each step when the heads are uniform?")
 run = choose_run("score", label="Step scores", key="steps", only="score-air")
-heads_run = parent_of(run, "heads")
+heads_run = workspace().parent(run, "heads")
 table = load(ScoreTable.open, run.result)
 if not len(table.ok):
     st.info("No row of this run has a score.")

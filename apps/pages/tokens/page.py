@@ -8,10 +8,12 @@ import streamlit as st
 
 from apps.pages.tokens.sample import SHADES, VARIANTS, Shown, show_sample
 from apps.passes.model import local_model
+from apps.reading.files import load, read_json
 from apps.reading.scores import ScoreTable
-from apps.reading.texts import Texts, texts_of
-from apps.reading.workspace import choose_run, load, parent_of, read_json
+from apps.reading.texts import Texts
+from apps.widgets.runs import choose_run, workspace
 from apps.widgets.score_choice import choose_order, choose_place
+from apps.widgets.texts import texts_of
 from apps.words.guides import show_guide
 from apps.words.numbers import WORDS
 from workbench.circuits import circuit_of, read_heads
@@ -65,7 +67,7 @@ def sample_at(texts: Texts, row: dict[str, Any]) -> Sample | None:
 st.title("Tokens")
 show_guide("tokens")
 run = choose_run("score", label="Scores", key="scores", only="score-circuitseer")
-heads_run = parent_of(run, "heads")
+heads_run = workspace().parent(run, "heads")
 if heads_run is None:
     st.error("The circuit of these scores is gone: find the heads and score again.")
     st.stop()

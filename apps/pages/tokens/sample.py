@@ -13,13 +13,14 @@ import pandas as pd
 import streamlit as st
 from jaxtyping import Float
 
-from apps.passes.model import TokenView, contributions, token_view
+from apps.passes.attention import TokenView, token_view
 from apps.reading.scores import ScoreTable
 from apps.widgets.patterns import choose_window, draw_pattern
 from apps.widgets.sample_card import is_known
 from apps.words.numbers import WORDS
 from workbench.figures import token_bars, token_strip
 from workbench.models import Model, UnrenderableError
+from workbench.scoring import contributions
 from workbench.types import Head, Sample
 
 SHADES = {"attention received": "received", "contribution": "contribution"}

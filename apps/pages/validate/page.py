@@ -7,7 +7,9 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from apps.reading.workspace import FoundRun, choose_run, load
+from apps.reading.files import load
+from apps.reading.runs import FoundRun
+from apps.widgets.runs import choose_run
 from apps.words.guides import show_guide
 from apps.words.markdown import as_markdown
 from apps.words.numbers import WORDS
