@@ -17,7 +17,7 @@ from benchmarks.importance import exact_deltas
 from benchmarks.measure import Measured, Settings, interleaved
 from benchmarks.shapes import BUNDLED, equal_lengths, gsm8k, loaded, middle
 from workbench.ablation import ImportanceBatch, iter_screen, race
-from workbench.circuits import RaceOptions, Work, race_heads, worker_of
+from workbench.circuits import RaceOptions, Work, n_top_heads, race_heads, worker_of
 from workbench.data import batches_by_length, read_samples
 from workbench.models import Model, Rendered
 from workbench.probe import build_probe, rendered_probe
@@ -185,7 +185,7 @@ def _probe(model: Model, settings: Settings) -> list[Rendered]:
 
 
 def _top(means: np.ndarray, options: RaceOptions, model: ModelInfo) -> list[int]:
-    return sorted(np.argsort(-means, kind="stable")[: options.n_selected(model)].tolist())
+    return sorted(np.argsort(-means, kind="stable")[: n_top_heads(model, options)].tolist())
 
 
 def _selected(heads: HeadScores) -> list[int]:

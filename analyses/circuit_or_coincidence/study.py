@@ -40,11 +40,11 @@ def circuits_of(
     asked = HeadsOptions(min_heads=3)
     probe = run_probe(study.place, source, ["generated"], ProbeOptions(n=options.probe_n))
     contrast = HeadsOptions(min_heads=3, rank="contrast")
-    retrieval = RetrievalOptions(n=options.retrieval_n)
+    retrieval = RetrievalOptions(n=options.retrieval_n, min_heads=3)
     return {
         "by loss": run_heads(study.place, source, probe.result, asked),
         "by contrast": run_heads(study.place, source, probe.result, contrast, control=["text"]),
-        "by retrieval": run_retrieval(study.place, source, asked, retrieval),
+        "by retrieval": run_retrieval(study.place, source, retrieval),
     }
 
 

@@ -47,7 +47,9 @@ def scores_of(study: Study, source: ModelSource, pool: str) -> dict[tuple[str, s
     asked = HeadsOptions(min_heads=3)
     heads = {
         "costliest": run_heads(study.place, source, probe.result, asked).result,
-        "retrieval": run_retrieval(study.place, source, asked, RetrievalOptions(n=200)).result,
+        "retrieval": run_retrieval(
+            study.place, source, RetrievalOptions(n=200, min_heads=3)
+        ).result,
     }
     found = {}
     for method, variant in sorted({(arm.method, arm.variant) for arm in ARMS.values()}):

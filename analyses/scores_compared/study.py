@@ -63,11 +63,14 @@ def find_circuits(
     probe = run_probe(place, source, [pool], ProbeOptions(n=options.probe_n, trim=0.02))
     asked = HeadsOptions(min_heads=options.min_heads)
     retrieval = RetrievalOptions(
-        n=options.retrieval_n, n_shots=options.shots, key_length=options.key_length
+        n=options.retrieval_n,
+        n_shots=options.shots,
+        key_length=options.key_length,
+        min_heads=options.min_heads,
     )
     return {
         "costliest": run_heads(place, source, probe.result, asked),
-        "retrieval": run_retrieval(place, source, asked, retrieval),
+        "retrieval": run_retrieval(place, source, retrieval),
     }
 
 

@@ -43,6 +43,7 @@ def test_the_commands_are_those_that_scripts_rely_on():
         ("doctor",),
         ("probe", "build"),
         ("heads", "find"),
+        ("heads", "retrieve"),
         ("heads", "show"),
         ("heads", "compare"),
         ("heads", "validate"),
@@ -131,4 +132,4 @@ def test_the_words_that_are_offered_are_those_that_are_known():
     assert choices(("score",), "variant") == set(VARIANTS)
     assert choices(("select",), "policy") == set(POLICIES)
     assert choices(("select",), "adjust") == set(ADJUSTED)
-    assert choices(("export",), "fmt") == set(FORMATS)
+    assert choices(("export",), "format") == set(FORMATS)

@@ -34,11 +34,14 @@ def test_records_follow_the_dataclass():
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"n": 0}, "the n is '0', expected a finite number, at least 1; pass another --n"),
-        ({"share": 0.0}, "expected a finite number, above 0, at most 1"),
+        ({"n": 0}, "n is 0, expected a whole number at least 1; pass another --n"),
+        ({"share": 0.0}, "expected a finite number above 0 and at most 1"),
         ({"share": float("nan")}, "expected a finite number"),
         ({"rule": "slowly"}, "expected one of fast, slow; pass another --how"),
-        ({"lrs": (1e-3, -1.0)}, "expected a finite number, above 0"),
+        (
+            {"lrs": (1e-3, -1.0)},
+            "one of the lrs is -1.0, expected a finite number above 0; pass another --lrs",
+        ),
     ],
 )
 def test_a_value_out_of_bounds_is_refused_with_its_bounds(given, said):

@@ -13,7 +13,6 @@ from workbench.circuits import RetrievalOptions, read_heads, retrieval_probe, re
 from workbench.data import read_samples
 from workbench.runs import Run
 from workbench.stages import (
-    HeadsOptions,
     ModelSource,
     Place,
     ValidateOptions,
@@ -21,8 +20,7 @@ from workbench.stages import (
     run_validate,
 )
 
-OPTIONS = RetrievalOptions(n=5, n_shots=1, key_length=6, limit=150)
-HEADS = HeadsOptions(fraction=0.1, min_heads=2)
+OPTIONS = RetrievalOptions(n=5, n_shots=1, key_length=6, limit=150, fraction=0.1, min_heads=2)
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +41,7 @@ def found(source, texts, tmp_path_factory):
     place = Place(tmp_path_factory.mktemp("runs"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stage, "PART_SAMPLES", 2)
-        return place, run_retrieval(place, source, HEADS, OPTIONS, text=[texts])
+        return place, run_retrieval(place, source, OPTIONS, text=[texts])
 
 
 def test_the_heads_file_holds_every_heads_retrieval_score(found, source, texts):
@@ -77,12 +75,12 @@ def test_interrupted_it_goes_on_to_the_same_bytes(found, source, texts, monkeypa
 
     monkeypatch.setattr(Run, "write_part", write_one)
     with pytest.raises(KeyboardInterrupt):
-        run_retrieval(Place(tmp_path), source, HEADS, OPTIONS, text=[texts])
+        run_retrieval(Place(tmp_path), source, OPTIONS, text=[texts])
     monkeypatch.setattr(Run, "write_part", write_part)
-    resumed = run_retrieval(Place(tmp_path), source, HEADS, OPTIONS, text=[texts])
+    resumed = run_retrieval(Place(tmp_path), source, OPTIONS, text=[texts])
     assert not resumed.reused
     assert resumed.result.read_bytes() == whole.result.read_bytes()
-    assert run_retrieval(Place(tmp_path), source, HEADS, OPTIONS, text=[texts]).reused
+    assert run_retrieval(Place(tmp_path), source, OPTIONS, text=[texts]).reused
 
 
 def test_its_samples_can_be_validated_on(found, source):

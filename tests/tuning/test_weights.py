@@ -124,7 +124,7 @@ def test_a_file_that_is_no_steps_file_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"rule": "luck"}, "the weights are 'luck', expected one of file, top-fraction"),
+        ({"rule": "luck"}, "the rule is 'luck', expected one of file, top-fraction"),
         ({"temperature": 0.0}, "temperature is 0"),
         ({"temperature": math.inf}, "temperature is inf"),
         ({"top": 1.5}, "top is 1.5"),

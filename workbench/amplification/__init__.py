@@ -17,7 +17,7 @@ from workbench.amplification.components import (
     random_components,
 )
 from workbench.amplification.learning import learn_mask
-from workbench.amplification.mask import Example, FoundMask, MaskOptions, has_normalised_queries
+from workbench.amplification.mask import Example, FoundMask, has_normalised_queries
 from workbench.amplification.mask_file import (
     NORMALISED_WARNING,
     mask_summary,
@@ -30,13 +30,12 @@ from workbench.amplification.patch import copy_checkpoint, stored_names, stored_
 from workbench.amplification.pivots import (
     OK,
     REASONS,
-    RULES,
     PivotOptions,
     find_pivots,
 )
 from workbench.amplification.pivots_file import pivots_table, read_examples, read_pivots
 from workbench.amplification.problems import Problem, allowed_length, answers_of, problems_of
-from workbench.amplification.report import CONTROLS, NAMES, amplification_report, read_report
+from workbench.amplification.report import NAMES, amplification_report, read_report
 from workbench.amplification.rows import Layout, Rows, network_shape, read_layout
 from workbench.amplification.splits import (
     LOCALIZE,
@@ -50,15 +49,9 @@ from workbench.amplification.splits import (
     part_of,
 )
 from workbench.amplification.trainable import LoraMasters, RowMasters, adapted_names
-from workbench.amplification.update import (
-    LORA_LR,
-    VARIANTS,
-    History,
-    Point,
-    UpdateOptions,
-    prefix_gradient,
-    run_steps,
-)
+from workbench.amplification.update import History, Point, prefix_gradient, run_steps
+from workbench.options import MaskOptions, UpdateOptions
+from workbench.options.amplify import CONTROLS, LORA_LR, RULES, VARIANTS
 
 __all__ = [
     "BATCH_TOKENS",

@@ -24,7 +24,6 @@ from workbench.amplification.lastpass import Prefixes, cache_prefixes, last_toke
 from workbench.amplification.mask import (
     Example,
     FoundMask,
-    MaskOptions,
     batches_of,
     mask_hooks,
     model_shape,
@@ -33,6 +32,7 @@ from workbench.amplification.mask import (
 )
 from workbench.amplification.network import logit_difference
 from workbench.models import Model
+from workbench.options import MaskOptions
 from workbench.types import Progress, no_progress
 
 

@@ -19,7 +19,6 @@ from torch import Tensor
 
 from workbench.amplification.components import KINDS, Components, ModelShape
 from workbench.amplification.lastpass import Hooks
-from workbench.errors import InputError
 from workbench.models import Model
 
 HOOKS = {
@@ -40,34 +39,6 @@ class Example:
     prefix: tuple[int, ...]
     desired: int
     undesired: int
-
-
-@dataclass(frozen=True)
-class MaskOptions:
-    """The paper's optimisation; `patience` and `still` stop it early (ours).
-
-    It stops once the kept set has been the same for `patience` epochs in which the values moved by
-    less than `still` on average.
-    """
-
-    l1: float = 5e-3
-    lr: float = 5e-3
-    decay: float = 0.9
-    decay_every: int = 5
-    epochs: int = 50
-    batch_size: int = 8
-    patience: int = 3
-    still: float = 1e-4
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        above_zero = (self.epochs, self.batch_size, self.decay_every, self.patience)
-        if self.l1 < 0 or self.lr <= 0 or self.decay <= 0 or min(above_zero) < 1:
-            raise InputError(
-                f"the mask is asked for with l1 {self.l1:g}, lr {self.lr:g}, {self.epochs} epochs "
-                f"and batches of {self.batch_size}",
-                expected="l1 of 0 or more, and the others above 0",
-            )
 
 
 @dataclass(frozen=True)

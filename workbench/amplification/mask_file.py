@@ -21,8 +21,9 @@ from workbench.amplification.components import (
     check_components,
     components,
 )
-from workbench.amplification.mask import FoundMask, MaskOptions
+from workbench.amplification.mask import FoundMask
 from workbench.errors import InputError
+from workbench.options import MaskOptions
 from workbench.types import ModelInfo
 
 SCHEMA = 1

@@ -16,8 +16,8 @@ from workbench.amplification.network import BATCH_TOKENS
 from workbench.amplification.problems import Problem, answers_of
 from workbench.errors import InputError
 from workbench.models import Model
+from workbench.options.amplify import RULES
 
-RULES = ("prefix", "branching")
 OK, NEVER_RIGHT, NEVER_WRONG, NO_FORK = "ok", "never_right", "never_wrong", "no_fork"
 REASONS = {
     OK: "",

@@ -17,10 +17,10 @@ import numpy as np
 from jaxtyping import Bool
 
 from workbench.errors import InputError
+from workbench.options.amplify import CONTROLS
 
 SCHEMA = 1
 N_RESAMPLES = 2000
-CONTROLS = ("no-mask", "random", "lora")
 NAMES = {
     "mask": "masked update",
     "no-mask": "no mask",

@@ -22,46 +22,10 @@ from workbench.amplification.checkpoint import State, load_state, part_of_state,
 from workbench.amplification.mask import Example, batches_of, targets
 from workbench.amplification.network import last_logits, logit_difference
 from workbench.amplification.trainable import Trainable
-from workbench.errors import InputError, WorkbenchError
+from workbench.errors import WorkbenchError
 from workbench.models import Model
+from workbench.options import UpdateOptions
 from workbench.types import Progress, no_progress
-
-VARIANTS = ("mask", "no-mask", "random", "lora")
-LORA_LR = 2e-4
-
-
-@dataclass(frozen=True)
-class UpdateOptions:
-    """`steps` of each size in `lrs` (for LoRA in `lora_lrs`), validated every `every` steps.
-
-    The paper's 50 steps of 1e-4 are the default; with several sizes each starts anew, and
-    validation chooses among all of them (ours).
-    """
-
-    variant: str = "mask"
-    steps: int = 50
-    lrs: tuple[float, ...] = (1e-4,)
-    batch_size: int = 8
-    every: int = 10
-    validation_n: int = 100
-    lora_rank: int = 16
-    lora_alpha: int = 32
-    lora_lrs: tuple[float, ...] = (LORA_LR,)
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if self.variant not in VARIANTS:
-            raise InputError(
-                f"the variant is '{self.variant}'", expected=f"one of {', '.join(VARIANTS)}"
-            )
-        if min(self.steps, self.batch_size, self.every, self.validation_n, self.lora_rank) < 1:
-            raise InputError("a number of the update is below 1", expected="1 or more")
-        if not all(lr > 0 for lr in (*self.lrs, *self.lora_lrs)) or not self.sizes:
-            raise InputError("a step size is not above 0", expected="one or more above 0")
-
-    @property
-    def sizes(self) -> tuple[float, ...]:
-        return self.lora_lrs if self.variant == "lora" else self.lrs
 
 
 @dataclass(frozen=True)

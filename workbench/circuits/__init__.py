@@ -13,9 +13,9 @@ from workbench.circuits.heads import (
 )
 from workbench.circuits.heads_file import heads_to_json, read_heads
 from workbench.circuits.racing import (
-    RaceOptions,
     Work,
     Worker,
+    n_top_heads,
     race_heads,
     worker_of,
 )
@@ -29,7 +29,6 @@ from workbench.circuits.retrieval import (
 )
 from workbench.circuits.retrieval_probe import (
     MOST_TOKENS,
-    RetrievalOptions,
     RetrievalSample,
     probe_facts,
     retrieval_probe,
@@ -37,6 +36,7 @@ from workbench.circuits.retrieval_probe import (
 from workbench.circuits.stability import probe_stability
 from workbench.circuits.validation import ValidationOptions, head_sets, validate_circuit
 from workbench.circuits.validation_file import read_validation
+from workbench.options import RaceOptions, RetrievalOptions
 
 __all__ = [
     "MOST_TOKENS",
@@ -61,6 +61,7 @@ __all__ = [
     "layer_matched_sets",
     "measure_heads",
     "n_selected",
+    "n_top_heads",
     "probe_facts",
     "probe_stability",
     "race_heads",

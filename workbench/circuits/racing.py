@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,45 +21,19 @@ from jaxtyping import Float, Float64
 
 from workbench.ablation import ImportanceBatch, Raced, iter_importance, iter_screen, race
 from workbench.circuits.bootstrap import bootstrap_seen, selected_share
-from workbench.circuits.heads import BATCH_TOKENS, n_selected
+from workbench.circuits.heads import n_selected
 from workbench.data import batches_by_length
-from workbench.errors import InputError
 from workbench.models import Model, Rendered
+from workbench.options import RaceOptions
 from workbench.types import Head, HeadScore, HeadScores, ModelInfo
 
-METHODS = ("race", "screen")
 NOMINATED = 0.25
 
 
-@dataclass(frozen=True)
-class RaceOptions:
-    """All heads start on `first` samples; `confidence` that the top set is the whole probe's."""
-
-    method: str = "race"
-    fraction: float = 0.05
-    min_heads: int = 1
-    seed: int = 0
-    confidence: float = 0.95
-    first: int = 8
-    batch_tokens: int = BATCH_TOKENS
-
-    def __post_init__(self) -> None:
-        if self.method not in METHODS:
-            raise InputError(f"the method is '{self.method}'", expected=" or ".join(METHODS))
-        if not 0 < self.confidence < 1:
-            raise InputError(
-                f"the confidence is {self.confidence}", expected="a share between 0 and 1"
-            )
-        if self.first < 2:
-            raise InputError(
-                f"the race starts on {self.first} samples",
-                expected="at least 2, to have a spread",
-                do="pass --first 8",
-            )
-
-    def n_selected(self, model: ModelInfo) -> int:
-        n_heads = model.n_layers * model.n_heads
-        return n_selected(n_heads, self.fraction, min_heads=self.min_heads)
+def n_top_heads(model: ModelInfo, options: RaceOptions) -> int:
+    """How many heads win a race, which is how many the circuit has."""
+    n_heads = model.n_layers * model.n_heads
+    return n_selected(n_heads, options.fraction, min_heads=options.min_heads)
 
 
 def nominate(guesses: Float[np.ndarray, "layer head"], *, least: int) -> list[int]:
@@ -112,7 +85,7 @@ def race_heads(
     what the worker returns and on nothing else, so stored results can answer for it.
     """
     field = _Field(model, lengths, worker, options)
-    shape, n_top = (model.n_layers, model.n_heads), options.n_selected(model)
+    shape, n_top = (model.n_layers, model.n_heads), n_top_heads(model, options)
     nominated = list(range(math.prod(shape)))
     estimates = np.zeros((len(lengths), len(nominated)))
     if is_screen := options.method == "screen":
@@ -200,7 +173,7 @@ def _scored(
     complete, guessed = seen == len(deltas), seen == 0
     values = deltas if estimates is None else _filled(deltas, estimates)
     means = np.nanmean(values, axis=0)
-    n_top = options.n_selected(model)
+    n_top = n_top_heads(model, options)
     low, high, resamples = bootstrap_seen(values, seed=options.seed)
     stability = selected_share(np.where(guessed, -np.inf, resamples), n_top)
     lost = ~np.isin(np.arange(len(seen)), winners)

@@ -14,8 +14,6 @@ from typing import Any
 import numpy as np
 
 from workbench.data import (
-    KEY_LENGTH,
-    N_SHOTS,
     Document,
     TooShortError,
     fill_document,
@@ -23,26 +21,11 @@ from workbench.data import (
 )
 from workbench.errors import InputError
 from workbench.models import Model, Rendered, UnrenderableError, render
+from workbench.options import RetrievalOptions
 from workbench.types import Message, Sample
 
 MOST_TOKENS = 4096
 VALUE_TOKENS = (5, 30)
-
-
-@dataclass(frozen=True)
-class RetrievalOptions:
-    """`n` samples, each filled up to the model's context, `limit` or 4,096 tokens.
-
-    `n_shots` solved questions and keys of `key_length` characters are the paper's. `decode` counts
-    only the samples whose value greedy decoding reproduces.
-    """
-
-    n: int = 800
-    limit: int | None = None
-    n_shots: int = N_SHOTS
-    key_length: int = KEY_LENGTH
-    seed: int = 0
-    decode: bool = False
 
 
 @dataclass(frozen=True)

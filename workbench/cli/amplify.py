@@ -1,143 +1,159 @@
-"""`workbench amplify localize | mask`; the other two are in `workbench.cli.amplify_update`."""
+"""`workbench amplify localize | mask | update | report`."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
 
-from workbench.cli.amplify_options import (
-    RULES,
-    decoding_option,
-    model_options,
-    run_options,
-    source_of,
-)
-from workbench.cli.amplify_text import print_mask, print_pivots
-from workbench.cli.options import (
-    Finite,
+from workbench.cli.frame import (
+    WHOLE,
+    answer,
     data_option,
-    place,
-    print_json,
-    print_outcome,
-    result_object,
-    seed_option,
+    model_source,
+    run_file,
+    run_options,
 )
-from workbench.cli.tune import ABOVE_ZERO, POSITIVE
+from workbench.cli.from_records import chosen, from_records
+from workbench.cli.text.amplify import print_mask, print_pivots, print_report, print_update
+from workbench.options import (
+    DecodingOptions,
+    LocalizeOptions,
+    MaskOptions,
+    ReportOptions,
+    UpdateOptions,
+)
+
+whole_model_options = from_records(*WHOLE)
 
 
 @click.group()
 def amplify() -> None:
     """Find what decides a failing task, strengthen only that, and measure what it did.
 
-    The usual way: localize, mask, update, report; again with another --seed for each seed.
+    The usual way: localize, mask, update, report, with the same --model; again with another --seed
+    for each seed.
     """
 
 
 @amplify.command()
-@model_options
+@whole_model_options
 @data_option
-@click.option(
-    "--where", metavar="COLUMN=VALUE", help="Rows of the task: n_steps=5..8, subject=Algebra."
-)
-@click.option("--n", type=POSITIVE, default=300, show_default=True, help="Problems looked at.")
-@click.option(
-    "--rule",
-    type=click.Choice(RULES),
-    default="prefix",
-    show_default=True,
-    help="prefix: where the traces differ first; branching: where that first decides the answer.",
-)
-@click.option(
-    "--samples", "n_samples", type=POSITIVE, default=10, show_default=True, help="Sampled traces."
-)
-@click.option(
-    "--hot", type=ABOVE_ZERO, default=1.2, show_default=True, help="Temperature, greedy right."
-)
-@click.option(
-    "--cool", type=ABOVE_ZERO, default=0.8, show_default=True, help="Temperature, greedy wrong."
-)
-@click.option("--label", metavar="COLUMN", help="Break results down by it; default: --where's.")
-@click.option(
-    "--max-new-tokens",
-    type=POSITIVE,
-    help="Of a trace; default: a quarter more than the longest given solution.",
-)
-@seed_option
-@decoding_option
+@from_records(LocalizeOptions, DecodingOptions)
 @run_options
-def localize(
-    model_name: str,
-    device: str,
-    dtype: str,
-    template: str,
-    data: tuple[str, ...],
-    batch_tokens: int,
-    runs_dir: Path,
-    as_json: bool,
-    explain: bool,
-    **settings: Any,
-) -> None:
+def localize(data: tuple[str, ...], **settings: Any) -> None:
     """Find the tokens at which a right and a wrong solution of the same problem part."""
-    from workbench.stages import LocalizeOptions, explain_localize, run_localize
+    from workbench.stages import explain_localize, run_localize
 
-    source = source_of(model_name, device, dtype, template)
-    options, how = LocalizeOptions(**settings), {"batch_tokens": batch_tokens}
-    if explain:
-        print_json(explain_localize(source, data, options, **how))
-        return
-    outcome = run_localize(place(runs_dir, quiet=as_json), source, data, options, **how)
-    if as_json:
-        print_json(result_object(outcome, pivots=outcome.summary))
-        return
-    print_pivots(outcome.summary)
-    print_outcome(outcome)
+    answer(
+        settings,
+        run_localize,
+        explain_localize,
+        model_source(settings),
+        data,
+        chosen(LocalizeOptions, settings),
+        batch_tokens=settings["batch_tokens"],
+        fields=lambda outcome: {"pivots": outcome.summary},
+        tell=lambda outcome: print_pivots(outcome.summary),
+    )
 
 
 @amplify.command()
-@model_options
+@whole_model_options
 @click.option(
     "--pivots", "pivots_ref", required=True, metavar="P", help="Run of `amplify localize`."
 )
-@click.option(
-    "--l1", type=Finite(min=0), default=5e-3, show_default=True, help="Price of a component."
-)
-@click.option("--lr", type=ABOVE_ZERO, default=5e-3, show_default=True, help="Adam's step size.")
-@click.option("--decay", type=ABOVE_ZERO, default=0.9, show_default=True, help="Of the step size.")
-@click.option(
-    "--decay-every", type=POSITIVE, default=5, show_default=True, help="Epochs between decays."
-)
-@click.option("--epochs", type=POSITIVE, default=50, show_default=True, help="At most.")
-@click.option("--batch-size", type=POSITIVE, default=8, show_default=True, help="Prefixes a step.")
-@seed_option
+@from_records(MaskOptions)
 @run_options
-def mask(
-    model_name: str,
-    device: str,
-    dtype: str,
-    template: str,
-    pivots_ref: str,
-    runs_dir: Path,
-    as_json: bool,
-    explain: bool,
-    **settings: Any,
-) -> None:
+def mask(pivots_ref: str, **settings: Any) -> None:
     """Learn which heads and neurons pull the model to the right token there."""
-    from workbench.amplification import MaskOptions
-    from workbench.runs import find_run
     from workbench.stages import explain_mask, run_mask
 
-    source = source_of(model_name, device, dtype, template)
-    options = MaskOptions(**settings)
-    pivots = find_run(runs_dir, pivots_ref, ["pivots.json"]).resolve().with_name("pivots.parquet")
-    if explain:
-        print_json(explain_mask(source, pivots, options))
-        return
-    outcome = run_mask(place(runs_dir, quiet=as_json), source, pivots, options)
-    if as_json:
-        shown = {k: v for k, v in outcome.summary.items() if k not in ("values", "curve")}
-        print_json(result_object(outcome, mask=shown))
-        return
-    print_mask(outcome.summary)
-    print_outcome(outcome)
+    answer(
+        settings,
+        run_mask,
+        explain_mask,
+        model_source(settings),
+        run_file(settings, pivots_ref, "pivots.json").resolve().with_name("pivots.parquet"),
+        chosen(MaskOptions, settings),
+        fields=_mask_fields,
+        tell=lambda outcome: print_mask(outcome.summary),
+    )
+
+
+def _mask_fields(outcome: Any) -> dict[str, Any]:
+    shown = {k: v for k, v in outcome.summary.items() if k not in ("values", "curve")}
+    return {"mask": shown}
+
+
+@amplify.command()
+@whole_model_options
+@click.option("--mask", "mask_ref", required=True, metavar="K", help="Run of `amplify mask`.")
+@from_records(UpdateOptions, DecodingOptions)
+@run_options
+def update(mask_ref: str, **settings: Any) -> None:
+    """Change only the rows of the mask's components; the best step on validation is kept."""
+    from workbench.stages import explain_update, run_update
+
+    answer(
+        settings,
+        run_update,
+        explain_update,
+        model_source(settings),
+        run_file(settings, mask_ref, "mask.json").resolve(),
+        chosen(UpdateOptions, settings),
+        batch_tokens=settings["batch_tokens"],
+        fields=lambda outcome: {"model": _model(outcome), "update": outcome.summary},
+        tell=_tell_update,
+    )
+
+
+def _model(outcome: Any) -> str:
+    return str(outcome.run / outcome.summary["written"]["folder"])
+
+
+def _tell_update(outcome: Any) -> None:
+    print_update(outcome.summary)
+    click.echo(f"workbench doctor --model {_model(outcome)}")
+
+
+@amplify.command()
+@whole_model_options
+@click.option(
+    "--update",
+    "update_refs",
+    required=True,
+    multiple=True,
+    metavar="U",
+    help="Run of `amplify update`; repeatable, one a seed.",
+)
+@click.option(
+    "--data", multiple=True, metavar="D", help="Held-out problems; default: that of the updates."
+)
+@click.option("--control", default="text", show_default=True, metavar="D", help="Plain text.")
+@from_records(ReportOptions, DecodingOptions)
+@run_options
+def report(
+    update_refs: tuple[str, ...], data: tuple[str, ...], control: str, **settings: Any
+) -> None:
+    """Before and after on held-out problems, against the controls, with the side effects."""
+    from workbench.stages import explain_report, run_report
+
+    answer(
+        settings,
+        run_report,
+        explain_report,
+        model_source(settings),
+        [run_file(settings, ref, "update.json").resolve() for ref in update_refs],
+        chosen(ReportOptions, settings),
+        data=data,
+        control=control,
+        batch_tokens=settings["batch_tokens"],
+        fields=lambda outcome: {"report": outcome.summary},
+        tell=_tell_report,
+    )
+
+
+def _tell_report(outcome: Any) -> None:
+    print_report(outcome)
+    click.echo(str(outcome.result.with_suffix(".html")))

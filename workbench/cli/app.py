@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from workbench.cli.options import runs_option
+from workbench.cli.frame import runs_option
 
 
 @click.command()

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import click
 
-from workbench.cli.options import json_option, place, print_json
+from workbench.cli.frame import json_option, place, print_json
+from workbench.cli.from_records import from_records
+from workbench.options import LoadOptions, records
 
 
 @click.command()
@@ -17,13 +19,13 @@ from workbench.cli.options import json_option, place, print_json
     show_default=True,
     help="Folder for runs and exported data.",
 )
-@click.option("--device", default="auto", show_default=True)
+@from_records(*records(LoadOptions, "device"))
 @json_option
 def demo(out: Path, device: str, as_json: bool) -> None:
     """Probe, heads, validation, scores, selection and export on the bundled model and data."""
-    from workbench.cli.heads_text import print_heads, print_validation
-    from workbench.cli.score import print_scores
-    from workbench.cli.select import print_selection
+    from workbench.cli.text.heads import print_heads, print_validation
+    from workbench.cli.text.scores import print_scores
+    from workbench.cli.text.selection import print_selection
     from workbench.stages.demo import run_demo
 
     printers = {

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
-from workbench.cli.options import json_option, model_options, model_source, print_json
+from workbench.cli.frame import json_option, load_options, model_source, print_json
 
 
 @click.command()
-@model_options
+@load_options
 @json_option
-def doctor(
-    model_name: str, device: str, dtype: str, batch_tokens: int | None, as_json: bool
-) -> None:
+def doctor(as_json: bool, **settings: Any) -> None:
     """Versions, devices, memory, and the self-check of a model."""
     from workbench.stages.doctor import examine
 
-    report = examine(model_source(model_name, device=device, dtype=dtype))
+    report = examine(model_source(settings))
     if as_json:
         print_json(report)
         return

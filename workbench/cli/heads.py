@@ -1,25 +1,46 @@
-"""`workbench heads find | show | compare`; `validate` is in `workbench.cli.validate`."""
+"""`workbench heads find | retrieve | show | compare`; `validate` is in `workbench.cli.validate`."""
 
 from __future__ import annotations
 
+import dataclasses
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
-from workbench.cli.heads_text import circuit, print_heads
-from workbench.cli.options import (
-    Finite,
-    explain_option,
+from workbench.cli.frame import (
+    Settings,
+    answer,
     json_option,
     model_options,
     model_source,
     place,
     print_json,
-    print_outcome,
-    result_object,
+    run_file,
+    run_options,
     runs_option,
-    seed_option,
+)
+from workbench.cli.from_records import chosen, from_records
+from workbench.cli.text.heads import circuit, print_comparison, print_heads
+from workbench.errors import InputError
+from workbench.options import HeadsOptions, OptionRecord, ProbeOptions, RetrievalOptions, records
+
+RETRIEVAL = "retrieval"
+TEXT = ("text",)
+(METHOD,) = records(HeadsOptions, "method")
+METHODS = dataclasses.replace(
+    METHOD,
+    choices=(*METHOD.choices, RETRIEVAL),
+    help=f"{METHOD.help[:-1]}; retrieval: as `heads retrieve`.",
+)
+N = OptionRecord(
+    "n",
+    "--n",
+    int,
+    None,
+    f"Samples of that probe, default {ProbeOptions.n}; of retrieval, default {RetrievalOptions.n}.",
+    low=1,
 )
 
 
@@ -37,219 +58,132 @@ def heads() -> None:
     metavar="D",
     help="Build the default probe from this data; retrieval: where its values come from [text].",
 )
-@click.option(
-    "--n",
-    type=click.IntRange(min=1),
-    help="Samples of that probe, default 300; of retrieval, default 800.",
-)
-@click.option(
-    "--limit", type=click.IntRange(min=1), help="Most tokens of a retrieval sample, up to 4096."
-)
-@click.option(
-    "--shots",
-    type=click.IntRange(min=0),
-    default=3,
-    show_default=True,
-    help="Solved questions of a retrieval sample.",
-)
-@click.option(
-    "--key-length",
-    type=click.IntRange(min=4),
-    default=32,
-    show_default=True,
-    help="Characters of a key.",
-)
-@click.option(
-    "--decode", is_flag=True, help="Count only retrievals that greedy decoding gets right."
-)
-@click.option(
-    "--method",
-    type=click.Choice(["exact", "race", "screen", "retrieval"]),
-    default="exact",
-    show_default=True,
-    help="race: drop heads on few samples; screen: race those that gradients nominate.",
-)
-@click.option(
-    "--confidence",
-    type=Finite(0, 1, min_open=True, max_open=True),
-    default=0.95,
-    show_default=True,
-    help="That the circuit is the one of the whole probe; read by race and screen.",
-)
-@click.option(
-    "--first",
-    type=click.IntRange(min=2),
-    default=8,
-    show_default=True,
-    help="Samples that all heads start on; read by race and screen.",
-)
-@click.option(
-    "--fraction",
-    type=Finite(0, 1, min_open=True),
-    default=0.05,
-    show_default=True,
-    help="Share of heads in the circuit.",
-)
-@click.option(
-    "--min-heads",
-    type=click.IntRange(min=1),
-    default=1,
-    show_default=True,
-    help="At least so many.",
-)
+@from_records(N, METHODS, HeadsOptions, RetrievalOptions)
 @click.option(
     "--control",
     multiple=True,
     metavar="D",
     help="Also the loss increase on this data (text, say), and the contrast with it; repeatable.",
 )
-@click.option(
-    "--control-n",
-    type=click.IntRange(min=1),
-    default=100,
-    show_default=True,
-    help="Samples drawn from the control data.",
-)
-@click.option(
-    "--rank",
-    type=click.Choice(["delta", "contrast"]),
-    default="delta",
-    show_default=True,
-    help="contrast: by what the problems need more than the control data [--control text].",
-)
-@seed_option
-@runs_option
-@json_option
-@explain_option
+@run_options
 def find(
-    model_name: str,
-    device: str,
-    dtype: str,
-    batch_tokens: int | None,
-    probe_ref: str | None,
-    data: tuple[str, ...],
-    n: int | None,
-    limit: int | None,
-    shots: int,
-    key_length: int,
-    decode: bool,
-    method: str,
-    confidence: float,
-    first: int,
-    fraction: float,
-    min_heads: int,
-    control: tuple[str, ...],
-    control_n: int,
-    rank: str,
-    seed: int,
-    runs_dir: Path,
-    as_json: bool,
-    explain: bool,
+    probe_ref: str | None, data: tuple[str, ...], control: tuple[str, ...], **settings: Any
 ) -> None:
     """Make each head uniform in turn; the costliest become the circuit.
 
     `race` and `screen` find the same circuit on a fraction of the passes, with stated confidence.
-    With `--method retrieval` no head is touched: those that copy a value by its key do.
+    With `--method retrieval` no head is touched: it is `workbench heads retrieve`.
     """
-    from workbench.circuits import RetrievalOptions
-    from workbench.errors import InputError
-    from workbench.runs import find_run
-    from workbench.stages import (
-        HeadsOptions,
-        ProbeOptions,
-        run_heads,
-        run_probe,
-        run_retrieval,
-    )
-    from workbench.stages.explain import explain_heads, explain_retrieval
-
-    source = model_source(model_name, device=device, dtype=dtype)
-    where = place(runs_dir, quiet=as_json)
-    if method == "retrieval":
-        if probe_ref:
-            raise InputError(
-                f"--probe is '{probe_ref}'",
-                expected="none: the method retrieval makes its own samples",
-                do="leave it out",
-            )
-        if control or rank != "delta":
-            raise InputError(
-                "retrieval scores are no loss increases, so there is no contrast with a control",
-                do="leave out --control and --rank, or find heads with --method exact",
-            )
-        retrieval = RetrievalOptions(
-            n=n or 800,
-            limit=limit,
-            n_shots=shots,
-            key_length=key_length,
-            seed=seed,
-            decode=decode,
-        )
-        if explain:
-            print_json(explain_retrieval(source, retrieval, batch_tokens=batch_tokens))
-            return
-        outcome = run_retrieval(
-            where,
-            source,
-            HeadsOptions(fraction=fraction, min_heads=min_heads, seed=seed, method=method),
-            retrieval,
-            text=data or ("text",),
-            batch_tokens=batch_tokens,
-        )
-        _answer(outcome, as_json=as_json)
+    if settings["method"] == RETRIEVAL:
+        _check_no_ablation(probe_ref, control, settings["rank"])
+        _retrieve(data or TEXT, settings)
         return
-    n = n or 300
-    if rank == "contrast":
-        control = control or ("text",)
-    options = HeadsOptions(
-        fraction=fraction,
-        min_heads=min_heads,
-        seed=seed,
-        method=method,
-        rank=rank,
-        control_n=control_n,
-        confidence=confidence,
-        first=first,
-    )
-    asked: dict[str, Any] = {"options": options, "control": control}
+    from workbench.stages import run_heads
+    from workbench.stages.explain import explain_heads
+
     if bool(probe_ref) == bool(data):
         raise InputError("give either --probe or --data", expected="one of the two")
-    if probe_ref:
-        probe_path = find_run(runs_dir, probe_ref, ["probe.json"])
-    elif explain:
-        print_json(explain_heads(source, list(data), n=n, batch_tokens=batch_tokens, **asked))
-        return
-    else:
-        chosen = ProbeOptions(n=n, seed=seed)
-        probe_path = run_probe(where, source, data, chosen, batch_tokens=batch_tokens).result
-    if explain:
-        print_json(explain_heads(source, probe_path, batch_tokens=batch_tokens, **asked))
-        return
-    outcome = run_heads(
-        where, source, probe_path, options, control=control, batch_tokens=batch_tokens
+    if settings["rank"] == "contrast":
+        control = control or TEXT
+    source, options = model_source(settings), chosen(HeadsOptions, settings)
+    n = None if probe_ref else chosen(ProbeOptions, settings).n
+    answer(
+        settings,
+        run_heads,
+        lambda source, probe, options, **how: explain_heads(
+            source, probe, options=options, n=n, **how
+        ),
+        source,
+        run_file(settings, probe_ref, "probe.json")
+        if probe_ref
+        else _probe(source, data, settings),
+        options,
+        control=control,
+        batch_tokens=settings["batch_tokens"],
+        fields=_fields,
+        tell=_tell,
     )
-    _answer(outcome, as_json=as_json)
 
 
-def _answer(outcome: Any, *, as_json: bool) -> None:
-    if as_json:
-        print_json(result_object(outcome, circuit=circuit(outcome.summary)))
-        return
+def _check_no_ablation(probe_ref: str | None, control: tuple[str, ...], rank: str) -> None:
+    """Refuse what retrieval cannot read: it makes its own samples and no head fails."""
+    if probe_ref:
+        raise InputError(
+            f"--probe is '{probe_ref}'",
+            expected="none: the method retrieval makes its own samples",
+            do="leave it out",
+        )
+    if control or rank != "delta":
+        raise InputError(
+            "retrieval scores are no loss increases, so there is no contrast with a control",
+            do="leave out --control and --rank, or find heads with --method exact",
+        )
+
+
+def _probe(source: Any, data: tuple[str, ...], settings: Settings) -> Path | list[str]:
+    """The default probe of `data`; for a plan the data itself, of which it would be chosen."""
+    from workbench.stages import run_probe
+
+    if settings["explain"]:
+        return list(data)
+    options = chosen(ProbeOptions, settings)
+    where = place(settings["runs_dir"], quiet=settings["as_json"])
+    return run_probe(where, source, data, options, batch_tokens=settings["batch_tokens"]).result
+
+
+def _fields(outcome: Any) -> dict[str, Any]:
+    return {"circuit": circuit(outcome.summary)}
+
+
+def _tell(outcome: Any) -> None:
     print_heads(outcome.summary)
-    print_outcome(outcome)
+
+
+@heads.command()
+@model_options
+@click.option(
+    "--data",
+    multiple=True,
+    default=TEXT,
+    show_default=True,
+    metavar="D",
+    help="Where the values of the documents come from; repeatable.",
+)
+@from_records(RetrievalOptions)
+@run_options
+def retrieve(data: tuple[str, ...], **settings: Any) -> None:
+    """Find the heads that copy a value by its key; no head is touched.
+
+    The samples are key-value documents with a question, made from sentences of the data.
+    """
+    _retrieve(data, settings)
+
+
+def _retrieve(data: tuple[str, ...], settings: Settings) -> None:
+    from workbench.stages import run_retrieval
+    from workbench.stages.explain import explain_retrieval
+
+    answer(
+        settings,
+        partial(run_retrieval, text=data),
+        explain_retrieval,
+        model_source(settings),
+        chosen(RetrievalOptions, settings),
+        batch_tokens=settings["batch_tokens"],
+        fields=_fields,
+        tell=_tell,
+    )
 
 
 @heads.command()
 @click.argument("ref", metavar="H")
 @runs_option
 @json_option
-def show(ref: str, runs_dir: Path, as_json: bool) -> None:
+def show(ref: str, as_json: bool, **settings: Any) -> None:
     """The head map of one run: the circuit with intervals, and a picture in characters."""
     import json
 
-    from workbench.runs import find_run
-
-    path = find_run(runs_dir, ref, ["heads.json"])
+    path = run_file(settings, ref, "heads.json")
     content = json.loads(path.read_text(encoding="utf-8"))
     if as_json:
         print_json({"result": str(path), **content})
@@ -263,18 +197,12 @@ def show(ref: str, runs_dir: Path, as_json: bool) -> None:
 @click.argument("b")
 @runs_option
 @json_option
-def compare(a: str, b: str, runs_dir: Path, as_json: bool) -> None:
+def compare(a: str, b: str, as_json: bool, **settings: Any) -> None:
     """Overlap and rank correlation of two runs."""
     from workbench.circuits import compare_heads, read_heads
-    from workbench.runs import find_run
 
-    paths = [find_run(runs_dir, ref, ["heads.json"]) for ref in (a, b)]
-    report = compare_heads(*(read_heads(path) for path in paths))
+    report = compare_heads(*(read_heads(run_file(settings, ref, "heads.json")) for ref in (a, b)))
     if as_json:
         print_json(report)
         return
-    click.echo(f"shared {', '.join(report['shared']) or 'none'}")
-    click.echo(f"only in the first {', '.join(report['only_a']) or 'none'}")
-    click.echo(f"only in the second {', '.join(report['only_b']) or 'none'}")
-    click.echo(f"overlap of the circuits (Jaccard) {report['overlap']:.2f}")
-    click.echo(f"rank correlation over all heads   {report['rank_correlation']:.2f}")
+    print_comparison(report)

@@ -17,15 +17,15 @@ import click
 from workbench import __version__
 from workbench.allocator import keep_freed_memory
 from workbench.cli.amplify import amplify
-from workbench.cli.amplify_update import report, update
 from workbench.cli.app import app
 from workbench.cli.demo import demo
 from workbench.cli.doctor import doctor
+from workbench.cli.export import export
 from workbench.cli.heads import heads
 from workbench.cli.probe import probe
 from workbench.cli.runs import runs
 from workbench.cli.score import score
-from workbench.cli.select import export, select
+from workbench.cli.select import select
 from workbench.cli.tune import tune
 from workbench.cli.validate import validate
 from workbench.errors import WorkbenchError
@@ -46,8 +46,6 @@ def cli() -> None:
 for command in (amplify, app, demo, doctor, export, heads, probe, runs, score, select, tune):
     cli.add_command(command)
 heads.add_command(validate)
-for command in (update, report):
-    amplify.add_command(command)
 
 
 def main() -> None:

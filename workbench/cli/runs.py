@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from workbench.cli.options import json_option, print_json, runs_option
+from workbench.cli.frame import json_option, print_json, runs_option
 
 RESULTS = [
     "probe.json",

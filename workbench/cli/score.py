@@ -2,31 +2,51 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import dataclasses
+from functools import partial
 from typing import Any
 
 import click
 
-from workbench.cli.options import (
-    Finite,
+from workbench.cli.frame import (
+    answer,
     data_option,
-    explain_option,
-    heads_option,
-    json_option,
     model_options,
     model_source,
-    place,
-    print_json,
-    print_outcome,
-    result_object,
-    runs_option,
-    seed_option,
+    run_file,
+    run_options,
+)
+from workbench.cli.from_records import from_records
+from workbench.cli.text.scores import print_scores
+from workbench.options import OptionRecord
+
+FLOOR = OptionRecord(
+    "floor",
+    "--floor",
+    float,
+    0.05,
+    "Least base loss that a rise is divided by; read by air.",
+    low=0,
+    open_low=True,
+)
+TEMPERATURE = OptionRecord(
+    "temperature", "--temperature", float, 1.0, "Of softmax and linear.", low=0, open_low=True
+)
+TOP = OptionRecord(
+    "top",
+    "--top",
+    float,
+    0.2,
+    "Share of steps that the weights top-fraction double.",
+    low=0,
+    high=1,
+    open_low=True,
 )
 
 
 @click.command()
 @model_options
-@heads_option
+@click.option("--heads", "heads_ref", metavar="H", help="Run folder or heads.json of `heads find`.")
 @data_option
 @click.option(
     "--method",
@@ -53,33 +73,13 @@ from workbench.cli.options import (
 @click.option("--with-loss", is_flag=True, help="Also the solution's loss, to correlate with.")
 @click.option("--absolute", is_flag=True, help="Rise of the loss in nats, undivided; read by air.")
 @click.option(
-    "--floor",
-    type=Finite(0, min_open=True),
-    default=0.05,
-    show_default=True,
-    help="Least base loss that a rise is divided by; read by air.",
-)
-@click.option(
     "--weights",
     type=click.Choice(["top-fraction", "softmax", "linear"]),
     default="top-fraction",
     show_default=True,
     help="How steps are weighted for training; read by air.",
 )
-@click.option(
-    "--temperature",
-    type=Finite(0, min_open=True),
-    default=1.0,
-    show_default=True,
-    help="Of the weights softmax and linear.",
-)
-@click.option(
-    "--top",
-    type=Finite(0, 1, min_open=True),
-    default=0.2,
-    show_default=True,
-    help="Share of steps that the weights top-fraction double.",
-)
+@from_records(FLOOR, TEMPERATURE, TOP)
 @click.option(
     "--engine",
     type=click.Choice(["auto", "fused", "hooked"]),
@@ -89,74 +89,23 @@ from workbench.cli.options import (
 )
 @click.option("--shape", help="Row shape, when it is not to be recognised.")
 @click.option("--backend", type=click.Choice(["local"]), default="local", show_default=True)
-@seed_option
-@runs_option
-@json_option
-@explain_option
-def score(
-    model_name: str,
-    device: str,
-    dtype: str,
-    batch_tokens: int | None,
-    heads_ref: str | None,
-    data: tuple[str, ...],
-    shape: str | None,
-    backend: str,
-    runs_dir: Path,
-    as_json: bool,
-    explain: bool,
-    **options: Any,
-) -> None:
+@click.option("--seed", type=int, default=0, show_default=True)
+@run_options
+def score(heads_ref: str | None, data: tuple[str, ...], shape: str | None, **settings: Any) -> None:
     """One score a row, and how far it follows length and difficulty."""
-    from workbench.runs import find_run
     from workbench.scoring import ScoreOptions
     from workbench.stages import run_score
     from workbench.stages.explain import explain_score
 
-    settings = ScoreOptions(batch_tokens=batch_tokens, **options)
-    source = model_source(model_name, device=device, dtype=dtype)
-    heads_path = find_run(runs_dir, heads_ref, ["heads.json"]) if heads_ref else None
-    if explain:
-        print_json(explain_score(source, data, settings, heads_path=heads_path))
-        return
-    outcome = run_score(
-        place(runs_dir, quiet=as_json), source, data, settings, heads_path=heads_path, shape=shape
+    names = {field.name for field in dataclasses.fields(ScoreOptions)}
+    answer(
+        settings,
+        partial(run_score, shape=shape),
+        explain_score,
+        model_source(settings),
+        data,
+        ScoreOptions(**{name: value for name, value in settings.items() if name in names}),
+        heads_path=run_file(settings, heads_ref, "heads.json") if heads_ref else None,
+        fields=lambda outcome: {"summary": outcome.summary},
+        tell=lambda outcome: print_scores(outcome.summary),
     )
-    if as_json:
-        print_json(result_object(outcome, summary=outcome.summary))
-        return
-    print_scores(outcome.summary)
-    print_outcome(outcome)
-
-
-def print_scores(summary: Any) -> None:
-    """Counts by status and the correlation table."""
-    counts = ", ".join(f"{n} {status}" for status, n in summary["counts"].items())
-    click.echo(f"{summary['method']} over the {summary['part']}: {counts}")
-    engine = summary.get("engine", {})
-    if "reason" in engine and engine["asked"] != engine["name"]:
-        click.echo(f"  on the {engine['name']} engine: {engine['reason']}")
-    for reason, n in summary["reasons"].items():
-        click.echo(f"  {n} x {reason}")
-    if steps := summary.get("steps"):
-        click.echo(f"{steps['n']} steps, weights by {steps['rule']}, beside the scores")
-    print_correlations(summary)
-
-
-def print_correlations(summary: Any) -> None:
-    """Spearman with length and each label, raw and (in brackets) with length held fixed."""
-    labels = summary["labels"]
-    click.echo("Spearman with        length" + "".join(f"{label:>20}" for label in labels))
-    for row in summary["correlations"]:
-        cells = "".join(f"{_pair(row[label], row[f'{label}|length']):>20}" for label in labels)
-        click.echo(f"  {row['score']:<18} {_number(row['length']):>6}{cells}")
-    if labels:
-        click.echo("in brackets: with length held fixed")
-
-
-def _pair(raw: float | None, partial: float | None) -> str:
-    return f"{_number(raw)} ({_number(partial)})"
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:+.2f}"

@@ -1,8 +1,45 @@
 """Options as records: what a stage is asked, said once for Python, the command line and the forms.
 
 Importing them loads nothing heavy.
+
+    from workbench.options import HeadsOptions, records
 """
 
+from workbench.options.amplify import (
+    DecodingOptions,
+    LocalizeOptions,
+    MaskOptions,
+    ReportOptions,
+    UpdateOptions,
+)
+from workbench.options.heads import HeadsOptions, RaceOptions, RetrievalOptions
+from workbench.options.loading import BatchOptions, LoadOptions
+from workbench.options.probe import ProbeOptions
 from workbench.options.record import OptionRecord, check_options, option, records
+from workbench.options.select import ExportOptions, SelectOptions
+from workbench.options.tune import SpendOptions, StepWeights, TuneOptions
+from workbench.options.validate import ValidateOptions
 
-__all__ = ["OptionRecord", "check_options", "option", "records"]
+__all__ = [
+    "BatchOptions",
+    "DecodingOptions",
+    "ExportOptions",
+    "HeadsOptions",
+    "LoadOptions",
+    "LocalizeOptions",
+    "MaskOptions",
+    "OptionRecord",
+    "ProbeOptions",
+    "RaceOptions",
+    "ReportOptions",
+    "RetrievalOptions",
+    "SelectOptions",
+    "SpendOptions",
+    "StepWeights",
+    "TuneOptions",
+    "UpdateOptions",
+    "ValidateOptions",
+    "check_options",
+    "option",
+    "records",
+]

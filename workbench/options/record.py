@@ -18,6 +18,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
+from numbers import Integral, Real
 from types import NoneType
 from typing import Any, get_args, get_type_hints
 
@@ -32,6 +33,7 @@ class OptionRecord:
 
     `kind` is the type of one value: bool (a switch), int, float or str. `low` and `high` bound
     numbers; `open_low` and `open_high` leave the bound itself out. `many` takes several values.
+    None is allowed where it is the default.
     """
 
     name: str
@@ -47,23 +49,42 @@ class OptionRecord:
     many: bool = False
     metavar: str | None = None
 
-    def problem(self, value: Any) -> str:
-        """What was expected instead of `value`; empty where it is allowed."""
-        if value is None or value == self.default:
-            return ""
-        if self.many:
-            return next(filter(None, map(self._problem, value)), "")
-        return self._problem(value)
+    def check(self, value: Any) -> None:
+        """Raise InputError where `value` is not allowed."""
+        if value is None and self.default is None:
+            return
+        for one in value if self.many else (value,):
+            self.allowed(one)
 
-    def _problem(self, value: Any) -> str:
-        if self.choices and value not in self.choices:
-            return f"one of {', '.join(self.choices)}"
+    def allowed(self, value: Any) -> Any:
+        """The one value `value`, or InputError where it is not allowed."""
+        if expected := self.problem(value):
+            said = f"'{value}'" if isinstance(value, str) else f"{value}"
+            do = f"pass another {self.flag}"
+            raise InputError(f"{self._subject} {said}", expected=expected, do=do)
+        return value
+
+    def problem(self, value: Any) -> str:
+        """What was expected instead of the one value `value`; empty where it is allowed."""
+        if self.choices:
+            known = ", ".join(self.choices)
+            return "" if value in self.choices else f"one of {known}"
         if self.kind in (int, float) and not self._within(value):
             return self._range()
         return ""
 
+    @property
+    def _subject(self) -> str:
+        words = self.name.removeprefix("n_").replace("_", " ")
+        if self.many:
+            return f"one of the {words} is"
+        if self.name.startswith("n_"):
+            return f"the number of {words} is"
+        return f"{words} is" if len(words) == 1 else f"the {words} is"
+
     def _within(self, value: Any) -> bool:
-        if not math.isfinite(value):
+        known = Integral if self.kind is int else Real
+        if not isinstance(value, known) or not math.isfinite(value):
             return False
         low, high = self.low, self.high
         above = low is None or value > low or (value == low and not self.open_low)
@@ -73,8 +94,10 @@ class OptionRecord:
     def _range(self) -> str:
         """The bounds in words."""
         low = self.low is not None and f"{'above' if self.open_low else 'at least'} {self.low:g}"
-        high = self.high is not None and f"{'below' if self.open_high else 'at most'} {self.high:g}"
-        return "a finite number" + "".join(f", {bound}" for bound in (low, high) if bound)
+        high = self.high is not None and f"{'below' if self.open_high else 'at most'} {self.high}"
+        bounds = " and ".join(bound for bound in (low, high) if bound)
+        number = "a whole number" if self.kind is int else "a finite number"
+        return f"{number} {bounds}".rstrip()
 
 
 def option(default: Any, help: str, **facts: Any) -> Any:
@@ -85,8 +108,11 @@ def option(default: Any, help: str, **facts: Any) -> Any:
     return dataclasses.field(default=default, metadata={OPTION: {"help": help, **facts}})
 
 
-def records(options: type) -> tuple[OptionRecord, ...]:
-    """The records of a dataclass, in its order; fields without one are not for people."""
+def records(options: type, *names: str) -> tuple[OptionRecord, ...]:
+    """The records of a dataclass, in its order: all, or those of `names`.
+
+    Fields without one are not for people.
+    """
     hints = get_type_hints(options)
     return tuple(
         OptionRecord(
@@ -96,19 +122,14 @@ def records(options: type) -> tuple[OptionRecord, ...]:
             **{"flag": f"--{field.name.replace('_', '-')}", **field.metadata[OPTION]},
         )
         for field in dataclasses.fields(options)
-        if OPTION in field.metadata
+        if OPTION in field.metadata and (not names or field.name in names)
     )
 
 
 def check_options(options: Any) -> None:
     """Raise InputError for the first value of a dataclass that its record does not allow."""
     for record in records(type(options)):
-        value = getattr(options, record.name)
-        if expected := record.problem(value):
-            name = record.name.replace("_", " ")
-            raise InputError(
-                f"the {name} is '{value}'", expected=expected, do=f"pass another {record.flag}"
-            )
+        record.check(getattr(options, record.name))
 
 
 def _kind(hint: Any) -> type:

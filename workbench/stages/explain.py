@@ -22,6 +22,7 @@ from workbench.models import (
     sample_losses,
 )
 from workbench.models import batch_tokens as default_tokens
+from workbench.options.heads import RACES
 from workbench.probe import usable_samples
 from workbench.scoring import (
     NEEDS_HEADS,
@@ -34,7 +35,7 @@ from workbench.scoring import (
 from workbench.stages.calibrate import of_batches, of_heads, seconds_per_token
 from workbench.stages.heads import HeadsOptions, race_options
 from workbench.stages.probe import measuring, read_probe
-from workbench.stages.race import RACES, expected_passes
+from workbench.stages.race import expected_passes
 from workbench.stages.request import ModelSource, read_usable
 from workbench.types import Sample
 

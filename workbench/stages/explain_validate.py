@@ -14,12 +14,13 @@ from workbench.circuits import answerable, head_sets, knockout_sets, read_heads
 from workbench.data import batches_by_length
 from workbench.models import Model, check_same_model, decode
 from workbench.models import batch_tokens as default_tokens
+from workbench.options import ValidateOptions
 from workbench.probe import usable_samples
 from workbench.stages.calibrate import seconds_per_token
 from workbench.stages.explain import plan_of
 from workbench.stages.heads import seen_rows
 from workbench.stages.request import ModelSource, read_usable
-from workbench.stages.validate import ValidateOptions, draw, unseen
+from workbench.stages.validate import draw, unseen, validation_options
 from workbench.types import Head
 
 CALIBRATION_ROWS, CALIBRATION_NEW = 64, 8
@@ -37,7 +38,7 @@ def explain_validate(
     """A clean pass of every part and, for each set of heads, the layers from its lowest on."""
     heads, model = read_heads(heads_path), source.load()
     batch_tokens = batch_tokens or default_tokens(model)
-    spending = options.spending(batch_tokens)
+    spent = validation_options(options, batch_tokens)
     check_same_model(heads.model, model.info)
     seen = seen_rows(heads_path.parent)
     sets = head_sets(model, heads, n_random=options.random, seed=options.seed)
@@ -49,7 +50,7 @@ def explain_validate(
 
     problems, usable, rows = lengths(data, options.n)
     parts = {"loss": _tokens(model, problems, sets.every, batch_tokens)}
-    few = [*sets.named.values(), *sets.random[: spending.control_random]]
+    few = [*sets.named.values(), *sets.random[: spent.control_random]]
     parts["controls"] = sum(
         _tokens(model, lengths([name], options.control_n)[0], few, batch_tokens) for name in control
     )
@@ -57,7 +58,7 @@ def explain_validate(
         curve = knockout_sets(
             sets.ranked,
             n_circuit=len(sets.named["circuit"]),
-            n_orders=spending.curve_orders,
+            n_orders=spent.curve_orders,
             seed=options.seed,
         )
         parts["curve"] = _tokens(model, problems[: options.curve_n], curve.sets, batch_tokens)

@@ -11,7 +11,6 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +19,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from workbench.ablation import iter_importance
-from workbench.circuits import Importance, RaceOptions, heads_to_json, n_selected, rank_heads
+from workbench.circuits import Importance, RaceOptions, heads_to_json, rank_heads
 from workbench.config import file_digest
 from workbench.data import batches_by_length, fingerprint_sources
 from workbench.errors import InputError
 from workbench.models import Model
+from workbench.options import HeadsOptions
+from workbench.options.heads import RACES
 from workbench.probe import rendered_probe, usable_samples
 from workbench.runs import Run, RunSpec, open_run
 from workbench.stages.probe import ROWS, read_probe
-from workbench.stages.race import RACES, SCHEDULE, raced_heads
+from workbench.stages.race import SCHEDULE, raced_heads
 from workbench.stages.request import (
     ModelSource,
     Outcome,
@@ -47,24 +48,6 @@ CONTROL_DELTAS = "control_deltas.parquet"
 RACED = "raced.parquet"
 
 
-@dataclass(frozen=True)
-class HeadsOptions:
-    """`fraction` of all heads, at least `min_heads`, become the circuit.
-
-    They are ranked by `rank`: delta, or contrast with a control probe of `control_n` samples. The
-    methods `race` and `screen` start on `first` samples and go for `confidence`.
-    """
-
-    fraction: float = 0.05
-    min_heads: int = 1
-    seed: int = 0
-    method: str = "exact"
-    rank: str = "delta"
-    control_n: int = 100
-    confidence: float = 0.95
-    first: int = 8
-
-
 def run_heads(
     place: Place,
     source: ModelSource,
@@ -78,7 +61,6 @@ def run_heads(
 
     With `control` data (plain text, say) every head is ablated on a draw of its rows as well.
     """
-    n_selected(100, options.fraction)  # a wrong fraction or confidence is said before any work
     asked = race_options(options) if options.method in RACES else None
     if asked and (control or options.rank != "delta"):
         raise InputError(

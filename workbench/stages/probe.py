@@ -10,13 +10,13 @@ import dataclasses
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from workbench.data import plain, write_jsonl
 from workbench.errors import InputError
 from workbench.models import Model, with_engine
+from workbench.options import ProbeOptions
 from workbench.probe import build_probe
 from workbench.runs import RunSpec, open_run
 from workbench.stages.request import (
@@ -33,17 +33,6 @@ from workbench.types import Message, ProbeSet, Sample
 
 RESULT = "probe.json"
 ROWS = "probe.jsonl"
-
-
-@dataclass(frozen=True)
-class ProbeOptions:
-    """Options of `workbench probe build`; see `workbench.probe.build_probe`."""
-
-    n: int = 300
-    strategy: str = "highest-loss"
-    trim: float = 0.0
-    by: str | None = None
-    seed: int = 0
 
 
 def run_probe(

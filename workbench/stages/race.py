@@ -16,14 +16,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from workbench.ablation import ImportanceBatch
-from workbench.circuits import RaceOptions, Work, Worker, race_heads, worker_of
+from workbench.circuits import RaceOptions, Work, Worker, n_top_heads, race_heads, worker_of
 from workbench.models import Model
 from workbench.probe import rendered_probe
 from workbench.runs import Run
 from workbench.stages.request import Place, fitted
 from workbench.types import HeadScores, ModelInfo, ProbeSet
 
-RACES = ("race", "screen")
 # Part of a run's name: what is asked next changes with it, so what was stored before has no place.
 SCHEDULE = 2
 # A guess of how long heads last: this many times the circuit on this share of the probe, and the
@@ -59,7 +58,7 @@ def expected_passes(model: ModelInfo, n_samples: int, options: RaceOptions) -> f
 
     Certain is the first look of all heads; how long the others last is a guess.
     """
-    n_layers, n_top = model.n_layers, options.n_selected(model)
+    n_layers, n_top = model.n_layers, n_top_heads(model, options)
     suffix = (n_layers + 1) / (2 * n_layers)
     n_raced, screened, is_screen = n_layers * model.n_heads, 0.0, options.method == "screen"
     if is_screen:

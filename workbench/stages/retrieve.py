@@ -1,6 +1,6 @@
 """Retrieval heads as a run: `heads.json`, the samples' own scores, and the samples themselves.
 
-    outcome = run_retrieval(place, source, HeadsOptions(fraction=0.05), RetrievalOptions(n=800))
+    outcome = run_retrieval(place, source, RetrievalOptions(n=800))
 
 `samples.jsonl` can be passed to `heads validate --data`: its exact solutions are the retrievals.
 """
@@ -17,11 +17,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from workbench.circuits import (
-    RetrievalOptions,
     RetrievalSample,
     RetrievalScores,
     heads_to_json,
-    n_selected,
     probe_facts,
     rank_heads,
     retrieval_importance,
@@ -30,8 +28,9 @@ from workbench.circuits import (
 )
 from workbench.data import write_jsonl
 from workbench.models import Model
+from workbench.options import RetrievalOptions
 from workbench.runs import Run, RunSpec, open_run
-from workbench.stages.heads import DELTAS, RESULT, HeadsOptions
+from workbench.stages.heads import DELTAS, RESULT
 from workbench.stages.request import (
     ModelSource,
     Outcome,
@@ -51,18 +50,15 @@ PART_SAMPLES = 64
 def run_retrieval(
     place: Place,
     source: ModelSource,
-    options: HeadsOptions,
-    retrieval: RetrievalOptions,
+    options: RetrievalOptions,
     *,
     text: Sequence[str] = TEXT,
     batch_tokens: int | None = None,
 ) -> Outcome:
     """Find the heads that copy by key, with sentences of `text` as values, or answer again."""
-    n_selected(100, options.fraction)  # a wrong fraction is said before any work
-    chosen = {"fraction": options.fraction, "min_heads": options.min_heads}
     spec = RunSpec(
         "heads-retrieval",
-        config={**chosen, **dataclasses.asdict(retrieval), "batch_tokens": batch_tokens},
+        config={**dataclasses.asdict(options), "batch_tokens": batch_tokens},
         inputs={**data_inputs(text), "model": source.fingerprint()},
         result_name=RESULT,
         model=source.manifest(),
@@ -73,17 +69,18 @@ def run_retrieval(
         if not reused:
             model = source.load()
             texts = [sample.text or sample.prompt for sample in read_usable(text)]
-            probe = retrieval_probe(model, texts, retrieval)
+            probe = retrieval_probe(model, texts, options)
             tokens = budget_of(run, model, batch_tokens)
             measured = _measure(run, place, model, probe, tokens)
             row_ids = [sample.sample.row_id for sample in probe]
-            importance = retrieval_importance(measured, row_ids, decode=retrieval.decode)
-            facts = {**probe_facts(probe, retrieval), "accuracy": float(measured.exact.mean())}
+            importance = retrieval_importance(measured, row_ids, decode=options.decode)
+            facts = {**probe_facts(probe, options), "accuracy": float(measured.exact.mean())}
             heads = rank_heads(
                 importance,
                 model.info,
-                **chosen,
-                seed=retrieval.seed,
+                fraction=options.fraction,
+                min_heads=options.min_heads,
+                seed=options.seed,
                 method="retrieval",
                 probe={**facts, "text": list(text)},
             )
@@ -91,7 +88,7 @@ def run_retrieval(
             run.merge_parts(DELTAS)
             keep_facts(run, model)
             counts = {"ok": len(importance.row_ids)}
-            if retrieval.decode:
+            if options.decode:
                 counts["not_retrieved"] = len(probe) - len(importance.row_ids)
             run.finish_json(RESULT, heads_to_json(heads), counts=counts)
     return Outcome(run.path, run.result, reused, json.loads(run.result.read_text()))

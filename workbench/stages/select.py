@@ -10,7 +10,6 @@ import dataclasses
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ import pyarrow.parquet as pq
 from workbench.config import file_digest
 from workbench.data import fingerprint_sources, read_samples
 from workbench.errors import InputError
+from workbench.options import SelectOptions
 from workbench.runs import RunSpec, open_run, read_manifest
 from workbench.scoring import ScoreOptions
 from workbench.selection import LENGTH_BIN, Selection, export_selection, select
@@ -30,25 +30,6 @@ from workbench.types import Sample
 RESULT = "selection.parquet"
 DIAGNOSTICS = "diagnostics.json"
 SCORE_COLUMNS = {"row_id", "row_index", "source", "n_tokens", "score", "status"}
-
-
-@dataclass(frozen=True)
-class SelectOptions:
-    """Options of `workbench select`; see `workbench.selection.select`.
-
-    `keep` and `drop` are row ids chosen by hand.
-    """
-
-    policy: str
-    fraction: float | None = None
-    n: int | None = None
-    tokens: int | None = None
-    temperature: float = 1.0
-    adjust: str = "none"
-    group_by: str | None = None
-    seed: int = 0
-    keep: tuple[str, ...] = ()
-    drop: tuple[str, ...] = ()
 
 
 def run_select(

@@ -9,7 +9,6 @@ import dataclasses
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from workbench.data import atomic_file, fingerprint_sources
 from workbench.errors import InputError
 from workbench.figures import validation_page
 from workbench.models import check_same_model
+from workbench.options import ValidateOptions
 from workbench.runs import RunSpec, open_run
 from workbench.stages.heads import read_importance, seen_rows
 from workbench.stages.request import (
@@ -40,32 +40,16 @@ RESULT = "validation.json"
 PAGE = "validation.html"
 
 
-@dataclass(frozen=True)
-class ValidateOptions:
-    """`n` samples of the data, `control_n` of each control text, `random` draws of heads.
-
-    `decode_n` problems are also answered by greedy decoding (0: none), of at most
-    `max_new_tokens` each; `curve_n` samples are for the cumulative knock-out (0: none).
-    """
-
-    n: int = 100
-    control_n: int = 50
-    random: int = 50
-    seed: int = 0
-    decode_n: int = 20
-    max_new_tokens: int | None = None
-    curve_n: int = 40
-
-    def spending(self, batch_tokens: int) -> ValidationOptions:
-        """The same in the words of `validate_circuit`."""
-        return ValidationOptions(
-            n_random=self.random,
-            seed=self.seed,
-            decode_n=self.decode_n,
-            max_new_tokens=self.max_new_tokens,
-            curve_n=self.curve_n,
-            batch_tokens=batch_tokens,
-        )
+def validation_options(options: ValidateOptions, batch_tokens: int) -> ValidationOptions:
+    """The same in the words of `validate_circuit`."""
+    return ValidationOptions(
+        n_random=options.random,
+        seed=options.seed,
+        decode_n=options.decode_n,
+        max_new_tokens=options.max_new_tokens,
+        curve_n=options.curve_n,
+        batch_tokens=batch_tokens,
+    )
 
 
 def run_validate(
@@ -126,7 +110,7 @@ def run_validate(
                 controls={name: _control_rows(name, seen, options) for name in control},
                 importance=importance,
                 held_out=held_out,
-                options=options.spending(budget_of(run, model, batch_tokens)),
+                options=validation_options(options, budget_of(run, model, batch_tokens)),
                 on_progress=tell,
             )
             report["left_out"] |= malformed

@@ -3,6 +3,8 @@
 from workbench.tuning import TuneOptions, make_examples, read_export, train
 """
 
+from workbench.options import StepWeights, TuneOptions
+from workbench.options.tune import DTYPES, FILE, RULES, SCHEDULES
 from workbench.tuning.adapter import merged, with_lora
 from workbench.tuning.card import model_card, weights_in_words
 from workbench.tuning.checkpoint import CHECKPOINT
@@ -11,9 +13,8 @@ from workbench.tuning.examples import Example, Examples, make_examples
 from workbench.tuning.export import Export, read_export
 from workbench.tuning.folder import model_folder, save_model
 from workbench.tuning.loss import weighted_loss
-from workbench.tuning.options import DTYPES, SCHEDULES, TuneOptions
 from workbench.tuning.trainer import Training, require_extra, train
-from workbench.tuning.weights import FILE, RULES, Steps, StepWeights, read_steps, token_weights
+from workbench.tuning.weights import Steps, read_steps, token_weights
 
 __all__ = [
     "CHECKPOINT",

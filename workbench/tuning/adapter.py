@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from workbench.tuning.options import TuneOptions
+from workbench.options import TuneOptions
 
 
 def with_lora(model: Any, options: TuneOptions) -> Any:

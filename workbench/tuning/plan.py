@@ -12,7 +12,7 @@ import math
 
 import numpy as np
 
-from workbench.tuning.options import TuneOptions
+from workbench.options import TuneOptions
 
 
 def row_order(n_rows: int, *, n_needed: int, seed: int) -> list[int]:

@@ -23,6 +23,7 @@ import torch
 from torch import Tensor
 
 from workbench.errors import InputError, WorkbenchError
+from workbench.options import TuneOptions
 from workbench.tuning.batches import Collator, as_dataset
 from workbench.tuning.checkpoint import (
     Resumed,
@@ -35,7 +36,6 @@ from workbench.tuning.checkpoint import (
 from workbench.tuning.curve import Curve
 from workbench.tuning.examples import Example
 from workbench.tuning.loss import weighted_loss
-from workbench.tuning.options import TuneOptions
 from workbench.tuning.plan import learning_rate_factor, row_order
 from workbench.types import Progress, no_progress
 

@@ -6,7 +6,6 @@ weights = token_weights(chars, steps["row-7"])
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,37 +17,13 @@ import pyarrow.parquet as pq
 from jaxtyping import Float64, Int64
 
 from workbench.errors import InputError
+from workbench.options import StepWeights
+from workbench.options.tune import FILE
 from workbench.scoring.steps import step_of_token
-from workbench.scoring.weights import WEIGHTS, step_weights
+from workbench.scoring.weights import step_weights
 
-FILE = "file"
-RULES = (FILE, *WEIGHTS)
 COLUMNS = ("row_id", "step", "start_char", "end_char", "n_tokens", "score", "weight")
 DO = "pass the run of `workbench score --method air` on these rows"
-
-
-@dataclass(frozen=True)
-class StepWeights:
-    """Where step weights come from: the column `weight`, or a rule over the column `score`.
-
-    The rules and what they read are those of `workbench.scoring.weights`.
-    """
-
-    rule: str = FILE
-    temperature: float = 1.0
-    top: float = 0.2
-
-    def __post_init__(self) -> None:
-        if self.rule not in RULES:
-            raise InputError(
-                f"the weights are '{self.rule}'", expected=f"one of {', '.join(RULES)}"
-            )
-        if not (self.temperature > 0 and math.isfinite(self.temperature)):
-            raise InputError(
-                f"the temperature is {self.temperature:g}", expected="a finite number above 0"
-            )
-        if not 0 < self.top <= 1:
-            raise InputError(f"top is {self.top:g}", expected="a share above 0 and up to 1")
 
 
 @dataclass(frozen=True)

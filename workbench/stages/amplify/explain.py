@@ -30,6 +30,7 @@ from workbench.amplification import (
     read_examples,
 )
 from workbench.models import Model
+from workbench.options import LocalizeOptions, ReportOptions
 from workbench.stages.amplify.chain import (
     LOCALIZED,
     MASK,
@@ -42,8 +43,8 @@ from workbench.stages.amplify.chain import (
     read_parent,
     task_rows,
 )
-from workbench.stages.amplify.localize import LocalizeOptions
-from workbench.stages.amplify.measure import ReportOptions, read_held_out
+from workbench.stages.amplify.localize import label_column, task_of
+from workbench.stages.amplify.measure import read_held_out
 from workbench.stages.amplify.report import options_of, read_update
 from workbench.stages.request import ModelSource
 
@@ -74,8 +75,8 @@ def explain_localize(
 
 
 def _problems(model: Model, data: Sequence[str], options: LocalizeOptions) -> list[Problem]:
-    rows = task_rows(data, LOCALIZE, n=options.n, seed=options.seed, where=options.task)
-    return checkable(model, rows, label=options.label_column)
+    rows = task_rows(data, LOCALIZE, n=options.n, seed=options.seed, where=task_of(options))
+    return checkable(model, rows, label=label_column(options))
 
 
 def explain_mask(source: ModelSource, pivots_path: Path, options: MaskOptions) -> Plan:

@@ -10,7 +10,6 @@ import dataclasses
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from workbench.amplification import (
@@ -35,6 +34,7 @@ from workbench.amplification import (
     read_pivots,
 )
 from workbench.config import file_digest
+from workbench.options import LocalizeOptions
 from workbench.runs import Run, RunSpec, open_run
 from workbench.stages.amplify.chain import (
     LOCALIZED,
@@ -62,44 +62,30 @@ from workbench.stages.request import (
 SHARD = 128
 
 
-@dataclass(frozen=True)
-class LocalizeOptions:
-    """Which problems, and how their traces are drawn; see `workbench.amplification.PivotOptions`.
+def task_of(options: LocalizeOptions) -> Where | None:
+    """Which rows are the task; None where all are."""
+    return parse_where(options.where) if options.where else None
 
-    `where` chooses the task's rows (`n_steps=5..8`), `label` is a column that results are broken
-    down by (default: that of `where`). `max_new_tokens` None: a quarter more than the longest
-    given solution.
-    """
 
-    rule: str = "prefix"
-    n: int = 300
-    n_samples: int = 10
-    hot: float = 1.2
-    cool: float = 0.8
-    where: str | None = None
-    label: str | None = None
-    max_new_tokens: int | None = None
-    seed: int = 0
+def label_column(options: LocalizeOptions) -> str | None:
+    """The column that results are broken down by."""
+    task = task_of(options)
+    return options.label or (task.column if task else None)
 
-    @property
-    def task(self) -> Where | None:
-        return parse_where(self.where) if self.where else None
 
-    @property
-    def label_column(self) -> str | None:
-        return self.label or (self.task.column if self.task else None)
-
-    def spending(self, problems: Sequence[Problem], batch_tokens: int) -> PivotOptions:
-        """The same in the words of `find_pivots`."""
-        return PivotOptions(
-            max_new_tokens=self.max_new_tokens or allowed_length(problems),
-            rule=self.rule,
-            n_samples=self.n_samples,
-            hot=self.hot,
-            cool=self.cool,
-            seed=self.seed,
-            batch_tokens=batch_tokens,
-        )
+def pivot_options(
+    options: LocalizeOptions, problems: Sequence[Problem], batch_tokens: int
+) -> PivotOptions:
+    """The same in the words of `find_pivots`."""
+    return PivotOptions(
+        max_new_tokens=options.max_new_tokens or allowed_length(problems),
+        rule=options.rule,
+        n_samples=options.n_samples,
+        hot=options.hot,
+        cool=options.cool,
+        seed=options.seed,
+        batch_tokens=batch_tokens,
+    )
 
 
 def run_localize(
@@ -139,11 +125,11 @@ def _localize(
     batch_tokens: int,
 ) -> None:
     left_out: Counter[str] = Counter()
-    samples = task_rows(data, LOCALIZE, n=options.n, seed=options.seed, where=options.task)
+    samples = task_rows(data, LOCALIZE, n=options.n, seed=options.seed, where=task_of(options))
     model = network_of(source)
     keep_tokens(run, model.facts)
-    problems = checkable(model, samples, label=options.label_column, left_out=left_out)
-    pivoting = options.spending(problems, batch_tokens)
+    problems = checkable(model, samples, label=label_column(options), left_out=left_out)
+    pivoting = pivot_options(options, problems, batch_tokens)
     shards = [problems[i : i + SHARD] for i in range(0, len(problems), SHARD)]
     tell = telling(run, place)
     for index, shard in enumerate(shards):
@@ -158,7 +144,7 @@ def _localize(
         "model": base_facts(source),
         "data": list(data),
         "where": options.where,
-        "label": options.label_column,
+        "label": label_column(options),
         "rule": options.rule,
         "seed": options.seed,
         "max_new_tokens": pivoting.max_new_tokens,

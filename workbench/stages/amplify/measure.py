@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from workbench.amplification import (
-    CONTROLS,
-    LORA_LR,
     TEST,
     Problem,
     answers_of,
@@ -28,35 +26,11 @@ from workbench.amplification import (
 )
 from workbench.errors import InputError
 from workbench.models import load_model
+from workbench.options import ReportOptions
 from workbench.runs import Run
 from workbench.stages.amplify.chain import checkable, network_of
 from workbench.stages.request import ModelSource, read_usable
 from workbench.types import Sample
-
-
-@dataclass(frozen=True)
-class ReportOptions:
-    """`n` problems of the task and `n_other` others (0: none), drawn from the part held out.
-
-    `text_n` plain texts, and `retrieval_n` key-value documents of at most `retrieval_limit` tokens
-    (0 leaves either out). `lora_lrs` are the step sizes that validation chooses from for LoRA.
-    """
-
-    n: int = 200
-    n_other: int = 100
-    text_n: int = 50
-    retrieval_n: int = 40
-    retrieval_limit: int | None = None
-    controls: tuple[str, ...] = CONTROLS
-    lora_lrs: tuple[float, ...] = (LORA_LR,)
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        unknown = set(self.controls) - set(CONTROLS)
-        if unknown:
-            raise InputError(
-                f"a control is '{min(unknown)}'", expected=f"one of {', '.join(CONTROLS)}"
-            )
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from workbench.cli.options import print_left_out
+from workbench.cli.text.probe import print_left_out
 
 MEASURES = {"retrieval": "retrieval score"}
 
@@ -108,3 +108,12 @@ def print_validation(report: Any) -> None:
                 f"({effect['low']:+.3f} .. {effect['high']:+.3f}), p = {effect['p']:.3f}"
             )
     click.echo(report["verdict"])
+
+
+def print_comparison(report: Any) -> None:
+    """Which heads two circuits share, and how alike the two rankings are."""
+    click.echo(f"shared {', '.join(report['shared']) or 'none'}")
+    click.echo(f"only in the first {', '.join(report['only_a']) or 'none'}")
+    click.echo(f"only in the second {', '.join(report['only_b']) or 'none'}")
+    click.echo(f"overlap of the circuits (Jaccard) {report['overlap']:.2f}")
+    click.echo(f"rank correlation over all heads   {report['rank_correlation']:.2f}")

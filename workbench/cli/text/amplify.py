@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from workbench.cli.options import print_left_out
+from workbench.cli.text.probe import print_left_out
 
 if TYPE_CHECKING:
     from workbench.stages import Outcome

@@ -1,0 +1,1 @@
+"""What commands say of their results to a person."""

@@ -1,0 +1,89 @@
+"""How heads are looked for: by ablation (all of them, or a race), or by what they copy.
+
+HeadsOptions(method="screen", confidence=0.99)
+RetrievalOptions(n=200, decode=True)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from workbench.options.record import check_options, option
+
+RACES = ("race", "screen")
+RANKS = ("delta", "contrast")
+
+
+def _fraction() -> Any:
+    return option(0.05, "Share of heads in the circuit.", low=0, high=1, open_low=True)
+
+
+def _min_heads() -> Any:
+    return option(1, "At least so many.", low=1)
+
+
+@dataclass(frozen=True)
+class HeadsOptions:
+    """`fraction` of all heads, at least `min_heads`, become the circuit.
+
+    They are ranked by `rank`: delta, or contrast with a control probe of `control_n` samples. The
+    methods `race` and `screen` start on `first` samples and go for `confidence`.
+    """
+
+    method: str = option(
+        "exact",
+        "race: drop heads on few samples; screen: race those that gradients nominate.",
+        choices=("exact", *RACES),
+    )
+    confidence: float = option(
+        0.95,
+        "That the circuit is the one of the whole probe; read by race and screen.",
+        low=0,
+        high=1,
+        open_low=True,
+        open_high=True,
+    )
+    first: int = option(8, "Samples that all heads start on; read by race and screen.", low=2)
+    fraction: float = _fraction()
+    min_heads: int = _min_heads()
+    control_n: int = option(100, "Samples drawn from the control data.", low=1)
+    rank: str = option(
+        "delta",
+        "contrast: by what the problems need more than the control data [--control text].",
+        choices=RANKS,
+    )
+    seed: int = option(0, "Of resamples and of the control's draw.", low=0)
+
+    def __post_init__(self) -> None:
+        check_options(self)
+
+
+@dataclass(frozen=True)
+class RaceOptions(HeadsOptions):
+    """The same for the methods that race; `batch_tokens` are the tokens of one batch."""
+
+    method: str = option("race", "How heads are dropped.", choices=RACES)
+    batch_tokens: int = 2048
+
+
+@dataclass(frozen=True)
+class RetrievalOptions:
+    """`n` samples, each filled up to the model's context, `limit` or 4,096 tokens.
+
+    `n_shots` solved questions and keys of `key_length` characters are the paper's. `decode` counts
+    only the samples whose value greedy decoding reproduces. `fraction` of all heads, at least
+    `min_heads`, become the circuit.
+    """
+
+    n: int = option(800, "Samples.", low=1)
+    limit: int | None = option(None, "Most tokens of a retrieval sample, up to 4096.", low=1)
+    n_shots: int = option(3, "Solved questions of a retrieval sample.", low=0, flag="--shots")
+    key_length: int = option(32, "Characters of a key.", low=4)
+    decode: bool = option(False, "Count only retrievals that greedy decoding gets right.")
+    fraction: float = _fraction()
+    min_heads: int = _min_heads()
+    seed: int = option(0, "Of the samples.")
+
+    def __post_init__(self) -> None:
+        check_options(self)

@@ -1,0 +1,59 @@
+"""What a subset is drawn by, and the form it is written in.
+
+SelectOptions("soft", fraction=0.1)
+ExportOptions(format="messages")
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from workbench.options.record import check_options, option
+
+POLICIES = ("soft", "top", "bottom", "random", "length-matched")
+ADJUSTED = ("none", "length")
+FORMATS = ("jsonl", "parquet", "prompt-completion", "messages", "alpaca", "sharegpt")
+FORMS = ("subset", "repeat-weight")
+
+
+@dataclass(frozen=True)
+class SelectOptions:
+    """Options of `workbench select`; see `workbench.selection.select`.
+
+    `keep` and `drop` are row ids chosen by hand.
+    """
+
+    policy: str = option(
+        "soft",
+        "soft: drawn by the score's size; top, bottom: by rank; random: any; length-matched: any, "
+        "as long as the top.",
+        choices=POLICIES,
+    )
+    fraction: float | None = option(None, "Share of the pool.", low=0, high=1, open_low=True)
+    n: int | None = option(None, "Number of rows.", low=1)
+    tokens: int | None = option(None, "Token budget.", low=1)
+    temperature: float = option(1.0, "Of soft sampling.", low=0, open_low=True)
+    adjust: str = option("none", "length: draw by score_within_length.", choices=ADJUSTED)
+    group_by: str | None = option(None, "Spread over groups; also length_bin.", metavar="COLUMN")
+    seed: int = option(0, "Of the draw.")
+    keep: tuple[str, ...] = ()
+    drop: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_options(self)
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """The row shape and file type of an export, and whether it holds the subset or the pool."""
+
+    format: str = option("jsonl", "Row shape, and type of the file.", choices=FORMATS)
+    form: str = option(
+        "subset",
+        "repeat-weight: the whole pool, with _repeat 2 for selected rows.",
+        choices=FORMS,
+        flag="--as",
+    )
+
+    def __post_init__(self) -> None:
+        check_options(self)
