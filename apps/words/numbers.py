@@ -160,8 +160,15 @@ WORDS = {
     "stratified are the controls for it.",
     "n_probe": "More samples: smaller intervals, and longer work in proportion.",
     "trim": "Leaves out the very highest losses, which are often broken rows.",
-    "heads_method": "exact: each head uniform in turn on a probe. retrieval: which heads copy a "
-    "value by its key; no head is touched.",
+    "heads_method": "exact: each head uniform in turn on a probe. race, screen: the same circuit "
+    "on fewer passes, with stated confidence. retrieval: which heads copy a value by its key; no "
+    "head is touched.",
+    "confidence": "That the circuit is the one of the whole probe. Higher: more passes before a "
+    "head is dropped. Bias: of this probe, not of another one.",
+    "race_first": "Samples that all heads run on before the first is dropped. More: later drops, "
+    "on firmer ground.",
+    "export": "A folder of exported rows; the tokens of their completions are learnt.",
+    "steps_file": "Scores by the method air: each token then counts as much as its step weighs.",
     "min_heads": "In a small model a share of a few percent may be one head; this is the least.",
     "absolute": "The rise itself, not its share of the loss. Bias: then hard steps, with a large "
     "loss to begin with, come first.",

@@ -57,12 +57,70 @@ def test_every_stage_shows_its_command(copied):
         "validate": "workbench heads validate",
         "score": "workbench score",
         "demo": "workbench demo",
+        "amplify": "workbench amplify localize --model=math-tiny --data=generated",
     }
     for stage, begin in expected.items():
         shown = command(at_stage(stage))
         assert shown.startswith(begin)
         assert stage == "demo" or runs in shown
         assert stage not in ("validate", "score") or f"--heads={circuit}" in shown
+
+
+def test_a_race_is_asked_for_its_confidence_and_a_full_search_is_not(copied):
+    at = at_stage("heads")
+    assert "heads_confidence" not in [number.key for number in at.number_input]
+    at.selectbox(key="heads_method").select("screen").run()
+    at.number_input(key="heads_confidence").set_value(0.99).run()
+    assert "--method=screen --confidence=0.99" in command(at)
+    assert "--control" not in command(at)
+
+
+def test_a_control_may_be_asked_for_and_a_contrast_needs_one(copied):
+    at = at_stage("heads")
+    at.toggle(key="heads_control").set_value(True).run()
+    assert "--control=text" in command(at)
+    at.toggle(key="heads_control").set_value(False)
+    at.selectbox(key="rank").select("contrast").run()
+    assert "--control=text" in command(at)
+    assert "--rank=contrast" in command(at)
+
+
+def test_retrieval_reads_no_probe(copied):
+    at = at_stage("heads")
+    at.selectbox(key="heads_method").select("retrieval").run()
+    assert command(at).startswith("workbench heads retrieve --model=math-tiny --data=text --n=60")
+    at.toggle(key="retrieval_decode").set_value(True).run()
+    assert "--decode" in command(at)
+    assert "--probe" not in command(at)
+
+
+def test_a_tuning_needs_an_export_and_reads_the_one_that_was_written(copied):
+    at = at_stage("tune")
+    assert "no export is named" in words(at)
+    folder = copied.parent / "exports" / "top"
+    folder.mkdir(parents=True)
+    (folder / "provenance.json").write_text("{}")
+    at = at_stage("tune")
+    at.toggle(key="tune_lora").set_value(True).run()
+    assert command(at).startswith(f"workbench tune --model=math-tiny --export={folder.resolve()}")
+    assert " --lora " in command(at)
+
+
+def test_each_step_of_an_amplification_builds_on_the_one_before(empty):
+    """On the bundled demo, which has all four."""
+    at = at_stage("amplify")
+    for step, flag in (("mask", "pivots"), ("update", "mask"), ("report", "update")):
+        at.segmented_control(key="step").select(step).run()
+        shown = command(at)
+        assert shown.startswith(f"workbench amplify {step} --model=")
+        assert f" --{flag}=" in shown
+        assert "amplify-" in shown.split(f" --{flag}=")[1].split()[0]
+
+
+def test_a_step_without_the_one_before_says_so(copied):
+    at = at_stage("amplify")
+    at.segmented_control(key="step").select("mask").run()
+    assert "no finished run of the stage amplify localize" in words(at)
 
 
 def test_scores_that_need_no_circuit_ask_for_none(copied):

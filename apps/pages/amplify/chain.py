@@ -32,6 +32,7 @@ def next_amplify(verb: str, parent: str, model: str, *, why: str) -> None:
     """What is missing, and the command that makes it."""
     st.info(why, icon=":material/inbox:")
     show_command(verb, "--model", model, PARENT_OPTION[verb], parent)
+    offer_start(verb)
 
 
 def say_how_to_begin() -> None:
@@ -45,11 +46,22 @@ def say_how_to_begin() -> None:
     st.markdown("Then, each on the run that the one before has printed:")
     for verb, option in PARENT_OPTION.items():
         show_command(verb, "--model", "math-tiny", option, "RUN")
+    offer_start("localize")
 
 
 def show_command(verb: str, *words: str) -> None:
     command = shlex.join(["workbench", "amplify", verb, *words, "--runs", str(own_root())])
     st.code(command, language="bash", wrap_lines=True)
+
+
+def offer_start(verb: str) -> None:
+    """The way to the form of this step."""
+    st.page_link(
+        "pages/run/page.py",
+        label="Or start it here",
+        icon=":material/play_arrow:",
+        query_params={"stage": "amplify", "step": verb},
+    )
 
 
 def show_unfinished() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import streamlit as st
 
+from apps.jobs.form import Face
 from apps.reading.roots import MAX_UPLOAD_MB, checked_data, checked_model, keep_upload
 from apps.reading.runs import FoundRun
 from apps.reading.workspace import allowed_roots, own_root
@@ -18,7 +19,10 @@ from apps.words.numbers import WORDS
 from workbench.bundled import DATASETS, MODELS
 from workbench.errors import InputError
 
+OTHER_FOLDER = "another folder"
 OTHER, UPLOAD = "a path or a hub id", "a file from this computer"
+KEPT: dict[str, Any] = {"persist_state": "session"}
+SEED = {"seed": Face("Seed", WORDS["seed"], key="run_seed")}
 UPLOAD_TYPES = ["jsonl", "gz", "json", "parquet", "csv"]
 # How a model is loaded unless told otherwise; what differs is passed on to what builds on a run.
 USUAL = {"dtype": "float32", "template": "auto", "quantize": None}
@@ -80,12 +84,14 @@ def choose_data(default: str) -> str:
     return str(name)
 
 
-def choose_parent(stage: str, label: str) -> FoundRun:
-    """A finished run to build on."""
-    runs = {run.title: run for run in workspace().finished(stage)}
+def choose_parent(stage: str, label: str, *, only: str = "") -> FoundRun:
+    """A finished run to build on; `only` narrows to one full stage, such as `amplify-mask`."""
+    found = [run for run in workspace().finished(stage) if only in ("", run.stage)]
+    runs = {run.title: run for run in found}
     if not runs:
-        raise InputError(f"there is no finished run of the stage {stage}", do="run that one first")
-    title = st.selectbox(label, list(runs), key=f"parent_{stage}", persist_state="session")
+        wanted = (only or stage).replace("-", " ")
+        raise InputError(f"there is no finished run of the stage {wanted}", do="run that one first")
+    title = st.selectbox(label, list(runs), key=f"parent_{only or stage}", persist_state="session")
     return runs[title or next(iter(runs))]
 
 

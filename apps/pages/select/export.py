@@ -15,6 +15,7 @@ import streamlit as st
 
 from apps.jobs.job import COMMAND, find_job, start_job
 from apps.pages.select.preview import title_of
+from apps.reading.exports import FOLDER, RECORD
 from apps.reading.roots import below, checked_data
 from apps.reading.runs import FoundRun, forget_runs
 from apps.reading.texts import cache_folder
@@ -27,7 +28,7 @@ from workbench.stages import Place, SelectOptions, run_export, run_select
 
 MAX_DIRECT_ROWS = 100_000
 MAX_DOWNLOAD_BYTES = 20_000_000
-CARD, RECORD = "README.md", "provenance.json"
+CARD = "README.md"
 
 
 def save_selection(run: FoundRun, options: SelectOptions, *, n_rows: int, marks: Path) -> None:
@@ -81,7 +82,7 @@ def show_export(run: FoundRun, saved: list[FoundRun], *, n_rows: int) -> None:
     form = middle.selectbox("As", list(FORMS), key="form", bind="query-params") or FORMS[0]
     name = right.text_input("Name", f"{selection.stage[7:]}-{selection.name[-8:]}", key="folder")
     try:
-        target = below(own_root().resolve().parent / "exports", name)
+        target = below(own_root().resolve().parent / FOLDER, name)
         for source in run.data:
             checked_data(source, allowed_roots())
         folder = _prepared(run, selection, name, fmt, form, n_rows=n_rows)

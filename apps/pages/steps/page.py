@@ -157,3 +157,9 @@ with st.expander("Train with these weights"):
         language=None,
         wrap_lines=True,
     )
+    st.page_link(
+        "pages/run/page.py",
+        label="Or start it here",
+        icon=":material/play_arrow:",
+        query_params={"stage": "tune"},
+    )
