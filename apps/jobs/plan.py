@@ -5,12 +5,13 @@ show_plan("score", STAGES["score"], arguments)
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
 
 from apps.jobs.job import COMMAND, Job, every_job, find_job, start_job
-from apps.pages.run.stages import Stage
 from apps.reading.workspace import own_root
 from apps.words.numbers import WORDS
 from workbench.config import digest
@@ -21,6 +22,16 @@ PLAN = {
     "estimated_seconds": ("Estimated time", "estimated_seconds"),
     "attention_mb": ("Memory", "plan_memory"),
 }
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One form; `explains` says whether the command can print its plan."""
+
+    title: str
+    what: str
+    ask: Callable[[], list[str]]
+    explains: bool = True
 
 
 def show_plan(name: str, stage: Stage, arguments: list[str]) -> None:

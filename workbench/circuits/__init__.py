@@ -4,6 +4,7 @@ from workbench.circuits.answering import answerable, answers_right
 from workbench.circuits.comparison import compare_heads
 from workbench.circuits.contrast import Importance, head_values
 from workbench.circuits.curve import knockout_sets
+from workbench.circuits.cuts import recut
 from workbench.circuits.heads import (
     RANKINGS,
     circuit_of,
@@ -20,7 +21,6 @@ from workbench.circuits.racing import (
     worker_of,
 )
 from workbench.circuits.random_sets import layer_matched_sets
-from workbench.circuits.recut import recut
 from workbench.circuits.retrieval import (
     RetrievalScores,
     copied_share,

@@ -5,27 +5,16 @@ arguments = STAGES["score"].ask()      # draws the form; ["score", "--model=math
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import streamlit as st
 
+from apps.jobs.plan import Stage
 from apps.pages.run.amplify_form import ask_amplify
 from apps.pages.run.circuit_forms import ask_heads, ask_probe, ask_validate
 from apps.pages.run.score_form import ask_score
 from apps.pages.run.tune_form import ask_tune
 from apps.reading.workspace import own_root
-
-
-@dataclass(frozen=True)
-class Stage:
-    """One form; `explains` says whether the command can print its plan."""
-
-    title: str
-    what: str
-    ask: Callable[[], list[str]]
-    explains: bool = True
 
 
 def ask_demo() -> list[str]:

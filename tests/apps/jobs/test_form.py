@@ -57,7 +57,7 @@ def draw(first=()):
     import streamlit as st
 
     from apps.jobs.form import Face, flags_of, form
-    from tests.apps.test_form import Odd
+    from tests.apps.jobs.test_form import Odd
     from workbench.errors import InputError
 
     try:
