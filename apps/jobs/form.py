@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import streamlit as st
@@ -148,8 +149,11 @@ def is_share(record: OptionRecord) -> bool:
 
 
 def step_of(start: float | None) -> float:
-    """The size of one click: a tenth of the number's own size, or less."""
-    return 10.0 ** math.floor(math.log10(start / 2)) if start else 0.01
+    """The size of one click: a tenth of the number's own size, or its last digit if less."""
+    if not start:
+        return 0.01
+    last_digit = Decimal(f"{start:g}").as_tuple().exponent
+    return 10.0 ** min(math.floor(math.log10(start / 2)), int(last_digit))
 
 
 def flags_of(options: type, answers: Mapping[str, Any]) -> list[str]:

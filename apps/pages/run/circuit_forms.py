@@ -56,7 +56,10 @@ VALIDATE = {
 
 def ask_probe() -> list[str]:
     chosen = {"model": choose_model(), "data": choose_data("generated")}
-    answers = form(ProbeOptions, keep="probe", faces=PROBE)
+    asked = ("n", "strategy", "trim", "seed")
+    answers = form(ProbeOptions, keep="probe", only=asked, faces=PROBE)
+    if answers["strategy"] == "stratified":
+        answers |= form(ProbeOptions, keep="probe", only=["by"], faces=PROBE)
     return ["probe", "build", *flags(chosen), *flags_of(ProbeOptions, answers)]
 
 
@@ -82,14 +85,12 @@ def _ask_retrieval() -> list[str]:
 
 def _ask_ablation(method: str) -> list[str]:
     raced = () if method == EXACT else ("confidence", "first")
-    first = ("fraction", "min_heads", "rank", *raced, "seed")
-    only = (*first, "control_n")
-    answers = {"method": method}
-    answers |= form(HeadsOptions, keep="heads", only=only, first=first, faces=HEADS)
+    asked = ("fraction", "min_heads", "rank", *raced, "seed")
+    answers = {"method": method, **form(HeadsOptions, keep="heads", only=asked, faces=HEADS)}
     is_asked = st.toggle("Also on plain text", key="heads_control", help=WORDS["control"], **KEPT)
     control = "text" if is_asked or answers["rank"] == "contrast" else None
-    if control is None:
-        del answers["control_n"]
+    if control is not None:
+        answers |= form(HeadsOptions, keep="heads", only=["control_n"], faces=HEADS)
     chosen = _ask_probe_of_heads() | {"control": control}
     return ["heads", "find", *flags(chosen), *flags_of(HeadsOptions, answers)]
 

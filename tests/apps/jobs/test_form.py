@@ -143,6 +143,8 @@ def test_shares_are_told_in_percent_and_nothing_else_is():
     assert named == {"fraction"}
 
 
-@pytest.mark.parametrize(("start", "step"), [(1e-4, 1e-5), (1.2, 0.1), (None, 0.01), (0, 0.01)])
-def test_a_click_changes_a_number_by_a_tenth_of_its_size(start, step):
+@pytest.mark.parametrize(
+    ("start", "step"), [(1e-4, 1e-5), (1.2, 0.1), (0.95, 0.01), (None, 0.01), (0, 0.01)]
+)
+def test_a_click_changes_a_number_by_a_tenth_of_its_size_or_its_last_digit(start, step):
     assert step_of(start) == pytest.approx(step)
