@@ -1,36 +1,47 @@
 """The workbench in the browser: pages over one folder of runs, one question each.
 
-workbench app --runs demo/runs
+streamlit run apps/app.py
 """
 
+import sys
+from pathlib import Path
+
 import streamlit as st
-from workspace import BUNDLED, OWN, demo_root, has_own_results, own_root, shows_demo
+
+# Streamlit puts the folder of this script on the path; the package `apps` lies beside that folder,
+# in a clone and in an installed wheel alike.
+HOME = str(Path(__file__).resolve().parents[1])
+if HOME not in sys.path:
+    sys.path.insert(0, HOME)
+
+from apps.reading.files import UnreadableError  # noqa: E402 - after the path
+from apps.reading.workspace import demo_root, has_own_results, own_root  # noqa: E402
+from apps.widgets.runs import BUNDLED, OWN, workspace  # noqa: E402
+
+PAGES = {
+    "overview": ("Overview", ":material/route:"),
+    "heads": ("Heads", ":material/grid_on:"),
+    "tokens": ("Tokens", ":material/segment:"),
+    "steps": ("Steps", ":material/stairs:"),
+    "playground": ("Playground", ":material/science:"),
+    "samples": ("Samples", ":material/list:"),
+    "validate": ("Validate", ":material/verified:"),
+    "select": ("Select & export", ":material/filter_alt:"),
+    "amplify": ("Amplify", ":material/bolt:"),
+    "run": ("Run", ":material/play_circle:"),
+}
 
 st.set_page_config(page_title="Circuit workbench", page_icon=":material/hub:", layout="wide")
 page = st.navigation(
     [
-        st.Page("page_overview.py", title="Overview", icon=":material/route:", default=True),
-        st.Page("page_heads.py", title="Heads", icon=":material/grid_on:", url_path="heads"),
-        st.Page("page_tokens.py", title="Tokens", icon=":material/segment:", url_path="tokens"),
-        st.Page("page_steps.py", title="Steps", icon=":material/stairs:", url_path="steps"),
         st.Page(
-            "page_playground.py",
-            title="Playground",
-            icon=":material/science:",
-            url_path="playground",
-        ),
-        st.Page("page_samples.py", title="Samples", icon=":material/list:", url_path="samples"),
-        st.Page(
-            "page_validate.py", title="Validate", icon=":material/verified:", url_path="validate"
-        ),
-        st.Page(
-            "page_select.py",
-            title="Select & export",
-            icon=":material/filter_alt:",
-            url_path="select",
-        ),
-        st.Page("page_amplify.py", title="Amplify", icon=":material/bolt:", url_path="amplify"),
-        st.Page("page_run.py", title="Run", icon=":material/play_circle:", url_path="run"),
+            f"pages/{name}/page.py",
+            title=title,
+            icon=icon,
+            url_path=name,
+            default=name == "overview",
+        )
+        for name, (title, icon) in PAGES.items()
     ]
 )
 with st.sidebar:
@@ -38,10 +49,13 @@ with st.sidebar:
         st.segmented_control(
             "Show", [OWN, BUNDLED], default=OWN, required=True, key="runs", bind="query-params"
         )
-    if shows_demo():
+    if workspace().demo is not None:
         st.caption("The bundled demo: finished runs of the small model that comes along.")
         st.caption("Runs of your own go to")
     else:
         st.caption("Runs are read from")
     st.code(str(own_root()), language=None, wrap_lines=True)
-page.run()
+try:
+    page.run()
+except UnreadableError as err:
+    st.error(f"This result cannot be read: {err}", icon=":material/broken_image:")

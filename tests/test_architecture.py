@@ -188,3 +188,32 @@ def test_importing_it_loads_nothing_heavy(module):
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
     )
     assert done.stdout.split() == []
+
+
+APPS = sources("apps")
+READING = [path for path in APPS if path.is_relative_to(ROOT / "apps/reading")]
+PAGES = [path for path in APPS if path.is_relative_to(ROOT / "apps/pages")]
+
+
+def apps_imports(path: Path) -> set[str]:
+    """The modules of `apps` that a file imports: `apps.reading.runs` for one of its names."""
+    return {name for name in imports(tree_of(path)) if name.split(".")[0] == "apps"}
+
+
+@pytest.mark.parametrize("path", READING, ids=name_of)
+def test_what_pages_read_knows_nothing_of_how_it_is_shown(path):
+    roots = {name.split(".")[0] for name in imports(tree_of(path))}
+    assert "streamlit" not in roots
+    assert {name for name in apps_imports(path) if not name.startswith("apps.reading")} == set()
+
+
+@pytest.mark.parametrize("path", PAGES, ids=name_of)
+def test_pages_do_not_import_other_pages(path):
+    page = path.relative_to(ROOT / "apps/pages").parts[0]
+    from_pages = {name for name in apps_imports(path) if name.startswith("apps.pages")}
+    assert {name for name in from_pages if name.split(".")[2] != page} == set()
+
+
+@pytest.mark.parametrize("path", sorted(set(APPS) - set(PAGES)), ids=name_of)
+def test_nothing_but_a_page_imports_a_page(path):
+    assert {name for name in apps_imports(path) if name.startswith("apps.pages")} == set()

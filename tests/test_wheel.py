@@ -12,6 +12,16 @@ import pytest
 # What training and studies read.
 CLONE_ONLY = ("data/training/", "data/pools/studies/")
 ROOT = Path(__file__).resolve().parents[1]
+OPEN_PAGES = """
+from pathlib import Path
+from streamlit.testing.v1 import AppTest
+from workbench.bundled import bundled_dir
+at = AppTest.from_file(str(bundled_dir("apps") / "app.py"), default_timeout=120).run()
+assert not at.exception, at.exception
+import apps
+print(apps.__file__)
+print(len(at.metric))
+"""
 PRINT_PLACES = """
 import workbench
 from workbench.bundled import DATASETS, MODELS, bundled_dir
@@ -76,12 +86,29 @@ def test_the_wheel_carries_no_tests_and_no_training_data(names):
     assert not any(part in name for name in names for part in CLONE_ONLY)
 
 
-def test_an_installed_wheel_finds_its_own_data(wheel, tmp_path):
-    site, empty = tmp_path / "site", tmp_path / "empty"
-    empty.mkdir()
-    pip = ("-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target", site)
+@pytest.fixture(scope="module")
+def site(wheel, tmp_path_factory) -> Path:
+    """A folder into which the wheel is installed."""
+    folder = tmp_path_factory.mktemp("site")
+    pip = ("-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target", folder)
     run(sys.executable, *pip, wheel)
-    places = run(sys.executable, "-P", "-c", PRINT_PLACES, cwd=empty, env={"PYTHONPATH": str(site)})
+    return folder
+
+
+def test_an_installed_wheel_opens_its_own_pages(site, tmp_path):
+    opened = run(
+        *(sys.executable, "-P", "-W", "ignore", "-c", OPEN_PAGES),
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(site), "HOME": str(tmp_path)},
+    )
+    package, n_metrics = opened.split()
+    assert Path(package) == site / "workbench" / "_bundled" / "apps" / "__init__.py"
+    assert int(n_metrics) == 5
+
+
+def test_an_installed_wheel_finds_its_own_data(site, tmp_path):
+    env = {"PYTHONPATH": str(site)}
+    places = run(sys.executable, "-P", "-c", PRINT_PLACES, cwd=tmp_path, env=env)
     package, data, apps = map(Path, places.split())
     assert package == site / "workbench" / "__init__.py"
     assert data == site / "workbench" / "_bundled" / "data"

@@ -28,6 +28,15 @@ SETS = {
 """The sets of a validation, in the order of its table."""
 
 
+ABLATED = {
+    "uniform": "uniform",
+    "zero": "silent",
+    "mean": "at their mean",
+    "resample": "from another sample",
+}
+"""What heads are under each kind of ablation, after "with the heads ..."."""
+
+
 class Measure(NamedTuple):
     """`what` it is, which way `damage` lies, and what a knock-out costs in one word: `lost`."""
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
@@ -95,7 +93,7 @@ def no_demo(tmp_path, monkeypatch) -> None:
 
     What `demo_root` looks for is replaced, not the function: pages keep it when they import it.
     """
-    monkeypatch.setattr(apps_module("workspace"), "bundled_dir", lambda name: tmp_path / name)
+    monkeypatch.setattr("apps.reading.workspace.bundled_dir", lambda name: tmp_path / name)
 
 
 def look_at(runs: Path, monkeypatch) -> None:
@@ -103,18 +101,11 @@ def look_at(runs: Path, monkeypatch) -> None:
     monkeypatch.delenv("WORKBENCH_ROOTS", raising=False)
 
 
-def apps_module(name: str):
-    """A module of `apps`, imported as the pages import it."""
-    if str(APP.parent) not in sys.path:
-        sys.path.insert(0, str(APP.parent))
-    return importlib.import_module(name)
-
-
 def open_page(name: str = "") -> AppTest:
     """The app at a page; any exception on the way fails the test."""
     at = AppTest.from_file(str(APP), default_timeout=60).run()
     if name:
-        at.switch_page(f"page_{name}.py").run()
+        at.switch_page(f"pages/{name}/page.py").run()
     assert [e.message for e in at.exception] == []
     return at
 

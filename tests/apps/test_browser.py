@@ -23,7 +23,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.apps.conftest import apps_module
+from apps.jobs import job as jobs
 
 pytestmark = pytest.mark.slow
 
@@ -61,7 +61,6 @@ def root(chain, tmp_path_factory) -> Iterator[Path]:
     copy = tmp_path_factory.mktemp("browser") / "runs"
     shutil.copytree(chain, copy)
     yield copy
-    jobs = apps_module("jobs")
     for job in jobs.every_job(copy):
         jobs.cancel_job(job)
 

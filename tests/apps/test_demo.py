@@ -6,7 +6,8 @@ import shutil
 
 import pytest
 
-from tests.apps.conftest import NO_NUMBERS, PAGES, apps_module, open_page, words
+from apps.widgets.runs import BUNDLED, OWN
+from tests.apps.conftest import NO_NUMBERS, PAGES, open_page, words
 from workbench.bundled import MODELS, bundled_dir
 from workbench.circuits import read_heads
 from workbench.data import fingerprint_sources
@@ -63,11 +64,10 @@ def test_marks_on_the_demo_are_kept_in_ones_own_folder(empty):
 
 
 def test_results_of_ones_own_take_the_place_of_the_demo(copied):
-    workspace = apps_module("workspace")
     at = open_page()
     assert "bundled demo" not in words(at)
-    assert at.segmented_control(key="runs").value == workspace.OWN
-    at.segmented_control(key="runs").select(workspace.BUNDLED).run()
+    assert at.segmented_control(key="runs").value == OWN
+    at.segmented_control(key="runs").select(BUNDLED).run()
     assert "bundled demo" in words(at)
     assert at.metric[1].value != "2 / 12"
 

@@ -18,7 +18,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.apps.conftest import APP, apps_module, open_page, words
+from apps.pages.select.options import preview_pool
+from apps.reading.scores import ScoreTable, Where
+from apps.reading.texts import Texts
+from tests.apps.conftest import APP, open_page, words
+from workbench.figures import histogram
 
 FLOATS = ("paper", "paper_no_sink", "cv2", "cv2_no_sink", "excess", "excess_no_sink")
 
@@ -66,25 +70,22 @@ def test_a_million_rows_are_quick_and_small(copied, tmp_path):
         for i in range(n_rows):
             text = {"id": str(i), "problem": f"Problem {i}: how many apples?", "solution": str(i)}
             file.write(json.dumps(text) + "\n")
-    tables, samples = apps_module("score_table"), apps_module("samples")
     build_index(texts, tmp_path / "texts.arrow")
     before = resident_mb()
     began = time.perf_counter()
-    table = tables.ScoreTable.open(folder / "scores.parquet")
+    table = ScoreTable.open(folder / "scores.parquet")
     first = table.page(table.ok, order="score", limit=50)
     table.rows(first, ["row_id", "source", "n_tokens"])
     seconds = {"open": time.perf_counter() - began}
-    found = samples.Texts(
-        pa.ipc.open_file(pa.memory_map(str(tmp_path / "texts.arrow"))).read_all(), "t"
-    )
+    found = Texts(pa.ipc.open_file(pa.memory_map(str(tmp_path / "texts.arrow"))).read_all(), "t")
     low, high = 0.01, 0.02
-    some = table.places(tables.Where(score=(low, high), sources=("a",)))
+    some = table.places(Where(score=(low, high), sources=("a",)))
     actions = {
-        "range": lambda: table.places(tables.Where(score=(low, high))),
-        "source and length": lambda: table.places(tables.Where(tokens=(50, 90), sources=("b",))),
+        "range": lambda: table.places(Where(score=(low, high))),
+        "source and length": lambda: table.places(Where(tokens=(50, 90), sources=("b",))),
         "page": lambda: table.rows(table.page(some, order="score", limit=50), ["row_id", "score"]),
         "other order": lambda: table.page(some, order="n_tokens", limit=50, offset=5000),
-        "histogram": lambda: tables.histogram(table.scored("score"), (0.0, 0.1), 60),
+        "histogram": lambda: histogram(table.scored("score"), (0.0, 0.1), 60),
         "texts of a page": lambda: found.prompts(range(0, 500_000, 10_000), [""] * 50),
         "search": lambda: found.search("PROBLEM 77"),
         "preview": lambda: preview(table),
@@ -102,9 +103,11 @@ def test_a_million_rows_are_quick_and_small(copied, tmp_path):
 
 def build_index(texts: Path, out: Path) -> None:
     """In a process where signatures are not checked: that costs six times the work itself."""
-    code = "import sys; from pathlib import Path; import text_index as index; "
+    code = "import sys; from pathlib import Path; from apps.reading import text_index as index; "
     code += "index.build([sys.argv[1]], shape=None, out=Path(sys.argv[2]))"
-    subprocess.run([sys.executable, "-c", code, str(texts), str(out)], cwd=APP.parent, check=True)
+    subprocess.run(
+        [sys.executable, "-c", code, str(texts), str(out)], cwd=APP.parents[1], check=True
+    )
 
 
 def resident_mb() -> float:
@@ -115,5 +118,5 @@ def resident_mb() -> float:
 def preview(table) -> None:
     from workbench import selection
 
-    pool = apps_module("select_options").preview_pool(table, None)
+    pool = preview_pool(table, None)
     selection.select(pool.frame, policy="soft", fraction=0.1)

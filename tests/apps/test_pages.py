@@ -8,11 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from apps.passes import model as passes
+from apps.words.markdown import as_markdown
 from tests.apps.conftest import (
     HOSTILE,
     NO_NUMBERS,
     PAGES,
-    apps_module,
     charts,
     heads_by_rank,
     name,
@@ -55,13 +56,13 @@ def test_the_overview_shows_the_five_stages_as_done(finished):
 
 def test_a_page_loads_the_model_as_its_run_did(copied, monkeypatch):
     asked = []
-    real = apps_module("passes").loaded_model
+    real = passes.loaded_model
 
     def note(name, **how):
         asked.append(how)
         return real(name, **how)
 
-    monkeypatch.setattr(apps_module("passes"), "loaded_model", note)
+    monkeypatch.setattr(passes, "loaded_model", note)
     for path in copied.glob("score-*/manifest.json"):
         manifest = json.loads(path.read_text())
         manifest["inputs"]["model"]["template"] = "none"
@@ -273,7 +274,6 @@ def test_the_validation_page_says_the_verdict_and_its_numbers(finished):
     report = result(finished, "validate-*/validation.json")
     at = open_page("validate")
     shown = words(at)
-    as_markdown = apps_module("shown_text").as_markdown
     assert as_markdown(report["verdict"], maths=False) in shown
     for measure, title in (("loss", "loss"), ("exact", "exact solutions")):
         p = report["effect"][measure]["p"]

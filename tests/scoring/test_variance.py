@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workbench.models import uniform_column_mean, uniform_pattern
-from workbench.scoring import VARIANTS, attention_received
+from workbench.scoring import VARIANTS, attention_received, contributions
 
 PATTERN = torch.tensor([[1.0, 0.0, 0.0], [0.5, 0.5, 0.0], [0.2, 0.3, 0.5]])
 
@@ -72,6 +72,12 @@ def test_the_variants_worked_out_by_hand():
     assert VARIANTS["cv2"](a, u) == pytest.approx(1 / 8)
     # .6 (1/6)^2 + .3 (1/6)^2 + .1 (3/2)^2 = 1/60 + 1/120 + 9/40
     assert VARIANTS["excess"](a, u) == pytest.approx(1 / 4)
+
+
+def test_what_tokens_contribute_has_the_paper_score_as_its_mean():
+    a = np.array([0.5, 0.25, 0.25, 0.0])
+    assert contributions(a) == pytest.approx([1 / 16, 0, 0, 1 / 16])
+    assert contributions(a).mean() == VARIANTS["paper"](a, np.full(4, 0.25))
 
 
 @given(st.lists(st.floats(1e-3, 1), min_size=2, max_size=40))

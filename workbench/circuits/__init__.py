@@ -4,6 +4,7 @@ from workbench.circuits.answering import answerable, answers_right
 from workbench.circuits.comparison import compare_heads
 from workbench.circuits.contrast import Importance, head_values
 from workbench.circuits.curve import knockout_sets
+from workbench.circuits.cuts import recut
 from workbench.circuits.heads import (
     RANKINGS,
     circuit_of,
@@ -68,6 +69,7 @@ __all__ = [
     "rank_heads",
     "read_heads",
     "read_validation",
+    "recut",
     "retrieval_importance",
     "retrieval_probe",
     "retrieval_scores",

@@ -28,11 +28,13 @@ from workbench.types import Head
 class Outcomes:
     """Of the counted tokens: cross-entropy in nats, and whether they are the most likely ones.
 
-    Zero and True elsewhere. `row` are samples, or samples under each of several sets (copy-major).
+    Zero and True elsewhere. `row` are samples, or samples under each of several sets (copy-major);
+    `final` is their residual stream after the last block, from which `Engine.logits` goes on.
     """
 
     losses: Float[Tensor, "row pos"]
     hits: Bool[Tensor, "row pos"]
+    final: Float[Tensor, "row pos d_model"]
 
 
 @runtime_checkable
@@ -100,6 +102,10 @@ class Engine(Decoder, Protocol):
         The heads of a set are edited together; an empty set is the clean model. Every set comes
         once, in the order of their lowest layers. Nothing below a set's lowest layer is run again.
         """
+        ...
+
+    def logits(self, residual: Float[Tensor, "pos d_model"]) -> Float[Tensor, "pos vocab"]:
+        """Logits of single positions of the residual stream after the last block, in float32."""
         ...
 
     def columns(

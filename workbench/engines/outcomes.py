@@ -41,7 +41,7 @@ def token_outcomes(
         targets = ids[r, c + 1].to(logits.device)
         losses[r, c + 1] = cross_entropy(logits, targets, reduction="none").to(losses.device)
         hits[r, c + 1] = (logits.argmax(dim=-1) == targets).to(hits.device)
-    return Outcomes(losses, hits)
+    return Outcomes(losses, hits, residual)
 
 
 def loss_gradient(

@@ -28,6 +28,13 @@ from workbench.figures.heads import (
     measure_name,
     sample_deltas,
 )
+from workbench.figures.numbers import (
+    Rise,
+    histogram,
+    likeliest,
+    quartiles_by_label,
+    rise_of,
+)
 from workbench.figures.pools import (
     binned_histogram,
     mix_before_after,
@@ -46,6 +53,7 @@ from workbench.figures.validation import (
 
 __all__ = [
     "LAYERS",
+    "Rise",
     "binned_histogram",
     "control_rises",
     "elbow",
@@ -53,9 +61,11 @@ __all__ = [
     "head_name",
     "heads_difference",
     "heads_heatmap",
+    "histogram",
     "knockout_curve",
     "layers_of",
     "level_bars",
+    "likeliest",
     "mask_course",
     "mask_maps",
     "measure_name",
@@ -64,7 +74,9 @@ __all__ = [
     "operation_bars",
     "overview_strip",
     "pattern_heatmap",
+    "quartiles_by_label",
     "random_draws",
+    "rise_of",
     "sample_deltas",
     "score_against_label",
     "score_against_length",

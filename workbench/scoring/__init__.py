@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from workbench.scoring.summary import summarize
     from workbench.scoring.tables import add_within_length
     from workbench.scoring.unevenness import score_batch, without_sink
-    from workbench.scoring.variance import VARIANTS
+    from workbench.scoring.variance import VARIANTS, contributions
     from workbench.scoring.weights import WEIGHTS, step_weights
     from workbench.scoring.within_length import score_within_length
 
@@ -55,7 +55,7 @@ HEAVY = {
     "summary": ("summarize",),
     "tables": ("add_within_length",),
     "unevenness": ("score_batch", "without_sink"),
-    "variance": ("VARIANTS",),
+    "variance": ("VARIANTS", "contributions"),
     "weights": ("WEIGHTS", "step_weights"),
     "within_length": ("score_within_length",),
 }
@@ -78,6 +78,7 @@ __all__ = [
     "check_request",
     "check_rows",
     "column_means",
+    "contributions",
     "correlations",
     "engine_for",
     "exported_options",

@@ -10,13 +10,17 @@ sink, because the literal score follows length and the attention sink (METHODS, 
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float, Float64
+
+
+def contributions(received: Float[np.ndarray, " pos"]) -> Float[np.ndarray, " pos"]:
+    """`(a_j - 1/T)^2` of every token; their mean is the paper's score."""
+    return (received - 1 / len(received)) ** 2
 
 
 def paper(received: Float64[np.ndarray, " pos"], uniform: Float64[np.ndarray, " pos"]) -> float:
     """`S = (1/T) sum_j (a_j - 1/T)^2`. Falls with length: uniform attention alone gives ~1/T^2."""
-    n = len(received)
-    return float(np.mean((received - 1 / n) ** 2))
+    return float(np.mean(contributions(received)))
 
 
 def cv2(received: Float64[np.ndarray, " pos"], uniform: Float64[np.ndarray, " pos"]) -> float:

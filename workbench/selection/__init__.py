@@ -5,6 +5,7 @@ from workbench.selection import export_selection, select
 
 from workbench.selection.export import FORMS, export_selection
 from workbench.selection.marks import DROP, KEEP, marked, read_marks
+from workbench.selection.overlap import Overlap, overlap_of
 from workbench.selection.policies import POLICIES
 from workbench.selection.pool import ADJUSTED, LENGTH_BIN
 from workbench.selection.provenance import (
@@ -24,9 +25,11 @@ __all__ = [
     "KEEP",
     "LENGTH_BIN",
     "POLICIES",
+    "Overlap",
     "Selection",
     "export_selection",
     "marked",
+    "overlap_of",
     "provenance_of",
     "read_marks",
     "read_scores",

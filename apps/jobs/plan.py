@@ -1,0 +1,87 @@
+"""The plan of a command before it is started: samples, passes, time and memory, then the button.
+
+show_plan("score", STAGES["score"], arguments)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from apps.jobs.job import COMMAND, Job, every_job, find_job, start_job
+from apps.reading.workspace import own_root
+from apps.words.numbers import WORDS
+from workbench.config import digest
+
+PLAN = {
+    "samples": ("Samples", "n_tokens"),
+    "forward_passes": ("Forward passes", "forward_passes"),
+    "estimated_seconds": ("Estimated time", "estimated_seconds"),
+    "attention_mb": ("Memory", "plan_memory"),
+}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One form; `explains` says whether the command can print its plan."""
+
+    title: str
+    what: str
+    ask: Callable[[], list[str]]
+    explains: bool = True
+
+
+def show_plan(name: str, stage: Stage, arguments: list[str]) -> None:
+    """The plan of exactly these arguments, then the button that starts them."""
+    if not stage.explains:
+        st.caption("This command cannot print its plan beforehand.")
+        offer_start(name, stage, arguments)
+        return
+    key = f"plan-{digest(arguments)[:12]}"
+    job = find_job(own_root(), key)
+    if job is None or job.status in ("cancelled", "failed"):
+        if job is not None:
+            st.error(job.log() or "The plan could not be made.")
+        if st.button("Show the plan", type="primary", icon=":material/fact_check:"):
+            argv = [*COMMAND, *arguments, "--explain", "--json"]
+            start_job(own_root(), "plan", argv, title=f"Plan: {stage.title}", key=key)
+            st.rerun()
+        st.caption("The plan loads the model and measures it: some seconds. Nothing is written.")
+    elif job.is_active:
+        wait_for(job)
+    else:
+        show_numbers(job.output())
+        offer_start(name, stage, arguments)
+
+
+@st.fragment(run_every=1.0)
+def wait_for(job: Job) -> None:
+    """A plan being made; the page goes on by itself."""
+    fresh = next((j for j in every_job(own_root()) if j.folder == job.folder), None)
+    if fresh is None or not fresh.is_active:
+        st.rerun()
+    st.info("The plan is being made …", icon=":material/hourglass_top:")
+
+
+def show_numbers(plan: dict[str, Any]) -> None:
+    shown = [(label, word, key) for key, (label, word) in PLAN.items() if key in plan]
+    for column, (label, word, key) in zip(st.columns(2) * 2, shown, strict=False):
+        value = plan[key]
+        text = f"{value:,}"
+        if key == "estimated_seconds":
+            text = f"{value:.0f} s" if value < 90 else f"{value / 60:.0f} min"
+        elif key == "attention_mb":
+            text = f"{value + plan.get('weights_mb', 0):,} MB"
+        column.metric(label, text, help=WORDS[word])
+
+
+def offer_start(name: str, stage: Stage, arguments: list[str]) -> None:
+    waiting = sum(job.is_active and job.heavy for job in every_job(own_root()))
+    label = "Start" if not waiting else f"Queue behind {waiting}"
+    if st.button(label, type="primary", icon=":material/play_arrow:", key="start"):
+        argv = [*COMMAND, *arguments, "--json"]
+        start_job(own_root(), name, argv, title=stage.title, heavy=True)
+        st.rerun()

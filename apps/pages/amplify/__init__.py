@@ -1,0 +1,1 @@
+"""Pivotal tokens, what decides there, and what strengthening it did."""

@@ -1,0 +1,1 @@
+"""Which heads the model needs, and how sure that is."""

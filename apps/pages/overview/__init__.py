@@ -1,0 +1,1 @@
+"""Where the chain from model to smaller dataset stands."""

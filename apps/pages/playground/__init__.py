@@ -1,0 +1,1 @@
+"""One problem with some heads uniform."""

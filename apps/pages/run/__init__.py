@@ -1,0 +1,1 @@
+"""Forms that start a stage, and what is running."""

@@ -1,0 +1,1 @@
+"""What the scores prefer, row by row."""

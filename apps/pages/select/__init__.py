@@ -1,0 +1,1 @@
+"""Which smaller dataset follows from the scores."""

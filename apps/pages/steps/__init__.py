@@ -1,0 +1,1 @@
+"""Which steps of a solution need the heads."""

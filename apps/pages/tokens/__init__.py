@@ -1,0 +1,1 @@
+"""Where the circuit looks in one sample."""

@@ -1,0 +1,1 @@
+"""Single samples through a loaded model, one session at a time."""

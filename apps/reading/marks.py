@@ -1,0 +1,41 @@
+"""Rows kept or dropped by hand, remembered with the run: `marks.json` in its folder.
+
+Runs of the bundled demo are never changed; their marks lie with the reader's own runs.
+
+set_mark(marks_path(run), "row-17", KEEP)
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from filelock import FileLock
+
+from apps.reading.runs import FoundRun
+from apps.reading.workspace import demo_root, own_root
+from workbench.data import atomic_file
+from workbench.selection import read_marks
+
+MARKS = "marks.json"
+
+
+def marks_path(run: FoundRun) -> Path:
+    """Where the marks of a run are written."""
+    demo = demo_root()
+    if demo is not None and run.folder.resolve().is_relative_to(demo.resolve()):
+        return own_root() / ".marks" / f"{run.name}.json"
+    return run.folder / MARKS
+
+
+def set_mark(path: Path, row_id: str, mark: str | None) -> None:
+    """Remember a mark, or forget it with None; sessions that do so at once take turns."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(path.with_name(f".{path.name}.lock")):
+        marks = read_marks(path)
+        if mark is None:
+            marks.pop(row_id, None)
+        else:
+            marks[row_id] = mark
+        with atomic_file(path) as file:
+            file.write(json.dumps(marks, indent=1, sort_keys=True, ensure_ascii=False).encode())

@@ -1,0 +1,82 @@
+"""The finished runs of one folder, looked up at most once a second.
+
+finished_in(Path("runs"))[0].title
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from workbench.runs import RunSummary, list_runs, read_manifest
+from workbench.scoring import SCORERS
+
+
+@dataclass(frozen=True)
+class FoundRun:
+    """A finished run inside the root, with its manifest."""
+
+    name: str
+    stage: str
+    folder: Path
+    result: Path
+    created: str
+    manifest: Mapping[str, Any]
+
+    @property
+    def model(self) -> str:
+        return str((self.manifest.get("model") or {}).get("id", ""))
+
+    @property
+    def data(self) -> list[str]:
+        return [str(name) for name in self.manifest.get("details", {}).get("data", [])]
+
+    @property
+    def title(self) -> str:
+        """The data or model, what was done with it, and the end of the run's name, unique."""
+        names = ", ".join(Path(name).name for name in self.data) or Path(self.model).name
+        if not names:
+            return self.name
+        method = self.stage.partition("-")[2]
+        if method in SCORERS and (option := SCORERS[method].variant):
+            method = str(self.manifest["config"].get(option, method))
+        return " · ".join(filter(None, [names, method, self.name.rpartition("-")[2]]))
+
+
+def runs_in(root: Path) -> list[RunSummary]:
+    """Every run of the folder, also broken ones, newest first."""
+    return _listed(root, int(time.monotonic()))
+
+
+def finished_in(root: Path) -> list[FoundRun]:
+    """The runs whose result is there and may be read, newest first."""
+    return _finished(root, int(time.monotonic()))
+
+
+def forget_runs() -> None:
+    """Look at the folders again: someone has just changed them."""
+    _listed.cache_clear()
+    _finished.cache_clear()
+
+
+@lru_cache(maxsize=8)
+def _listed(root: Path, second: int) -> list[RunSummary]:
+    return list_runs(root)
+
+
+@lru_cache(maxsize=8)
+def _finished(root: Path, second: int) -> list[FoundRun]:
+    found = []
+    for run in _listed(root, second):
+        if run.status != "finished" or run.result is None:
+            continue
+        # A manifest is a file like any other: the result it names must not lead out of the root.
+        if not run.result.resolve().is_relative_to(root.resolve()):
+            continue
+        manifest = read_manifest(run.path)
+        found.append(FoundRun(run.name, run.stage, run.path, run.result, run.created, manifest))
+    return found

@@ -1,0 +1,1 @@
+"""Parts that several pages show: choices of runs and rows, a sample, a pattern."""

@@ -1,0 +1,1 @@
+"""What the pages say: the meaning of every number, how to read a page, text as markdown."""
