@@ -13,7 +13,8 @@ ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
 METHODS = ROOT / "docs" / "methods.md"
 FOLDERS = "workbench|apps|analyses|tests|benchmarks|data|docs"
-PATH = re.compile(rf"`((?:{FOLDERS})/[^`\s]*)`")
+IN_MARKS = re.compile(r"`([^`\n]+)`")
+PATH = re.compile(rf"(?<![\w./-])(?:{FOLDERS})/[\w./<>-]*")
 LINK = re.compile(r"\]\((?!https?:)([^)\s]+)\)")
 CITATION = re.compile(r"docs/methods\.md,\s+(?:[#/]+\s+)?([A-Z][^.;:,()\"]*)")
 SOURCES = ("workbench", "apps", "analyses", "tests")
@@ -44,7 +45,7 @@ def headings_of(path: Path) -> list[str]:
 
 def named_paths(path: Path) -> set[str]:
     """Paths in code marks, from the root; of one with a gap (`<method>.py`) its folder."""
-    found = PATH.findall(text_of(path))
+    found = PATH.findall("\n".join(IN_MARKS.findall(text_of(path))))
     return {p.partition("<")[0].rpartition("/")[0] if "<" in p else p for p in found}
 
 

@@ -20,6 +20,8 @@ import numpy as np
 import pandas as pd
 import torch
 
+from tests.tuning.exports import write_export
+
 ROOT = Path(__file__).resolve().parents[2]
 # Rows of each bundled pool that the lines may read: enough for a probe of the default size.
 POOLS = {"generated": 320, "gsm8k": 24, "math": 24, "text": 60}
@@ -54,6 +56,7 @@ class Shared:
         rows = [{"problem": f"{i} + {i}?", "solution": f"{2 * i}"} for i in range(4)]
         (home / "my").mkdir()
         self._write("my/sums.jsonl", rows)
+        write_export(home / "subset")
         (home / "a.jsonl.gz").write_bytes(gzip.compress((home / "my/sums.jsonl").read_bytes()))
 
     def _write(self, name: str, rows: list[dict]) -> Path:
@@ -99,7 +102,7 @@ class Shared:
     def samples(self):
         from workbench.data import read_samples
 
-        return list(read_samples(["generated"]))[:12]
+        return list(read_samples(["generated"]))[:6]
 
     @cached_property
     def sample(self):
@@ -115,7 +118,7 @@ class Shared:
 
     @cached_property
     def held_out(self):
-        return self.samples[6:]
+        return self.samples[3:]
 
     @cached_property
     def plain_text(self):
@@ -341,10 +344,6 @@ class Shared:
     def provenance(self):
         return {"model": "math-tiny", "method": "circuitseer", "policy": "soft", "seed": 0}
 
-    @property
-    def step_options(self):
-        return {"start": 0}
-
 
 class OfPackage:
     """Words of one package; the others are those of `shared`."""
@@ -495,18 +494,19 @@ class OfTuning(OfPackage):
         return TuneOptions(max_steps=1, batch_size=2)
 
     @cached_property
-    def subset(self):
-        from tests.tuning.exports import write_export
-
-        return write_export(Path("subset"))
-
-    @cached_property
     def export(self):
         from workbench.tuning import read_export
 
-        return read_export(self.subset)
+        return read_export(Path("subset"))
 
     @cached_property
+    def summary(self):
+        from workbench.stages import run_tune
+
+        shared = self.shared
+        return run_tune(shared.place, shared.source, Path("subset"), self.options).summary
+
+    @property
     def network(self):
         """A fresh network of the checkpoint, which may be trained."""
         from workbench.models import load_plain
@@ -526,15 +526,9 @@ class OfTuning(OfPackage):
 
         return as_dataset(self.examples, weighted=True)
 
-    @cached_property
-    def training(self):
-        from workbench.tuning import Training
-
-        return Training(Path("tuning.safetensors"), digest="0" * 8)
-
-    @cached_property
+    @property
     def optimizer(self):
-        return torch.optim.AdamW(self.network.parameters())
+        return torch.optim.AdamW([torch.nn.Parameter(torch.zeros(2))])
 
     @property
     def curve(self):
@@ -611,7 +605,7 @@ class OfAmplification(OfPackage):
     def problems(self):
         from workbench.amplification import problems_of
 
-        return problems_of(self.shared.model, self.shared.samples)[:2]
+        return problems_of(self.shared.model, self.shared.samples[:2])
 
     @cached_property
     def examples(self):
@@ -623,6 +617,12 @@ class OfAmplification(OfPackage):
     @property
     def rows(self):
         return [example.prefix for example in self.examples]
+
+    @cached_property
+    def located(self):
+        from workbench.amplification import PivotOptions, find_pivots
+
+        return find_pivots(self.plain, self.problems, PivotOptions(max_new_tokens=8, n_samples=0))
 
     @cached_property
     def found(self):
@@ -692,10 +692,6 @@ class OfAmplification(OfPackage):
 class OfStages(OfPackage):
     path = OfFigures.path
     options = OfScoring.options
-
-    @property
-    def subset(self):
-        return OfTuning(self.shared).subset
 
     def _outcome(self, start: str, name: str) -> SimpleNamespace:
         folder = self.shared.run(start)
