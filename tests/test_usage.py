@@ -42,6 +42,11 @@ def public(module: ModuleType) -> dict[str, Any]:
     return {name: it for name, it in found.items() if not isinstance(it, ModuleType)}
 
 
+def is_own_module(it: object) -> bool:
+    """`workbench.runs.run` is an attribute of its package, and not what a line means by `run`."""
+    return isinstance(it, ModuleType) and it.__name__.startswith("workbench")
+
+
 def every_package() -> list[ModuleType]:
     import workbench
 
@@ -76,7 +81,7 @@ def scope_of(path: Path, code: str, prepared: Prepared, anywhere: dict[str, Any]
     scope: dict[str, Any] = {"Path": Path}
     for name in names_in(code) - set(vars(builtins)):
         try:
-            if name in own and not isinstance(own[name], ModuleType):
+            if name in own and not is_own_module(own[name]):
                 scope[name] = own[name]
             elif name in LIBRARIES:
                 scope[name] = importlib.import_module(LIBRARIES[name])

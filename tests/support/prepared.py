@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import gzip
 import json
+import random
 import shutil
+import tempfile
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -333,12 +335,17 @@ class Shared:
         return enumerate([pa.table({"score": [0.5]}), pa.table({"score": [0.25]})])
 
     @property
+    def run_folder(self):
+        return Path(tempfile.mkdtemp(dir=self.home))
+
+    @property
     def sha256(self):
         return "0" * 64
 
     @property
     def out(self):
-        return Path("out")
+        """A folder that is not there yet."""
+        return Path(tempfile.mkdtemp(dir=self.home)) / "out"
 
     @property
     def provenance(self):
@@ -367,10 +374,8 @@ class OfData(OfPackage):
         return iter([self.rows])
 
     @property
-    def file(self):
-        from io import BytesIO
-
-        return BytesIO()
+    def rng(self):
+        return random.Random(0)
 
     @property
     def count(self):
@@ -406,7 +411,7 @@ class OfSelection(OfPackage):
 
     @cached_property
     def pool_table(self):
-        from workbench.selection import read_pool
+        from workbench.selection.pool import read_pool
 
         return read_pool(self.shared.frame)
 
@@ -442,8 +447,11 @@ class OfFigures(OfPackage):
     received = np.array([0.2, 0.3, 0.5])
     edges = np.array([0.0, 0.5, 1.0])
     counts = np.array([3, 4])
-    scores = (0.5, 0.1)
-    weights = (1.0, 1.0)
+    scores = np.array([0.5, 0.1])
+    weights = np.array([1.0, 1.0])
+    parts = ("3 + 4 = 7.", "#### 7")
+    pool = np.array([0.1, 0.2, 0.3, 0.4])
+    chosen = np.array([0.3, 0.4])
 
     @property
     def path(self):
@@ -459,17 +467,8 @@ class OfFigures(OfPackage):
         return json.loads(path.read_text(encoding="utf-8"))
 
     @property
-    def amplification(self):
-        path = self.shared.run("amplify-report") / "report.json"
-        return json.loads(path.read_text(encoding="utf-8"))
-
-    @property
-    def pool(self):
-        return self.shared.frame
-
-    @property
-    def chosen(self):
-        return self.shared.frame[:5]
+    def report_path(self):
+        return self.shared.run("amplify-report") / "report.json"
 
     @property
     def steps(self):
