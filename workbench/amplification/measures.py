@@ -1,8 +1,8 @@
 """What an update did beside its task: calculations by operation, plain text, retrieval.
 
-    calculations(model, samples)         # {"+": {"n": 812, "right": 790}, ...}
-    text_loss(model, plain_text)         # 4.18 nats a token
-    retrieval(model, sentences, n=2, limit=None)    # {"n": 40, "exact": 0.1, "loss": 2.9}
+    calculations(model, samples)         {"+": {"n": 812, "right": 790}, ...}
+    text_loss(model, texts)              4.18 nats a token
+    retrieval(model, sentences, n=40)    {"n": 40, "exact": 0.1, "loss": 2.9}
 
 Everything here is teacher-forced: one pass a sample. Answers are decoded elsewhere.
 """

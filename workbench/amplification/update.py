@@ -3,7 +3,7 @@
 The same logit difference as the mask's, over whole prefixes. The step with the best accuracy on
 validation problems is kept; step 0 is the unchanged model, and wins a tie.
 
-    history = run_steps(plain, trainable, examples, options, accuracy=accuracy)
+    history = run_steps(model, trainable, examples, options, accuracy=accuracy)
     history.best.step, history.state
 """
 

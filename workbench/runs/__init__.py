@@ -1,6 +1,6 @@
 """Runs: one directory a result, named by the question it answers, resumable at any point.
 
-with open_run(Path("runs"), RunSpec("score-circuitseer", {"variant": "cv2"}, {})) as run:
+with open_run(Path("runs"), RunSpec("score-circuitseer", config, inputs)) as run:
     ...
 """
 
