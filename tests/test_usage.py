@@ -6,7 +6,7 @@ import builtins
 import importlib
 import pkgutil
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import click
@@ -55,10 +55,10 @@ def every_package() -> list[ModuleType]:
 
 
 @pytest.fixture(scope="module")
-def prepared(tmp_path_factory):
+def prepared(tmp_path_factory, anywhere):
     from workbench.bundled import DATASETS
 
-    made = Prepared(tmp_path_factory.mktemp("usage"))
+    made = Prepared(tmp_path_factory.mktemp("usage"), SimpleNamespace(**anywhere))
     with pytest.MonkeyPatch.context() as patch:
         for name, path in made.shared.pools.items():
             patch.setitem(DATASETS, name, path)

@@ -49,10 +49,13 @@ def copy_runs(folder: Path) -> None:
 
 
 class Shared:
-    """Words that mean the same in every package; paths are relative to the folder of the lines."""
+    """Words that mean the same in every package; paths are relative to the folder of the lines.
 
-    def __init__(self, home: Path):
-        self.home = home
+    `public` has what the packages show, wherever it lies.
+    """
+
+    def __init__(self, home: Path, public: SimpleNamespace):
+        self.home, self.public = home, public
         self.pools = cut_pools(home / "pools")
         copy_runs(home / "runs")
         rows = [{"problem": f"{i} + {i}?", "solution": f"{2 * i}"} for i in range(4)]
@@ -74,9 +77,11 @@ class Shared:
 
     @cached_property
     def model(self):
-        from workbench.models import load_model
+        return self.public.load_model("math-tiny", device="cpu")
 
-        return load_model("math-tiny", device="cpu")
+    @cached_property
+    def engine(self):
+        return self.public.choose_engine(self.model)
 
     @cached_property
     def hooked(self):
@@ -102,9 +107,7 @@ class Shared:
 
     @cached_property
     def samples(self):
-        from workbench.data import read_samples
-
-        return list(read_samples(["generated"]))[:6]
+        return list(self.public.read_samples(["generated"]))[:6]
 
     @cached_property
     def sample(self):
@@ -124,9 +127,7 @@ class Shared:
 
     @cached_property
     def plain_text(self):
-        from workbench.data import read_samples
-
-        return [s for s in read_samples(["text"]) if len(s.text or "") < 400][:4]
+        return [s for s in self.public.read_samples(["text"]) if len(s.text or "") < 400][:4]
 
     @cached_property
     def texts(self):
@@ -134,21 +135,15 @@ class Shared:
 
     @cached_property
     def sentences(self):
-        from workbench.data import plain_sentences, read_samples
-
-        return plain_sentences(s.text for s in read_samples(["text"]))
+        return self.public.plain_sentences(s.text for s in self.public.read_samples(["text"]))
 
     @cached_property
     def probe(self):
-        from workbench.types import ProbeSet
-
-        return ProbeSet(tuple(self.samples), strategy="random", seed=0)
+        return self.public.ProbeSet(tuple(self.samples), strategy="random", seed=0)
 
     @cached_property
     def rendered(self):
-        from workbench.probe import rendered_probe
-
-        return rendered_probe(self.model, self.probe)
+        return self.public.rendered_probe(self.model, self.probe)
 
     @property
     def batches(self):
@@ -164,9 +159,7 @@ class Shared:
 
     @cached_property
     def ids(self):
-        from workbench.models import padded
-
-        return padded([r.ids for r in self.rendered[:2]], self.model.pad_id)
+        return self.public.padded([r.ids for r in self.rendered[:2]], self.model.pad_id)
 
     @property
     def n_pos(self):
@@ -174,9 +167,37 @@ class Shared:
 
     @cached_property
     def counted(self):
-        from workbench.models import counted_mask
+        return self.public.counted_mask(self.rendered[:2], "completion")
 
-        return counted_mask(self.rendered[:2], "completion")
+    @property
+    def ids_twice(self):
+        return self.ids.repeat(2, 1)
+
+    @cached_property
+    def residual(self):
+        return self.public.capture(self.model, self.ids).final
+
+    @property
+    def windows(self):
+        return [(0, self.n_pos)] * len(self.ids)
+
+    @property
+    def windows_without_sink(self):
+        return [(1, self.n_pos)] * len(self.ids)
+
+    @property
+    def reference_rows(self):
+        return self.rendered
+
+    @property
+    def ids_of_rows(self):
+        return [r.ids for r in self.rendered[:2]]
+
+    @cached_property
+    def ablation(self):
+        from workbench.ablation import KINDS, prepare
+
+        return prepare(self.engine, KINDS["mean"], self.reference_rows, seed=0)
 
     @property
     def spans(self):
@@ -190,15 +211,11 @@ class Shared:
 
     @cached_property
     def heads(self):
-        from workbench.circuits import read_heads
-
-        return read_heads(self.heads_path)
+        return self.public.read_heads(self.heads_path)
 
     @cached_property
     def circuit(self):
-        from workbench.circuits import circuit_of
-
-        return circuit_of(self.heads)
+        return self.public.circuit_of(self.heads)
 
     @cached_property
     def sets(self):
@@ -206,9 +223,10 @@ class Shared:
 
     @cached_property
     def ranked(self):
-        from workbench.types import Head
-
-        return [Head(h.layer, h.head) for h in sorted(self.heads.heads, key=lambda h: h.rank)]
+        return [
+            self.public.Head(h.layer, h.head)
+            for h in sorted(self.heads.heads, key=lambda h: h.rank)
+        ]
 
     @property
     def a(self):
@@ -216,17 +234,15 @@ class Shared:
 
     @cached_property
     def b(self):
-        from workbench.circuits import read_heads
-
-        return read_heads(self.run("heads-retrieval") / "heads.json")
+        return self.public.read_heads(self.run("heads-retrieval") / "heads.json")
 
     @cached_property
     def importance(self):
-        from workbench.circuits import Importance
-
         rng = np.random.default_rng(0)
         ids = tuple(s.row_id for s in self.samples)
-        return Importance(ids, 1 + rng.random(len(ids)), rng.normal(size=(len(ids), 4, 8)))
+        return self.public.Importance(
+            ids, 1 + rng.random(len(ids)), rng.normal(size=(len(ids), 4, 8))
+        )
 
     @property
     def reasoning(self):
@@ -259,9 +275,7 @@ class Shared:
 
     @cached_property
     def pattern(self):
-        from workbench.models import uniform_pattern
-
-        return uniform_pattern(5).repeat(1, 2, 1, 1)
+        return self.public.uniform_pattern(5).repeat(1, 2, 1, 1)
 
     @property
     def head(self):
@@ -277,9 +291,7 @@ class Shared:
 
     @cached_property
     def uniform(self):
-        from workbench.models import uniform_column_mean
-
-        return uniform_column_mean(5).numpy()
+        return self.public.uniform_column_mean(5).numpy()
 
     @property
     def d_head(self):
@@ -297,22 +309,16 @@ class Shared:
 
     @cached_property
     def place(self):
-        from workbench.stages import Place
-
-        return Place(Path("runs"))
+        return self.public.Place(Path("runs"))
 
     @cached_property
     def source(self):
-        from workbench.stages import ModelSource
-
-        return ModelSource("math-tiny", device="cpu")
+        return self.public.ModelSource("math-tiny", device="cpu")
 
     @cached_property
     def probe_path(self):
-        from workbench.stages import ProbeOptions, run_probe
-
-        options = ProbeOptions(n=8, strategy="random")
-        return run_probe(self.place, self.source, ["generated"], options).result
+        options = self.public.ProbeOptions(n=8, strategy="random")
+        return self.public.run_probe(self.place, self.source, ["generated"], options).result
 
     @property
     def scores_path(self):
@@ -324,9 +330,7 @@ class Shared:
 
     @property
     def spec(self):
-        from workbench.runs import RunSpec
-
-        return RunSpec("score-circuitseer", {"variant": "cv2"}, {})
+        return self.public.RunSpec("score-circuitseer", {"variant": "cv2"}, {})
 
     @property
     def shards(self):
@@ -356,13 +360,22 @@ class OfPackage:
     """Words of one package; the others are those of `shared`."""
 
     def __init__(self, shared: Shared):
-        self.shared = shared
+        self.shared, self.public = shared, shared.public
 
 
 class OfConfig(OfPackage):
     @property
     def config(self):
         return {"variant": "cv2"}
+
+
+class OfEngines(OfPackage):
+    batch = (0, 1)
+    lengths = (3, 4)
+
+    @property
+    def work(self):
+        return sorted
 
 
 class OfData(OfPackage):
@@ -388,11 +401,20 @@ class OfScoring(OfPackage):
     n_tokens = np.array([4, 5, 6])
     row_ids = ("row-1", "row-2", "row-3")
 
+    loss_base = np.array([0.5] * 51)
+    loss_weak = np.array([0.7] * 51)
+
     @cached_property
     def options(self):
-        from workbench.scoring import ScoreOptions
+        return self.public.ScoreOptions("circuitseer")
 
-        return ScoreOptions("circuitseer")
+    @cached_property
+    def request(self):
+        return self.public.ScoreRequest.of("circuitseer")
+
+    @property
+    def rows(self):
+        return self.shared.samples
 
     @cached_property
     def chars(self):
@@ -426,9 +448,7 @@ class OfSelection(OfPackage):
 
     @property
     def selection(self):
-        from workbench.data import read_samples
-
-        ids = [s.row_id for s in islice(read_samples(["generated"]), 2)]
+        ids = [s.row_id for s in islice(self.public.read_samples(["generated"]), 2)]
         return pd.DataFrame({"row_id": ids, "score": 1.0, "p": 0.5, "rank": [1, 2]})
 
     @property
@@ -477,9 +497,7 @@ class OfFigures(OfPackage):
 
     @property
     def row(self):
-        from workbench.amplification import read_pivots
-
-        rows = read_pivots(self.shared.run("amplify-localize") / "pivots.parquet")
+        rows = self.public.read_pivots(self.shared.run("amplify-localize") / "pivots.parquet")
         return next(row for row in rows if row["status"] == "ok")
 
 
@@ -488,36 +506,28 @@ class OfTuning(OfPackage):
 
     @cached_property
     def options(self):
-        from workbench.tuning import TuneOptions
-
-        return TuneOptions(max_steps=1, batch_size=2)
+        return self.public.TuneOptions(max_steps=1, batch_size=2)
 
     @cached_property
     def export(self):
-        from workbench.tuning import read_export
-
-        return read_export(Path("subset"))
+        return self.public.read_export(Path("subset"))
 
     @cached_property
     def summary(self):
-        from workbench.stages import run_tune
-
         shared = self.shared
-        return run_tune(shared.place, shared.source, Path("subset"), self.options).summary
+        return self.public.run_tune(
+            shared.place, shared.source, Path("subset"), self.options
+        ).summary
 
     @property
     def network(self):
         """A fresh network of the checkpoint, which may be trained."""
-        from workbench.models import load_plain
-
-        return load_plain("math-tiny")[0]
+        return self.public.load_plain("math-tiny")[0]
 
     @cached_property
     def examples(self):
-        from workbench.tuning import make_examples
-
         rows = self.export.rows()
-        return make_examples(rows, self.shared.tokenizer, n_ctx=512).rows
+        return self.public.make_examples(rows, self.shared.tokenizer, n_ctx=512).rows
 
     @property
     def dataset(self):
@@ -556,6 +566,7 @@ class OfTuning(OfPackage):
 
 class OfAmplification(OfPackage):
     warnings = ()
+    kinds = ("query", "key", "value", "neuron")
 
     def _file(self, start: str, name: str) -> Path:
         return self.shared.run(f"amplify-{start}") / name
@@ -574,43 +585,32 @@ class OfAmplification(OfPackage):
 
     @cached_property
     def kept(self):
-        from workbench.amplification import read_mask
-
-        return read_mask(self.mask_path)[0]
+        return self.public.read_mask(self.mask_path)[0]
 
     @cached_property
     def shape(self):
-        from workbench.amplification import read_mask
-
-        return read_mask(self.mask_path)[1]
+        return self.public.read_mask(self.mask_path)[1]
 
     @cached_property
     def values(self):
-        from workbench.amplification import KINDS
-
-        return {kind: torch.ones(4, self.shape.per_layer(kind)) for kind in KINDS}
+        return {kind: torch.ones(4, self.shape.per_layer(kind)) for kind in self.kinds}
 
     @cached_property
-    def plain(self):
-        from workbench.amplification import plain_network
-
-        return plain_network("math-tiny")
+    def network(self):
+        return self.public.plain_network("math-tiny")
 
     @property
-    def network(self):
-        return self.plain.hooked.original_model
+    def wrapped(self):
+        """What `network` is around, as `transformers` has it."""
+        return self.network.wrapped
 
     @cached_property
     def problems(self):
-        from workbench.amplification import problems_of
-
-        return problems_of(self.shared.model, self.shared.samples[:2])
+        return self.public.problems_of(self.network, self.shared.samples[:2])
 
     @cached_property
     def examples(self):
-        from workbench.amplification import read_examples
-
-        found = read_examples(self.pivots_path)
+        found = self.public.read_examples(self.pivots_path)
         return sorted(found, key=lambda example: len(example.prefix))[:3]
 
     @property
@@ -619,21 +619,19 @@ class OfAmplification(OfPackage):
 
     @cached_property
     def located(self):
-        from workbench.amplification import PivotOptions, find_pivots
-
-        return find_pivots(self.plain, self.problems, PivotOptions(max_new_tokens=8, n_samples=0))
+        return self.public.find_pivots(
+            self.network, self.problems, self.public.PivotOptions(max_new_tokens=8, n_samples=0)
+        )
 
     @cached_property
     def found(self):
-        from workbench.amplification import MaskOptions, learn_mask
-
-        return learn_mask(self.shared.model, self.examples, MaskOptions(epochs=1))
+        return self.public.learn_mask(
+            self.shared.model, self.examples, self.public.MaskOptions(epochs=1)
+        )
 
     @cached_property
     def options(self):
-        from workbench.amplification import UpdateOptions
-
-        return UpdateOptions(steps=1)
+        return self.public.UpdateOptions(steps=1)
 
     @property
     def accuracy(self):
@@ -641,9 +639,7 @@ class OfAmplification(OfPackage):
 
     @cached_property
     def layout(self):
-        from workbench.amplification import read_layout
-
-        return read_layout(self.network, self.shape)
+        return self.public.read_layout(self.wrapped, self.shape)
 
     @property
     def dtypes(self):
@@ -651,9 +647,7 @@ class OfAmplification(OfPackage):
 
     @cached_property
     def trainable(self):
-        from workbench.amplification import RowMasters
-
-        return RowMasters(self.network, self.layout.rows(self.kept), self.dtypes)
+        return self.public.RowMasters(self.wrapped, self.layout.rows(self.kept), self.dtypes)
 
     @property
     def loss(self):
@@ -715,6 +709,8 @@ class OfStages(OfPackage):
 
 WORDS = {
     "config": OfConfig,
+    "engines": OfEngines,
+    "models": OfEngines,
     "data": OfData,
     "scoring": OfScoring,
     "selection": OfSelection,
@@ -729,8 +725,8 @@ WORDS = {
 class Prepared:
     """`words("tuning")` looks names up for a package; LookupError for a word nobody knows."""
 
-    def __init__(self, home: Path):
-        self.shared = Shared(home)
+    def __init__(self, home: Path, public: SimpleNamespace):
+        self.shared = Shared(home, public)
         self.packages = {name: words(self.shared) for name, words in WORDS.items()}
 
     def word(self, package: str, name: str):
