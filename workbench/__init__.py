@@ -1,3 +1,3 @@
 """Find the attention heads a language model reasons with, and choose training data by them."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

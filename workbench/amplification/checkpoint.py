@@ -3,7 +3,8 @@
 Tensors by name, and whatever else is needed to go on as JSON in the file's header. No pickle, so
 nothing in it can run when it is read.
 
-    save_state(path, {"values/query": values}, {"curve": curve})
+    path = Path("mask.safetensors")
+    save_state(path, {"values/query": values["query"]}, {"curve": curve})
     tensors, facts = load_state(path)
 """
 

@@ -3,7 +3,7 @@
 Under grouped-query attention several query heads share one key and one value head, so these are
 counted on their own.
 
-    kept = Components({"query": {(2, 5)}, "neuron": {(3, 17)}})
+    kept = components({"query": [(2, 5)], "neuron": [(3, 17)]})
     kept.share(shape)
 """
 

@@ -4,7 +4,7 @@ All values are 1 at first; the logit difference is raised while an L1 price push
 (arXiv 2512.16914; METHODS, section 4). Each finished epoch is kept on request, so that what was
 interrupted goes on, to the same values.
 
-    found = learn_mask(model, examples, MaskOptions(l1=5e-3))
+    found = learn_mask(model, examples, MaskOptions(l1=5e-3, epochs=2))
     found.kept.share(found.shape)
 """
 

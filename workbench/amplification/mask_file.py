@@ -1,7 +1,7 @@
 """`mask.json`: the kept components, the values before rounding, and how they were found.
 
 summary = mask_summary(found, options, model=model.info, n_examples=93, warnings=[])
-kept, shape = read_mask(path)
+kept, shape = read_mask(mask_path)
 """
 
 from __future__ import annotations

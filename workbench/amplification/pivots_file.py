@@ -1,7 +1,7 @@
 """`pivots.parquet`: one row a problem with what became of it, and the fork in ids and in words.
 
 table = pivots_table(model, located)
-examples = read_examples(path)
+examples = read_examples(pivots_path)
 """
 
 from __future__ import annotations

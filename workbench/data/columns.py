@@ -3,7 +3,8 @@
 Rows may be more than memory holds, and the type of a column is known only after the last of them.
 So each chunk is typed by itself and put aside on disk, then all are written in the common type.
 
-    n_rows, json_columns = write_inferred(file, chunks, spool_folder=Path("out"))
+    with Path("rows.parquet").open("wb") as file:
+        n_rows, json_columns = write_inferred(file, chunks, spool_folder=Path("."))
 """
 
 from __future__ import annotations

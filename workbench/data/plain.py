@@ -1,6 +1,6 @@
 """Row values as plain JSON: what a row holds may come from Parquet or a hub and JSON knows less.
 
-json.dumps(plain({"seen": date(2024, 1, 1), "level": float("nan")}))
+json.dumps(plain({"seen": datetime.date(2024, 1, 1), "level": float("nan")}))
 """
 
 from __future__ import annotations

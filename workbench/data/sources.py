@@ -1,6 +1,6 @@
 """Where data comes from: a bundled name, a path or glob, or a dataset of the Hugging Face hub.
 
-resolve_source("data/*.jsonl")      # the files, sorted
+resolve_source("my/*.jsonl")        # the files, sorted
 fingerprint_sources(["gsm8k"])      # what a run's name is hashed from
 """
 

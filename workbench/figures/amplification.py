@@ -1,5 +1,6 @@
 """An amplification as pictures: the mask as maps, its course, and what the update did.
 
+report = read_report(report_path)
 mask_maps(mask), mask_course(mask), gain_bars(report), level_bars(report)
 """
 

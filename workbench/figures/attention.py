@@ -1,6 +1,7 @@
 """One sample under the circuit: its tokens shaded, as bars, and a head's pattern.
 
-token_strip(tokens, received, meaning="attention received"), pattern_heatmap(pattern, tokens)
+token_strip(tokens, received, meaning="attention received")
+pattern_heatmap(pattern, tokens, title="Head 2.2")
 """
 
 from __future__ import annotations

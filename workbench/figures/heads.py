@@ -1,6 +1,6 @@
 """Importance of heads: the map of all heads, the sorted curve with its cut, one head by sample.
 
-heads_heatmap(heads), elbow(heads), sample_deltas(deltas, Head(0, 3))
+heads_heatmap(heads), elbow(heads), sample_deltas(deltas[:, 3], Head(0, 3))
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """A scored pool and what was chosen from it: distributions, and the pull of length.
 
-binned_histogram(edges, counts), score_against_length(frame), selected_against_pool(pool, chosen)
+binned_histogram(edges, counts, name="score"), score_against_length(frame, name="score")
+selected_against_pool(pool, chosen, name="score")
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """One solution step by step: its text coloured by step, and each step's losses and weight.
 
-step_blocks(texts, scores, meaning="influence"), step_losses(steps), step_weight_bars(weights, ...)
+step_blocks(parts, scores, meaning="influence"), step_losses(steps)
+step_weight_bars(weights, parts, rule="softmax")
 """
 
 from __future__ import annotations

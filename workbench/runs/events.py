@@ -1,6 +1,7 @@
 """The progress of a run as one line of JSON an event: what the terminal bar and a page read.
 
-read_events(Path("runs/score-circuitseer-3f9a1c20")).eta_seconds
+EventLog(run_folder).write(1, 3, "rows scored")
+read_events(run_folder).done
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What has been run: every run folder with its state, and the one a command's argument means.
 
-find_run(Path("runs"), "score-circuitseer", ("scores.parquet",))
+find_run(Path("runs"), "score-circuitseer-1a2b", ("scores.parquet",))
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The manifest of a run: what was asked, of what, with which versions, and how it went.
 
-read_manifest(Path("runs/score-circuitseer-3f9a1c20"))["status"]
+read_manifest(Path("runs/score-circuitseer-1a2b3c4d"))["status"]
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A folder that appears as a whole or not at all, and never takes the place of foreign files.
 
 with new_folder(out, record="provenance.json") as building:
-    (building / "data.jsonl").write_text(...)
+    (building / "provenance.json").write_text("{}")
 """
 
 from __future__ import annotations

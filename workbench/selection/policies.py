@@ -5,7 +5,8 @@ p = S / sum S. It is done in one exact pass by exponential keys (Efraimidis and 
 the rows with the smallest -log(u) / w are such a draw. Because u comes from a hash of seed and
 row id, the draw does not depend on the order of the rows or on how they are split into shards.
 
-    order = POLICIES["soft"].order(Pool(scores, n_tokens, uniforms(row_ids, seed=0)))
+    pool = Pool(np.array([0.2, 0.5]), np.array([90, 120]), uniforms(["a", "b"], seed=0))
+    order = POLICIES["soft"].order(pool)
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """LoRA: small matrices beside all linear layers are trained, then merged into the weights.
 
-adapted = with_lora(model, options)
+adapted = with_lora(network, options)
 plain = merged(adapted)
 """
 

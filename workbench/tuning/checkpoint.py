@@ -3,8 +3,9 @@
 It holds the trained parameters, the optimiser's state of each, the random state, and in its header
 the number of steps done and the loss curve. No pickle, so nothing in it can run when it is read.
 
-    save_checkpoint(path, model, optimizer, done=12, curve=curve, digest=spec.digest)
-    resumed = load_checkpoint(path, digest=spec.digest)
+    path = Path("state.safetensors")
+    save_checkpoint(path, network, optimizer, done=12, curve=curve, digest="1a2b3c4d")
+    resumed = load_checkpoint(path, digest="1a2b3c4d")
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What is tuned on: the rows of an export folder, each under the id it was scored by.
 
 export = read_export(Path("subset"))
-export.samples, export.fingerprint
+export.rows(), export.fingerprint
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """A tuned model as a Hugging Face folder that the workbench and `transformers` load.
 
-with model_folder(run.path / "model") as folder:
-    save_model(model, tokenizer, folder)
-    (folder / "README.md").write_text(card)
+with model_folder(Path("tuned")) as folder:
+    save_model(network, tokenizer, folder)
+    (folder / "README.md").write_text("A card.")
 """
 
 from __future__ import annotations

@@ -3,7 +3,8 @@
 The trainer is given an order of rows, an optimiser and a schedule that follow from the seed alone,
 and writes nothing: state goes to one safetensors file, so that no pickle is ever made or read.
 
-    train(model, tokenizer, examples, options, checkpoint=path, digest=digest)
+    training = Training(Path("training.safetensors"), digest="1a2b3c4d")
+    train(network, tokenizer, examples, options, training, weighted=True)
 """
 
 from __future__ import annotations

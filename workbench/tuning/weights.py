@@ -1,7 +1,7 @@
 """From steps to token weights: how much each token of a completion counts in the loss.
 
-steps = read_steps(Path("steps.parquet"), StepWeights("softmax", temperature=0.5))
-weights = token_weights(chars, steps["row-7"])
+steps = read_steps(steps_path, StepWeights("softmax", temperature=0.5))
+weights = token_weights(chars, next(iter(steps.values())))
 """
 
 from __future__ import annotations
