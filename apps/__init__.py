@@ -1,1 +1,1 @@
-"""The workbench in the browser: `pages` over what `reading` finds, and `jobs` that they start."""
+"""The workbench in the browser: `views` (a folder a page) over what `reading` finds, and `jobs`."""

@@ -35,7 +35,7 @@ st.set_page_config(page_title="Circuit workbench", page_icon=":material/hub:", l
 page = st.navigation(
     [
         st.Page(
-            f"pages/{name}/page.py",
+            f"views/{name}/page.py",
             title=title,
             icon=icon,
             url_path=name,

@@ -10,7 +10,7 @@ does not know. A `Face` says what a page calls an option, where it says more tha
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -40,19 +40,20 @@ def form(
     options: type,
     *,
     keep: str,
-    only: Collection[str] = (),
+    only: Sequence[str] = (),
     first: Sequence[str] = (),
     faces: Mapping[str, Face] | None = None,
 ) -> dict[str, Any]:
-    """Draw the fields of `options` (or `only` some), `first` ones in sight, the others folded away.
+    """Draw the fields of `options` (or `only` some, in that order), the `first` in sight.
 
-    Without `first` all are in sight. Answers outlive a change of page under keys that begin with
-    `keep`.
+    The others are folded away; without `first` all are in sight. Answers outlive a change of page
+    under keys that begin with `keep`.
 
     Raises:
         InputError: A value, or the values together, that the options do not allow.
     """
-    asked = {r.name: r for r in records(options) if not only or r.name in only}
+    known = {record.name: record for record in records(options)}
+    asked = {name: known[name] for name in only or known}
     faces = faces or {}
     in_sight = [asked[name] for name in first] or list(asked.values())
     answers = _columns(in_sight, keep, faces)

@@ -54,7 +54,7 @@ def say_what_is_missing(stage: str, only: str = "") -> None:
         st.code(DEMO, language="bash")
         st.caption("Then open the workbench on its runs:")
         st.code("workbench app --runs demo/runs", language="bash")
-        st.page_link("pages/run/page.py", label="Or start it here", icon=":material/play_arrow:")
+        st.page_link("views/run/page.py", label="Or start it here", icon=":material/play_arrow:")
         return
     st.markdown("Make it with:")
     newest = circuits[0]
@@ -63,7 +63,7 @@ def say_what_is_missing(stage: str, only: str = "") -> None:
     )
     st.code(command, language="bash")
     st.page_link(
-        "pages/run/page.py",
+        "views/run/page.py",
         label="Or start it here",
         icon=":material/play_arrow:",
         query_params={"stage": stage, **({"method": method} if method else {})},

@@ -41,7 +41,7 @@ def choose_scores() -> FoundRun:
     run = choose_run("score", label="Scores", key="scores", only=only)
     with st.sidebar:
         st.page_link(
-            "pages/run/page.py",
+            "views/run/page.py",
             label="Score by another method",
             icon=":material/add:",
             query_params={"stage": "score"},

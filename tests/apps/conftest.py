@@ -105,7 +105,7 @@ def open_page(name: str = "") -> AppTest:
     """The app at a page; any exception on the way fails the test."""
     at = AppTest.from_file(str(APP), default_timeout=60).run()
     if name:
-        at.switch_page(f"pages/{name}/page.py").run()
+        at.switch_page(f"views/{name}/page.py").run()
     assert [e.message for e in at.exception] == []
     return at
 

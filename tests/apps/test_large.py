@@ -18,9 +18,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from apps.pages.select.options import preview_pool
 from apps.reading.scores import ScoreTable, Where
 from apps.reading.texts import Texts
+from apps.views.select.options import preview_pool
 from tests.apps.conftest import APP, open_page, words
 from workbench.figures import histogram
 

@@ -1,1 +1,0 @@
-"""One folder a page, with `page.py` as what `app.py` opens. No page imports another."""

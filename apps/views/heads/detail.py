@@ -1,0 +1,138 @@
+"""One head on the Heads page: its numbers, its loss increase by sample, its attention on one.
+
+show_detail(run, heads, deltas, chosen, second=None, wide=st.container())
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from apps.passes.model import local_model
+from apps.reading.heads import probe_samples
+from apps.reading.runs import FoundRun
+from apps.widgets.patterns import show_pattern
+from apps.widgets.remembered import keep_inside
+from apps.widgets.runs import workspace
+from apps.words.numbers import WORDS
+from workbench.circuits import Importance
+from workbench.figures import head_name, measure_name, sample_deltas
+from workbench.types import Head, HeadScores
+
+DETAILS = ("by sample", "attention")
+
+
+def show_detail(
+    run: FoundRun,
+    heads: HeadScores,
+    deltas: Importance | None,
+    chosen: Head,
+    *,
+    second: HeadScores | None,
+    wide: DeltaGenerator,
+) -> None:
+    """Numbers, then what the reader asks for, and the way to the Playground.
+
+    A pattern needs room, so it goes to `wide`.
+    """
+    show_numbers(heads, chosen, second)
+    detail = st.segmented_control(
+        "Show", DETAILS, default=DETAILS[0], required=True, key="detail", bind="query-params"
+    )
+    if detail == "attention":
+        st.caption("The pattern stands below, over the whole width.")
+        with wide:
+            _show_attention(run, heads, deltas, chosen)
+    elif deltas is None:
+        st.caption("This run keeps no per-sample results.")
+    else:
+        _show_samples(run, heads, deltas, chosen)
+    st.page_link(
+        "views/playground/page.py",
+        label="Switch it off in the Playground",
+        icon=":material/science:",
+        query_params={"off": head_name(*chosen)},
+    )
+
+
+def show_numbers(heads: HeadScores, chosen: Head, second: HeadScores | None = None) -> None:
+    head = next(h for h in heads.heads if (h.layer, h.head) == chosen)
+    is_retrieval = heads.method == "retrieval"
+    left, right = st.columns(2)
+    left.metric(_label(heads), f"{head.delta:.4f}", help=WORDS[_word(heads)])
+    right.metric("Rank", f"{head.rank} / {len(heads.heads)}", help=WORDS["rank"])
+    left.metric("Stability", f"{head.stability:.0%}", help=WORDS["stability"])
+    if not is_retrieval:
+        right.metric("Unchanged loss", f"{heads.base_loss:.4f}", help=WORDS["base_loss"])
+    if second is not None:
+        left, right = st.columns(2)
+        other = next(h for h in second.heads if (h.layer, h.head) == chosen)
+        left.metric(_label(second), f"{other.delta:.4f}", help=WORDS[_word(second)])
+        right.metric("Rank by it", f"{other.rank} / {len(second.heads)}", help=WORDS["rank"])
+    unit = "share of tokens" if is_retrieval else "nats per token"
+    low, high = f"{head.ci_low:.4f}", f"{head.ci_high:.4f}"
+    st.text(f"95 % interval {low} to {high} {unit}", help=WORDS["interval"])
+
+
+def _label(heads: HeadScores) -> str:
+    return "Retrieval score" if heads.method == "retrieval" else "Loss increase"
+
+
+def _word(heads: HeadScores) -> str:
+    return "retrieval" if heads.method == "retrieval" else "delta"
+
+
+def _show_samples(run: FoundRun, heads: HeadScores, deltas: Importance, chosen: Head) -> None:
+    values = deltas.deltas[:, chosen.layer, chosen.head]
+    measure = measure_name(heads)
+    st.plotly_chart(
+        sample_deltas(values, chosen, unit=measure),
+        key="by-sample",
+        alt=f"Histogram over the probe samples for the chosen head: {measure}",
+    )
+    samples = probe_samples(run, workspace())
+    texts = [samples[i].prompt[:300] if i in samples else "" for i in deltas.row_ids]
+    name = _label(heads).lower()
+    columns = {name: values, "unchanged loss": deltas.base_loss, "sample": texts}
+    frame = pd.DataFrame({**columns, "row id": deltas.row_ids})
+    with st.expander("Probe samples, those with most of it first"):
+        st.dataframe(frame.sort_values(name, ascending=False), hide_index=True)
+
+
+def _show_attention(
+    run: FoundRun, heads: HeadScores, deltas: Importance | None, chosen: Head
+) -> None:
+    """The head's pattern on one probe sample; those that need it most come first."""
+    samples = probe_samples(run, workspace())
+    if not samples:
+        st.caption("The probe of this run is gone, and with it the samples to look at.")
+        return
+    rows = list(samples)
+    if deltas is not None:
+        order = deltas.deltas[:, chosen.layer, chosen.head].argsort()[::-1]
+        rows = [deltas.row_ids[i] for i in order if deltas.row_ids[i] in samples]
+    keep_inside("probe_place", 1, len(rows))
+    place = st.number_input(
+        f"Probe sample (1 to {len(rows)}; 1 needs this head most)", 1, len(rows), key="probe_place"
+    )
+    model = local_model(run, heads.model)
+    if model is not None:
+        show_pattern(model, samples[rows[int(place) - 1]], chosen)
+
+
+def show_table(heads: HeadScores) -> None:
+    rows = [
+        {
+            "head": head_name(h.layer, h.head),
+            measure_name(heads): h.delta,
+            "from": h.ci_low,
+            "to": h.ci_high,
+            "rank": h.rank,
+            "stability": h.stability,
+            "circuit": h.selected,
+        }
+        for h in sorted(heads.heads, key=lambda h: h.rank)
+    ]
+    with st.expander("All heads as a table"):
+        st.dataframe(pd.DataFrame(rows), hide_index=True)

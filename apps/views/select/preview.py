@@ -1,0 +1,102 @@
+"""What a selection would do to the data, drawn at once and nothing written.
+
+chosen = show_preview(pool, options)
+show_comparison(chosen, pool, others)
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+import pyarrow.parquet as pq
+import streamlit as st
+
+from apps.reading.files import load
+from apps.reading.runs import FoundRun
+from apps.views.select.options import PreviewPool
+from apps.words.numbers import WORDS
+from workbench import selection
+from workbench.errors import WorkbenchError
+from workbench.figures import mix_before_after, selected_against_pool
+from workbench.selection import LENGTH_BIN, Selection
+from workbench.stages import SelectOptions
+
+NONE = "no other selection"
+
+
+def show_preview(pool: PreviewPool, options: SelectOptions) -> Selection | None:
+    """Numbers and figures of the selection; None where it is not possible, with the reason."""
+    scaled = pool.scaled(options)
+    groups = None
+    if scaled.group_by is not None and scaled.group_by != LENGTH_BIN:
+        groups = pd.Series(pool.frame[scaled.group_by])
+    try:
+        chosen = selection.select(pool.frame, **dataclasses.asdict(scaled), groups=groups)
+    except WorkbenchError as err:
+        st.error(f"This selection is not possible: {err}")
+        return None
+    report = chosen.diagnostics
+    _show_numbers(report, pool.share)
+    rows = pool.frame.set_index("row_id").loc[chosen.rows["row_id"].tolist()]
+    left, right = st.columns(2)
+    for column, place, name in (("score", left, "Score"), ("n_tokens", right, "Tokens")):
+        whole = pool.frame[column].to_numpy(float)
+        figure = selected_against_pool(whole, rows[column].to_numpy(float), name=name)
+        place.plotly_chart(figure, key=f"against-{column}", alt=f"{name}: selected and pool")
+    for mix, title in ((report["sources"], "Sources"), (report.get("groups"), "Groups")):
+        if mix and len(mix) > 1:
+            figure = mix_before_after(mix, title=f"{title}: pool and selected")
+            st.plotly_chart(figure, key=f"mix-{title}", alt=f"{title} before and after")
+    return chosen
+
+
+def _show_numbers(report: Mapping, share: float) -> None:
+    overlap, tokens = report["top_overlap"], report["tokens"]
+    columns = st.columns(4)
+    columns[0].metric(
+        "Selected", f"{round(report['n_selected'] / share):,}", help=WORDS["selected"]
+    )
+    size = round(report["effective_sample_size"] / share)
+    columns[1].metric("Effective size", f"{size:,}", help=WORDS["ess"])
+    columns[2].metric("In the top", f"{overlap['share']:.0%}", help=WORDS["top_overlap"])
+    columns[3].metric(
+        "Of all tokens", f"{tokens['after'] / tokens['before']:.0%}", help=WORDS["token_share"]
+    )
+    st.caption(f"A random draw would have {overlap['share_if_random']:.0%} of its rows in the top.")
+    if share < 1:
+        st.caption(
+            f"Previewed on {report['n_pool']:,} rows, evenly spread over the pool, and scaled up; "
+            "what is saved is drawn from all rows."
+        )
+
+
+def show_comparison(chosen: Selection, pool: PreviewPool, others: list[FoundRun]) -> None:
+    """The preview against a saved selection of the same scores."""
+    named = {title_of(run): run for run in others}
+    title = st.selectbox("Compare with", [NONE, *named], key="second", bind="query-params")
+    if title not in named:
+        return
+    other = load(_row_ids, named[title].result)
+    overlap = selection.overlap_of(chosen.rows["row_id"].tolist(), other, pool.frame)
+    columns = st.columns(3)
+    columns[0].metric("Shared rows", f"{overlap.shared:.0%}", help=WORDS["shared_rows"])
+    columns[1].metric("Its median score", f"{overlap.median_score:.3g}", help=WORDS["score"])
+    columns[2].metric("Its mean tokens", f"{overlap.mean_tokens:.0f}", help=WORDS["n_tokens"])
+    st.caption(f"Two unrelated selections would share {overlap.by_chance:.0%} of this one's rows.")
+
+
+def title_of(run: FoundRun) -> str:
+    """A saved selection by what was asked."""
+    config = run.manifest["config"]
+    budget = next(f"{k} {config[k]:g}" for k in ("fraction", "n", "tokens") if config[k])
+    words = [config["policy"], budget]
+    words += ["free of length"] if config["adjust"] == "length" else []
+    words += [f"by {config['group_by']}"] if config["group_by"] else []
+    return " · ".join([*words, run.name[-8:]])
+
+
+def _row_ids(path: Path) -> frozenset[str]:
+    return frozenset(pd.Series(pq.read_table(path, columns=["row_id"])["row_id"]).tolist())

@@ -1,0 +1,102 @@
+"""Tokens: where in one sample does the circuit look, and which tokens make the score?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from apps.passes.model import local_model
+from apps.reading.files import load, read_json
+from apps.reading.scores import ScoreTable
+from apps.reading.texts import Texts
+from apps.views.tokens.sample import SHADES, VARIANTS, Shown, show_sample
+from apps.widgets.runs import choose_run, workspace
+from apps.widgets.score_choice import choose_order, choose_place
+from apps.widgets.texts import texts_of
+from apps.words.guides import show_guide
+from apps.words.numbers import WORDS
+from workbench.circuits import circuit_of, read_heads
+from workbench.figures import head_name
+from workbench.models import Model
+from workbench.types import Head, Sample
+
+MEAN = "the circuit, mean"
+
+
+def choose_shown(model: Model, circuit: tuple[Head, ...], part: str) -> Shown:
+    """Whose attention, how shaded, with or without the sink."""
+    every = [Head(i, j) for i in range(model.n_layers) for j in range(model.n_heads)]
+    names = {f"{head_name(*h)} (circuit)": h for h in circuit}
+    names |= {head_name(*h): h for h in every if h not in circuit}
+    left, middle, right = st.columns([2, 3, 2], vertical_alignment="bottom")
+    whose = left.selectbox(
+        "Attention of", [MEAN, *names], key="whose", bind="query-params", help=WORDS["received"]
+    )
+    shade = middle.segmented_control(
+        "Shade by",
+        list(SHADES),
+        default="attention received",
+        required=True,
+        key="shade",
+        bind="query-params",
+        help=WORDS["contribution"],
+    )
+    drop_sink = right.toggle(
+        "Leave out the sink", key="no_sink", bind="query-params", help=WORDS["sink"]
+    )
+    only = names.get(whose or "")
+    return Shown(
+        model=model,
+        circuit=circuit,
+        only=only,
+        pattern=only or circuit[0],
+        part=part,
+        drop_sink=drop_sink,
+        shade=SHADES[shade or "attention received"],
+    )
+
+
+def sample_at(texts: Texts, row: dict[str, Any]) -> Sample | None:
+    sample = texts.sample(int(row["row_index"]), row["row_id"])
+    if sample is None:
+        st.warning("The text of this row is no longer in the data.")
+    return sample
+
+
+st.title("Tokens")
+show_guide("tokens")
+run = choose_run("score", label="Scores", key="scores", only="score-circuitseer")
+heads_run = workspace().parent(run, "heads")
+if heads_run is None:
+    st.error("The circuit of these scores is gone: find the heads and score again.")
+    st.stop()
+st.caption("Where the circuit looks in one sample. Recomputed here with the run's model.")
+table = load(ScoreTable.open, run.result)
+if not len(table.ok):
+    st.info("No row of this run has a score.")
+    st.stop()
+left, right = st.columns([2, 1], vertical_alignment="bottom")
+order = choose_order(left)
+is_double = right.toggle("A second sample beside it", key="two", bind="query-params")
+columns = st.columns(2, gap="large") if is_double else [st.container()]
+both = [name + suffix for name in VARIANTS for suffix in ("", "_no_sink")]
+rows = []
+for column, key in zip(columns, ("place", "place_2"), strict=False):
+    with column:
+        rows.append(choose_place(table, both, key=key, order=order)[1])
+texts = texts_of(run, table.n_rows)
+if texts is None:
+    st.stop()
+model = local_model(run, load(read_heads, heads_run.result).model)
+if model is None:
+    st.stop()
+circuit = circuit_of(load(read_heads, heads_run.result)).heads
+part = load(read_json, run.folder / "summary.json")["part"]
+shown = choose_shown(model, circuit, part)
+columns = st.columns(2, gap="large") if is_double else [st.container()]
+for column, row, key in zip(columns, rows, ("a", "b"), strict=False):
+    with column:
+        sample = sample_at(texts, row)
+        if sample is not None:
+            show_sample(shown, table, row, sample, key=key)

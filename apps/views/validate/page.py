@@ -1,0 +1,155 @@
+"""Validate: does the circuit matter more than random heads of the same layers?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from apps.reading.files import load
+from apps.reading.runs import FoundRun
+from apps.widgets.runs import choose_run
+from apps.words.guides import show_guide
+from apps.words.markdown import as_markdown
+from apps.words.numbers import WORDS
+from workbench.circuits import read_validation
+from workbench.figures import (
+    control_rises,
+    head_name,
+    knockout_curve,
+    random_draws,
+    stability_bars,
+)
+from workbench.reports import validation_page
+
+NAMES = {
+    "base": "unchanged model",
+    "circuit": "circuit uniform",
+    "random": "random heads (mean)",
+    "bottom": "bottom heads",
+    "all": "all heads",
+    "only": "all but the circuit",
+}
+MEASURES = {"loss": "loss", "accuracy": "right answers", "exact": "exact solutions"}
+
+
+def show_numbers(report: dict[str, Any]) -> None:
+    """p by each measure that there is, and how large the effect is by the one that is judged by."""
+    judged = report["judged_by"]
+    measured = [m for m in MEASURES if report["effect"][m]]
+    columns = st.columns(len(measured) + 2)
+    for column, measure in zip(columns, measured, strict=False):
+        p = report["effect"][measure]["p"]
+        column.metric(f"p by {MEASURES[measure]}", f"{p:.3f}", help=WORDS[f"p_{measure}"])
+    effect = report["effect"][judged]
+    columns[-2].metric("Beyond random", _amount(effect["difference"], judged), help=WORDS["effect"])
+    if effect["low"] is not None:
+        low, high = (_amount(effect[end], judged) for end in ("low", "high"))
+        columns[-2].caption(f"{low} to {high}")
+    ratio = effect["ratio"]
+    columns[-1].metric(
+        "Cost against random", "–" if ratio is None else f"{ratio:.1f} ×", help=WORDS["cost_ratio"]
+    )
+
+
+def _amount(value: float, measure: str) -> str:
+    return f"{value:+.3f}" if measure == "loss" else f"{value:+.0%}"
+
+
+def show_sets(report: dict[str, Any]) -> None:
+    """What each set of heads costs, in numbers."""
+    st.subheader("What each set costs")
+    rows = []
+    for key, name in NAMES.items():
+        if found := report[key]:
+            mean = "mean_" if key == "random" else ""
+            rows.append([name, *(found[f"{mean}{measure}"] for measure in MEASURES)])
+    frame = pd.DataFrame(rows, columns=["heads made uniform", *MEASURES.values()])
+    shares = {
+        MEASURES[m]: st.column_config.NumberColumn(format="percent", help=WORDS[m])
+        for m in ("accuracy", "exact")
+    }
+    nats = st.column_config.NumberColumn(format="%.3f", help="nats per token")
+    st.dataframe(
+        frame.dropna(axis=1, how="all"), hide_index=True, column_config={"loss": nats, **shares}
+    )
+
+
+def show_draws(report: dict[str, Any]) -> None:
+    """The circuit among the random sets, by the loss and by what there is of the others."""
+    draws = [m for m in ("loss", "accuracy") if report["base"][m] is not None]
+    if len(draws) == 1 and report["base"]["exact"] > 0:
+        draws.append("exact")
+    for column, measure in zip(st.columns(2, gap="large"), draws, strict=False):
+        column.plotly_chart(
+            random_draws(report, measure),
+            key=f"draws_{measure}",
+            alt=f"{MEASURES[measure]} of random sets and of the circuit",
+        )
+
+
+def show_beyond(report: dict[str, Any]) -> None:
+    """Knock-out in order, other data, other probes: what the report has of them."""
+    figures = [
+        (part, draw, alt)
+        for part, draw, alt in (
+            ("curve", knockout_curve, "Loss by the number of top heads made uniform"),
+            ("controls", control_rises, "Loss added here and on other data"),
+            ("stability", stability_bars, "Agreement of circuits of other probes"),
+        )
+        if report[part]
+    ]
+    for column, (part, draw, alt) in zip(st.columns(2, gap="large") * 2, figures, strict=False):
+        with column:
+            st.plotly_chart(draw(report), key=part, alt=alt)
+            if part == "stability":
+                st.caption(WORDS["probe_halves"])
+            elif part == "controls":
+                st.caption(WORDS["control"])
+
+
+def show_alone(report: dict[str, Any]) -> None:
+    only = report["only"]
+    if only and only["recovered"] is not None:
+        # Rounded first: a share just below 0 would be shown as -0%.
+        share = round(only["recovered"], 2) + 0.0
+        st.metric("Kept by the circuit alone", f"{share:.0%}", help=WORDS["recovered"])
+
+
+def offer_report(run: FoundRun, report: dict[str, Any]) -> None:
+    st.download_button(
+        "HTML report",
+        data=lambda: validation_page(report).encode(),
+        file_name=f"{run.name}.html",
+        mime="text/html",
+        icon=":material/download:",
+        on_click="ignore",
+    )
+
+
+st.title("Validate")
+show_guide("validate")
+run = choose_run("validate", label="Validation", key="validation")
+report = load(read_validation, run.result)
+names = ", ".join(head_name(*head) for head in report["heads"])
+st.caption(
+    f"{names} against {report['n_random']} random sets of as many heads in the same layers, "
+    f"on {report['n_samples']} samples, {report['n_decoded']} of them answered by decoding."
+)
+(st.success if report["supported"] else st.warning)(as_markdown(report["verdict"], maths=False))
+show_numbers(report)
+show_draws(report)
+left, right = st.columns([3, 1], gap="large")
+with left:
+    show_sets(report)
+with right:
+    show_alone(report)
+    offer_report(run, report)
+show_beyond(report)
+st.page_link(
+    "views/run/page.py",
+    label="Validate again: other data, or more random sets",
+    icon=":material/replay:",
+    query_params={"stage": "validate"},
+)
