@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 
 from analyses.shared import Study
+from workbench.data import read_usable
 from workbench.selection import export_selection
-from workbench.stages import SelectOptions, read_scores, read_usable, run_export, run_select
+from workbench.stages import SelectOptions, read_scores, run_export, run_select
 
 
 @dataclass(frozen=True)

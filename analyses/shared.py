@@ -17,8 +17,8 @@ import numpy as np
 import plotly.graph_objects as go
 
 from workbench.allocator import keep_freed_memory
-from workbench.data import write_jsonl
-from workbench.stages import Place, read_usable
+from workbench.data import read_usable, write_jsonl
+from workbench.stages import Place
 
 MARKS = ("<!-- tables -->", "<!-- end of tables -->")
 STUDIES_DATA = Path(__file__).resolve().parents[1] / "data" / "pools" / "studies"

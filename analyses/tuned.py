@@ -25,10 +25,10 @@ from scipy.stats import t as student
 
 from analyses.shared import Study
 from workbench.circuits import answerable, answers_right
-from workbench.data import atomic_file, is_held_out, make_problem, write_jsonl
+from workbench.data import atomic_file, is_held_out, make_problem, read_usable, write_jsonl
 from workbench.models import load_model, load_plain
 from workbench.probe import usable_samples
-from workbench.stages import ModelSource, read_usable, run_tune
+from workbench.stages import ModelSource, run_tune
 from workbench.tuning import TuneOptions
 
 TRAIN = Path(__file__).parent / "reference_model" / "train.py"

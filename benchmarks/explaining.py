@@ -20,12 +20,13 @@ from workbench.stages import (
     ModelSource,
     Place,
     ProbeOptions,
+    plan_heads,
+    plan_probe,
     plan_score,
     run_heads,
     run_probe,
     run_score,
 )
-from workbench.stages.explain import explain_heads, explain_probe
 from workbench.types import Sample
 
 Pair = tuple[float, float]
@@ -59,7 +60,7 @@ def _of_shapes(settings: Settings) -> Iterator[tuple[str, Pair]]:
 def _probe(settings: Settings, source: ModelSource, data: list[str]) -> Pair:
     return _both(
         settings,
-        lambda: explain_probe(source, data, strategy="highest-loss"),
+        lambda: plan_probe(source, data, ProbeOptions()),
         lambda place: run_probe(place, source, data, ProbeOptions(n=8)),
     )
 
@@ -86,7 +87,7 @@ def _heads(settings: Settings, source: ModelSource, data: list[str], n: int) -> 
         probe = run_probe(Place(Path(folder)), source, data, drawn).result
         return _both(
             settings,
-            lambda: explain_heads(source, probe),
+            lambda: plan_heads(source, probe, HeadsOptions()),
             lambda place: run_heads(place, source, probe, HeadsOptions()),
         )
 

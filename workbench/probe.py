@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from workbench.data import batches_by_length
+from workbench.data import batches_by_length, draw
 from workbench.errors import InputError
 from workbench.models import Model, Rendered, UnrenderableError, render, sample_losses
 from workbench.types import ProbeSet, Progress, Sample, no_progress
@@ -146,3 +146,15 @@ def _strata(samples: Mapping[int, Sample], column: str) -> dict[str, list[int]]:
         if value is not None:
             strata.setdefault(str(value), []).append(i)
     return strata
+
+
+def control_probe(model: Model, samples: Sequence[Sample], *, n: int, seed: int) -> ProbeSet:
+    """A random draw of the rows that a loss can be taken on; InputError if there is none."""
+    usable = usable_samples(model, samples)
+    if not usable:
+        raise InputError(
+            f"none of the {len(samples)} control rows can be used",
+            expected="text that fits the model's context",
+        )
+    chosen = draw([samples[i] for i in usable], n, seed)
+    return ProbeSet(tuple(chosen), strategy="random", seed=seed)

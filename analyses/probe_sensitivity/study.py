@@ -19,7 +19,7 @@ from jaxtyping import Float64
 
 from analyses.shared import STUDIES_DATA, Study, number
 from workbench.circuits import Importance, n_selected
-from workbench.data import write_jsonl
+from workbench.data import read_usable, write_jsonl
 from workbench.scoring import spearman
 from workbench.stages import (
     HeadsOptions,
@@ -27,7 +27,6 @@ from workbench.stages import (
     ProbeOptions,
     ValidateOptions,
     read_importance,
-    read_usable,
     run_heads,
     run_probe,
     run_validate,

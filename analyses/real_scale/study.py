@@ -21,8 +21,7 @@ from pathlib import Path
 
 from analyses.shared import Study
 from workbench.bundled import bundled_dir
-from workbench.data import write_jsonl
-from workbench.stages import read_usable
+from workbench.data import read_usable, write_jsonl
 
 MODEL = "Qwen/Qwen2.5-Math-1.5B-Instruct"
 DATA = "hf:open-r1/OpenR1-Math-220k:default:train"

@@ -19,6 +19,7 @@ import plotly.graph_objects as go
 
 from analyses.shared import STUDIES_DATA, Study, number
 from workbench.config import finite_or_none
+from workbench.data import read_usable
 from workbench.scoring import ScoreRequest, partial_spearman, spearman, variant_columns
 from workbench.stages import (
     HeadsOptions,
@@ -26,7 +27,6 @@ from workbench.stages import (
     Outcome,
     ProbeOptions,
     read_scores,
-    read_usable,
     run_heads,
     run_probe,
     run_score,

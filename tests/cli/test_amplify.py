@@ -136,7 +136,7 @@ def test_a_plan_is_printed_and_nothing_written(verb, chain, amplify, home, tmp_p
 
 
 def test_an_interrupted_step_ends_with_130(amplify, chain, monkeypatch):
-    import workbench.stages.amplify.localize as stage
+    import workbench.stages.amplify.mask as stage
 
     def interrupt(*_arguments, **_options):
         raise KeyboardInterrupt

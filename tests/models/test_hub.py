@@ -16,9 +16,8 @@ from transformers import BertConfig
 
 from tests.support.hub import COMMIT, TOKEN, Repository, point_at, serving
 from workbench.errors import InputError, ModelRefusedError
-from workbench.models import find_model, load_model
+from workbench.models import ModelSource, find_model, load_model
 from workbench.models.hub import _has_weights
-from workbench.stages import ModelSource
 
 ROOT = Path(__file__).resolve().parents[2]
 

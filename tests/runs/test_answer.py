@@ -18,6 +18,7 @@ from workbench.runs import (
     check_same_template,
     list_runs,
     read_manifest,
+    without_place,
 )
 from workbench.types import ModelInfo
 
@@ -168,3 +169,11 @@ def test_rows_of_one_template_are_refused_under_another(tmp_path):
     other = model(template_sha256="n")
     other.info = ModelInfo("other", None, "v", n_layers=2, n_heads=2)
     check_same_template(found.run, other)
+
+
+def test_a_model_from_a_folder_goes_by_the_folders_name():
+    of_hub = {"id": "org/tiny", "revision": "c0ffee", "weights_sha256": "w"}
+    assert without_place(of_hub) == of_hub
+    local = {"id": "/home/me/tiny", "revision": None, "weights_sha256": "w"}
+    assert without_place(local) == local | {"id": "tiny"}
+    assert without_place(None) == {}

@@ -27,6 +27,7 @@ from workbench.amplification import (
     problems_of,
     read_pivots,
 )
+from workbench.data import read_usable
 from workbench.errors import InputError
 from workbench.runs import read_manifest
 from workbench.stages import (
@@ -34,7 +35,6 @@ from workbench.stages import (
     ModelSource,
     Place,
     ReportOptions,
-    read_usable,
     run_localize,
     run_mask,
     run_report,
@@ -287,7 +287,7 @@ def test_the_parents_must_lie_beside_a_mask(made, home, tmp_path):
 
 
 def test_a_model_that_normalises_queries_is_warned_of(made, home, tmp_path, monkeypatch):
-    import workbench.stages.amplify.localize as stage
+    import workbench.stages.amplify.mask as stage
 
     monkeypatch.setattr(stage, "has_normalised_queries", lambda model: True)
     pivots = made["pivots"].run / "pivots.parquet"

@@ -7,6 +7,7 @@ import pytest
 from workbench.data import batches_by_length
 from workbench.models import render
 from workbench.stages import calibrate
+from workbench.stages.heads import plan
 
 LENGTHS = [10 + i % 60 for i in range(400)]
 
@@ -54,9 +55,9 @@ def test_all_heads_are_told_from_those_of_two_layers(tiny_model, samples, monkey
         work()
         return sum(layers)
 
-    monkeypatch.setattr(calibrate, "iter_importance", fake)
-    monkeypatch.setattr(calibrate, "timed", cost)
+    monkeypatch.setattr(plan, "iter_importance", fake)
+    monkeypatch.setattr(plan, "timed", cost)
     same = [rows[0]] * 6
     n_heads, n_layers = tiny_model.n_heads, tiny_model.n_layers
     expected = 6 * n_heads * n_layers * (n_layers + 1) / 2 / 1e6
-    assert calibrate.of_heads(tiny_model, same, 4096) == pytest.approx(expected)
+    assert plan.seconds_of_heads(tiny_model, same, 4096) == pytest.approx(expected)

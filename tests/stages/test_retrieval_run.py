@@ -17,6 +17,7 @@ from workbench.stages import (
     ModelSource,
     Place,
     ValidateOptions,
+    plan_retrieval,
     run_retrieval,
     run_validate,
 )
@@ -83,6 +84,13 @@ def test_interrupted_it_goes_on_to_the_same_bytes(found, source, texts, monkeypa
     assert not resumed.reused
     assert resumed.result.read_bytes() == whole.result.read_bytes()
     assert run_retrieval(Place(tmp_path), source, HEADS, OPTIONS, text=[texts]).reused
+
+
+def test_the_plan_counts_the_batches_of_every_part(source, monkeypatch):
+    whole = plan_retrieval(source, OPTIONS, batch_tokens=300)
+    assert (whole["samples"], whole["batches"]) == (5, 3)
+    monkeypatch.setattr(stage, "PART_SAMPLES", 1)
+    assert plan_retrieval(source, OPTIONS, batch_tokens=300)["batches"] == 5
 
 
 def test_its_samples_can_be_validated_on(found, source):

@@ -19,13 +19,14 @@ from workbench.stages import (
     Place,
     ProbeOptions,
     ValidateOptions,
-    explain_validate,
+    plan_heads,
+    plan_validate,
     read_importance,
     run_heads,
     run_probe,
     run_validate,
+    seen_rows,
 )
-from workbench.stages.heads import seen_rows
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 HEADS = HeadsOptions(fraction=0.1, min_heads=2, rank="contrast", control_n=6)
@@ -97,6 +98,18 @@ def test_interrupted_in_the_control_it_goes_on_to_the_same_bytes(found, monkeypa
     assert not resumed.reused
     assert resumed.result.read_bytes() == found.heads.result.read_bytes()
     assert run_heads(*request, control=[str(found.text)]).reused
+
+
+def test_the_plan_of_heads_cuts_the_batches_that_the_run_cuts(found):
+    kept = json.loads((found.heads.run / "batches.json").read_text())["batch_tokens"]
+    request, control = (found.source, found.probe.result, HEADS), [str(found.text)]
+    plan = plan_heads(*request, control=control, batch_tokens=kept)
+    assert plan["samples"] == 10 + 6
+    assert plan["batches"] == len(list((found.heads.run / "parts").glob("*.parquet")))
+    small = plan_heads(*request, control=control, batch_tokens=20)
+    assert small["batches"] > plan["batches"]
+    with pytest.raises(InputError, match="no control data; pass --control"):
+        plan_heads(*request)
 
 
 def test_contrast_without_control_data_is_refused_before_any_work(found, tmp_path):
@@ -186,12 +199,12 @@ def test_rows_that_heads_were_raced_on_are_left_out(found, method):
 
 def test_the_plan_names_passes_and_decoded_tokens(found):
     request = (found.source, found.heads.result, [str(found.data)])
-    plan = explain_validate(*request, QUICK, control=[str(found.text)])
+    plan = plan_validate(*request, QUICK, control=[str(found.text)])
     assert plan["samples"] == 12
     assert plan["decoded_tokens"] == 25 * 12 * 2
     assert set(plan["seconds_by_part"]) == {"loss", "controls", "curve", "decoding"}
     less = ValidateOptions(n=12, random=20, decode_n=0, curve_n=0)
-    cheap = explain_validate(*request, less, control=())
+    cheap = plan_validate(*request, less, control=())
     assert cheap["decoded_tokens"] == 0
     assert cheap["tokens"] < plan["tokens"]
     # A clean pass; 24 sets from layer 0 on, or from layer 1 where they have no head below.

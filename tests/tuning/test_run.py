@@ -18,8 +18,8 @@ from tests.tuning.exports import steps_of_all, write_export, write_steps
 from workbench.errors import InputError
 from workbench.models import find_model, load_model, load_plain, render, weights_digest
 from workbench.runs import RunSpec, list_runs, open_run, read_events
-from workbench.stages import ModelSource, Place, StepsSource, run_tune
-from workbench.tuning import StepWeights, TuneOptions, weights_in_words
+from workbench.stages import ModelSource, Place, run_tune
+from workbench.tuning import StepsSource, StepWeights, TuneOptions, weights_in_words
 
 pytest.importorskip("trl", reason="needs the extra `train`")
 

@@ -34,7 +34,12 @@ from workbench.amplification.pivots import (
     PivotOptions,
     find_pivots,
 )
-from workbench.amplification.pivots_file import pivots_table, read_examples, read_pivots
+from workbench.amplification.pivots_file import (
+    pivots_summary,
+    pivots_table,
+    read_examples,
+    read_pivots,
+)
 from workbench.amplification.problems import Problem, allowed_length, answers_of, problems_of
 from workbench.amplification.report import CONTROLS, NAMES, amplification_report, read_report
 from workbench.amplification.rows import Layout, Rows, network_shape, read_layout
@@ -110,6 +115,7 @@ __all__ = [
     "outside",
     "parse_where",
     "part_of",
+    "pivots_summary",
     "pivots_table",
     "plain_network",
     "prefix_gradient",

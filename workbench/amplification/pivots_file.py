@@ -6,7 +6,8 @@ examples = read_examples(path)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,19 @@ def read_pivots(path: Path) -> list[dict[str, Any]]:
             do="pass the run of `workbench amplify localize`",
         )
     return table.to_pylist()
+
+
+def pivots_summary(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """How many problems have a pivot, why the others have none, and how much was sampled."""
+    counts = Counter(row["status"] for row in rows)
+    return {
+        "n_problems": len(rows),
+        "greedy_right": sum(row["greedy_right"] for row in rows) / len(rows),
+        "counts": dict(sorted(counts.items())),
+        "reasons": {status: REASONS[status] for status in sorted(counts) if REASONS[status]},
+        "n_pivots": counts[OK],
+        "mean_sampled": sum(row["n_sampled"] for row in rows) / len(rows),
+    }
 
 
 def read_examples(path: Path) -> list[Example]:

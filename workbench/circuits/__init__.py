@@ -32,6 +32,7 @@ from workbench.circuits.retrieval_probe import (
     RetrievalSample,
     probe_facts,
     retrieval_probe,
+    sample_limit,
 )
 from workbench.circuits.stability import probe_stability
 from workbench.circuits.validation import ValidationOptions, head_sets, validate_circuit
@@ -69,6 +70,7 @@ __all__ = [
     "retrieval_importance",
     "retrieval_probe",
     "retrieval_scores",
+    "sample_limit",
     "validate_circuit",
     "worker_of",
 ]

@@ -63,7 +63,7 @@ def retrieval_probe(
     have 5 to 30 tokens. Ours: filled up to the limit, the number of pairs follows. Raises
     InputError for a context too short, too few sentences, or a tokenizer that loses a key.
     """
-    limit = min(model.n_ctx, MOST_TOKENS, options.limit or MOST_TOKENS)
+    limit = sample_limit(model, options)
     sentences = _values(model, texts, options.n_shots + 1)
 
     def n_tokens(document: Document) -> int:
@@ -85,6 +85,11 @@ def retrieval_probe(
             raise _too_short(model, limit, options.n_shots, err.needed) from err
         probe.append(_located(model, document, f"retrieval-{options.seed}-{number}", number))
     return probe
+
+
+def sample_limit(model: Model, options: RetrievalOptions) -> int:
+    """Tokens that a sample may have: the context, `limit` or 4,096."""
+    return min(model.n_ctx, MOST_TOKENS, options.limit or MOST_TOKENS)
 
 
 def _values(model: Model, texts: Iterable[str], needed: int) -> list[str]:

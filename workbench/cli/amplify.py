@@ -80,12 +80,12 @@ def localize(
     **settings: Any,
 ) -> None:
     """Find the tokens at which a right and a wrong solution of the same problem part."""
-    from workbench.stages import LocalizeOptions, explain_localize, run_localize
+    from workbench.stages import LocalizeOptions, plan_localize, run_localize
 
     source = source_of(model_name, device, dtype, template)
     options, how = LocalizeOptions(**settings), {"batch_tokens": batch_tokens}
     if explain:
-        print_json(explain_localize(source, data, options, **how))
+        print_json(plan_localize(source, data, options, **how))
         return
     outcome = run_localize(place(runs_dir, quiet=as_json), source, data, options, **how)
     if as_json:
@@ -126,13 +126,13 @@ def mask(
     """Learn which heads and neurons pull the model to the right token there."""
     from workbench.amplification import MaskOptions
     from workbench.runs import find_run
-    from workbench.stages import explain_mask, run_mask
+    from workbench.stages import plan_mask, run_mask
 
     source = source_of(model_name, device, dtype, template)
     options = MaskOptions(**settings)
     pivots = find_run(runs_dir, pivots_ref, ["pivots.json"]).resolve().with_name("pivots.parquet")
     if explain:
-        print_json(explain_mask(source, pivots, options))
+        print_json(plan_mask(source, pivots, options))
         return
     outcome = run_mask(place(runs_dir, quiet=as_json), source, pivots, options)
     if as_json:

@@ -68,13 +68,13 @@ def update(
     """Change only the rows of the mask's components; the best step on validation is kept."""
     from workbench.amplification import UpdateOptions
     from workbench.runs import find_run
-    from workbench.stages import explain_update, run_update
+    from workbench.stages import plan_update, run_update
 
     source = source_of(model_name, device, dtype, template)
     options, how = UpdateOptions(**settings), {"batch_tokens": batch_tokens}
     mask_path = find_run(runs_dir, mask_ref, ["mask.json"]).resolve()
     if explain:
-        print_json(explain_update(source, mask_path, options, **how))
+        print_json(plan_update(source, mask_path, options, **how))
         return
     outcome = run_update(place(runs_dir, quiet=as_json), source, mask_path, options, **how)
     model = outcome.run / outcome.summary["written"]["folder"]
@@ -138,14 +138,14 @@ def report(
 ) -> None:
     """Before and after on held-out problems, against the controls, with the side effects."""
     from workbench.runs import find_run
-    from workbench.stages import ReportOptions, explain_report, run_report
+    from workbench.stages import ReportOptions, plan_report, run_report
 
     source = source_of(model_name, device, dtype, template)
     updates = [find_run(runs_dir, ref, ["update.json"]).resolve() for ref in update_refs]
     options = ReportOptions(**settings)
     asked: dict[str, Any] = {"data": data, "control": control, "batch_tokens": batch_tokens}
     if explain:
-        print_json(explain_report(source, updates, options, **asked))
+        print_json(plan_report(source, updates, options, **asked))
         return
     outcome = run_report(place(runs_dir, quiet=as_json), source, updates, options, **asked)
     if as_json:

@@ -157,11 +157,12 @@ def find(
     from workbench.stages import (
         HeadsOptions,
         ProbeOptions,
+        plan_heads,
+        plan_retrieval,
         run_heads,
         run_probe,
         run_retrieval,
     )
-    from workbench.stages.explain import explain_heads, explain_retrieval
 
     source = model_source(model_name, device=device, dtype=dtype)
     where = place(runs_dir, quiet=as_json)
@@ -186,7 +187,7 @@ def find(
             decode=decode,
         )
         if explain:
-            print_json(explain_retrieval(source, retrieval, batch_tokens=batch_tokens))
+            print_json(plan_retrieval(source, retrieval, batch_tokens=batch_tokens))
             return
         outcome = run_retrieval(
             where,
@@ -217,13 +218,13 @@ def find(
     if probe_ref:
         probe_path = find_run(runs_dir, probe_ref, ["probe.json"])
     elif explain:
-        print_json(explain_heads(source, list(data), n=n, batch_tokens=batch_tokens, **asked))
+        print_json(plan_heads(source, list(data), n=n, batch_tokens=batch_tokens, **asked))
         return
     else:
         chosen = ProbeOptions(n=n, seed=seed)
         probe_path = run_probe(where, source, data, chosen, batch_tokens=batch_tokens).result
     if explain:
-        print_json(explain_heads(source, probe_path, batch_tokens=batch_tokens, **asked))
+        print_json(plan_heads(source, probe_path, batch_tokens=batch_tokens, **asked))
         return
     outcome = run_heads(
         where, source, probe_path, options, control=control, batch_tokens=batch_tokens

@@ -65,12 +65,12 @@ def build(
     **options: Any,
 ) -> None:
     """Choose the samples that heads are ablated on."""
-    from workbench.stages import ProbeOptions, run_probe
-    from workbench.stages.explain import explain_probe
+    from workbench.stages import ProbeOptions, plan_probe, run_probe
 
     source = model_source(model_name, device=device, dtype=dtype)
     if explain:
-        print_json(explain_probe(source, data, batch_tokens=batch_tokens, **options))
+        chosen = ProbeOptions(**options)
+        print_json(plan_probe(source, data, chosen, batch_tokens=batch_tokens))
         return
     outcome = run_probe(
         place(runs_dir, quiet=as_json),

@@ -66,13 +66,13 @@ def select(
     """Draw a subset by score."""
     from workbench.runs import find_run
     from workbench.selection import DROP, KEEP, marked, read_marks
-    from workbench.stages import SelectOptions, explain_select, run_select
+    from workbench.stages import SelectOptions, plan_select, run_select
 
     by_hand = read_marks(marks) if marks else {}
     path = find_run(runs_dir, scores_ref, ["scores.parquet"])
     chosen = SelectOptions(**options, keep=marked(by_hand, KEEP), drop=marked(by_hand, DROP))
     if explain:
-        print_json(explain_select(path, chosen, data=data))
+        print_json(plan_select(path, chosen, data=data))
         return
     outcome = run_select(place(runs_dir, quiet=True), path, chosen, data=data)
     if as_json:
@@ -116,11 +116,11 @@ def export(
 ) -> None:
     """Write a selection as a dataset folder with card, provenance and trainer files."""
     from workbench.runs import find_run
-    from workbench.stages import explain_export, run_export
+    from workbench.stages import plan_export, run_export
 
     path = find_run(runs_dir, selection_ref, ["selection.parquet"])
     if explain:
-        print_json(explain_export(path, out, format=fmt, form=form))
+        print_json(plan_export(path, out, format=fmt, form=form))
         return
     report = run_export(place(runs_dir, quiet=True), path, out, format=fmt, form=form, data=data)
     if as_json:

@@ -151,9 +151,8 @@ def tune(
 ) -> None:
     """Fine-tune a model on an export, plainly or with the weights of reasoning steps."""
     from workbench.runs import find_run
-    from workbench.stages import ModelSource, StepsSource, run_tune
-    from workbench.stages.explain_tune import explain_tune
-    from workbench.tuning import StepWeights, TuneOptions
+    from workbench.stages import ModelSource, plan_tune, run_tune
+    from workbench.tuning import StepsSource, StepWeights, TuneOptions
 
     how = {name: settings.pop(name) for name in ("checkpoint_every", "gradient_checkpointing")}
     source = ModelSource(model_name, device=device, dtype=dtype, template=template)
@@ -165,7 +164,7 @@ def tune(
         raise click.UsageError(f"--weights {rule} needs the scores of steps: pass --steps-file.")
     options = TuneOptions(**settings)
     if explain:
-        print_json(explain_tune(source, export_folder, options, steps=steps))
+        print_json(plan_tune(source, export_folder, options, steps=steps))
         return
     outcome = run_tune(
         place(runs_dir, quiet=as_json), source, export_folder, options, steps=steps, **how

@@ -92,8 +92,7 @@ def validate(
 ) -> None:
     """The circuit against random sets of the same layers, bottom heads and all heads."""
     from workbench.runs import find_run
-    from workbench.stages import ValidateOptions, run_validate
-    from workbench.stages.explain_validate import explain_validate
+    from workbench.stages import ValidateOptions, plan_validate, run_validate
 
     if no_decode:
         options["decode_n"] = 0
@@ -102,7 +101,7 @@ def validate(
     chosen, controls = ValidateOptions(**options), () if no_control else control
     if explain:
         print_json(
-            explain_validate(
+            plan_validate(
                 source, heads_path, data, chosen, control=controls, batch_tokens=batch_tokens
             )
         )

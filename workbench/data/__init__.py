@@ -13,6 +13,7 @@ from workbench.data.answers import (
     same_answer,
 )
 from workbench.data.batching import batches_by_length, padding_share
+from workbench.data.draws import draw, unseen
 from workbench.data.formats import FORMATS, to_format
 from workbench.data.plain import plain
 from workbench.data.problems import MAX_STEPS, SETTINGS, Problem, is_held_out, make_problem
@@ -28,6 +29,7 @@ from workbench.data.retrieval import (
 )
 from workbench.data.shapes import SHAPES, MalformedRow, detect_shape, to_sample
 from workbench.data.sources import fingerprint_sources, resolve_source
+from workbench.data.usable import read_usable, unreadable
 from workbench.data.writers import Written, atomic_file, write_jsonl, write_parquet
 
 __all__ = [
@@ -48,6 +50,7 @@ __all__ = [
     "batches_by_length",
     "checker",
     "detect_shape",
+    "draw",
     "fill_document",
     "fingerprint_sources",
     "is_held_out",
@@ -59,11 +62,14 @@ __all__ = [
     "plain",
     "plain_sentences",
     "read_samples",
+    "read_usable",
     "reference_answer",
     "resolve_source",
     "same_answer",
     "to_format",
     "to_sample",
+    "unreadable",
+    "unseen",
     "write_jsonl",
     "write_parquet",
 ]

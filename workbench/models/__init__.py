@@ -28,6 +28,7 @@ from workbench.models.model import Model, pattern_hook
 from workbench.models.placement import resolve_device
 from workbench.models.render import TEMPLATE, Rendered, UnrenderableError, render
 from workbench.models.selfcheck import self_check
+from workbench.models.source import ModelSource
 from workbench.models.tokenizer import tokenizer_facts
 from workbench.models.uniform import (
     padded_uniform_pattern,
@@ -43,6 +44,7 @@ __all__ = [
     "BlockInputs",
     "DidNotFit",
     "Model",
+    "ModelSource",
     "Rendered",
     "UnrenderableError",
     "attempt",

@@ -5,7 +5,7 @@ answer(Place(Path("runs")), RunSpec("score-circuitseer", config, inputs), work)
 
 from workbench.runs.answer import Finding, Outcome, Place, Task, answer
 from workbench.runs.events import LastProgress, read_events
-from workbench.runs.facts import check_same_template, keep_facts, keep_tokens
+from workbench.runs.facts import check_same_template, keep_facts, keep_tokens, without_place
 from workbench.runs.listing import RunSummary, find_run, list_runs
 from workbench.runs.manifest import package_versions, read_manifest
 from workbench.runs.run import Run, open_run
@@ -30,4 +30,5 @@ __all__ = [
     "package_versions",
     "read_events",
     "read_manifest",
+    "without_place",
 ]

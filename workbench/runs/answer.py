@@ -74,7 +74,7 @@ class Task:
 
         def tell(done: int, total: int, text: str) -> None:
             if model is not None:
-                text += _halved(self.run, model)
+                text += halved_note(self.run, model)
             self.run.event(done, total, text)
             self.place.on_progress(done, total, text)
 
@@ -131,7 +131,7 @@ def _finish(run: Run, found: Finding) -> None:
     finish(run.spec.result_name, found.content, counts=found.counts)
 
 
-def _halved(run: Run, model: Loaded) -> str:
+def halved_note(run: Run, model: Loaded) -> str:
     halved = [dict(halving) for halving in model.memory.halvings]
     if not halved:
         return ""

@@ -63,6 +63,13 @@ def keep_tokens(run: Run, facts: Mapping[str, Any]) -> None:
     run.record(tokens={key: facts[key] for key in TOKEN_FACTS if key in facts})
 
 
+def without_place(block: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The model's block of a manifest; a model from a folder goes by the folder's name."""
+    if block is None:
+        return {}
+    return {**block, "id": block["id"] if block["revision"] else Path(block["id"]).name}
+
+
 def check_same_template(folder: Path, model: Identified) -> None:
     """Raise InputError where the run in `folder` rendered rows of this model another way.
 

@@ -7,7 +7,15 @@ from workbench.selection.export import FORMS, export_selection
 from workbench.selection.marks import DROP, KEEP, marked, read_marks
 from workbench.selection.policies import POLICIES
 from workbench.selection.pool import ADJUSTED, LENGTH_BIN
+from workbench.selection.provenance import (
+    provenance_of,
+    scored_data,
+    scored_shape,
+    scores_behind,
+    stages_behind,
+)
 from workbench.selection.select import Selection, select
+from workbench.selection.tables import read_scores, read_selection
 
 __all__ = [
     "ADJUSTED",
@@ -19,6 +27,13 @@ __all__ = [
     "Selection",
     "export_selection",
     "marked",
+    "provenance_of",
     "read_marks",
+    "read_scores",
+    "read_selection",
+    "scored_data",
+    "scored_shape",
+    "scores_behind",
     "select",
+    "stages_behind",
 ]

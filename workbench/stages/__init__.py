@@ -1,31 +1,21 @@
 """Stages as runs: each asks one question, writes one directory, and is never answered twice."""
 
-from workbench.stages.amplify.explain import (
-    explain_localize,
-    explain_mask,
-    explain_report,
-    explain_update,
-)
-from workbench.stages.amplify.localize import LocalizeOptions, run_localize, run_mask
+from workbench.models import ModelSource
+from workbench.runs import Outcome, Place
+from workbench.selection import read_scores
+from workbench.stages.amplify.localize import LocalizeOptions, plan_localize, run_localize
+from workbench.stages.amplify.mask import plan_mask, run_mask
 from workbench.stages.amplify.measure import ReportOptions
-from workbench.stages.amplify.report import run_report
-from workbench.stages.amplify.update import run_update
-from workbench.stages.explain_validate import explain_validate
-from workbench.stages.heads import HeadsOptions, read_importance, run_heads
-from workbench.stages.probe import ProbeOptions, read_probe, run_probe
-from workbench.stages.request import ModelSource, Outcome, Place, read_usable
-from workbench.stages.retrieve import run_retrieval
+from workbench.stages.amplify.report import plan_report, run_report
+from workbench.stages.amplify.update import plan_update, run_update
+from workbench.stages.export import plan_export, run_export
+from workbench.stages.heads import HeadsOptions, plan_heads, read_importance, run_heads, seen_rows
+from workbench.stages.probe import ProbeOptions, plan_probe, read_probe, run_probe
+from workbench.stages.retrieve import plan_retrieval, run_retrieval
 from workbench.stages.score import plan_score, run_score
-from workbench.stages.select import (
-    SelectOptions,
-    explain_export,
-    explain_select,
-    read_scores,
-    run_export,
-    run_select,
-)
-from workbench.stages.tune import StepsSource, run_tune
-from workbench.stages.validate import ValidateOptions, run_validate
+from workbench.stages.select import SelectOptions, plan_select, run_select
+from workbench.stages.tune import plan_tune, run_tune
+from workbench.stages.validate import ValidateOptions, plan_validate, run_validate
 
 __all__ = [
     "HeadsOptions",
@@ -36,20 +26,22 @@ __all__ = [
     "ProbeOptions",
     "ReportOptions",
     "SelectOptions",
-    "StepsSource",
     "ValidateOptions",
-    "explain_export",
-    "explain_localize",
-    "explain_mask",
-    "explain_report",
-    "explain_select",
-    "explain_update",
-    "explain_validate",
+    "plan_export",
+    "plan_heads",
+    "plan_localize",
+    "plan_mask",
+    "plan_probe",
+    "plan_report",
+    "plan_retrieval",
     "plan_score",
+    "plan_select",
+    "plan_tune",
+    "plan_update",
+    "plan_validate",
     "read_importance",
     "read_probe",
     "read_scores",
-    "read_usable",
     "run_export",
     "run_heads",
     "run_localize",
@@ -62,4 +54,5 @@ __all__ = [
     "run_tune",
     "run_update",
     "run_validate",
+    "seen_rows",
 ]

@@ -1,19 +1,19 @@
 """How long will it take? A little of the very work is done and timed, for `--explain`.
 
 seconds = of_batches(work, batches, sizes)
+plan = plan_of(model, lengths, 2048, passes=1.0, seconds=seconds)
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 
-from workbench.ablation import iter_importance
 from workbench.data import batches_by_length
-from workbench.models import Model, Rendered, capture
-from workbench.types import Head
+from workbench.models import Model, capture, position_bytes
 
 CALIBRATION_TOKENS = 2048
 # A calibration that has taken as long is not refined.
@@ -50,36 +50,6 @@ def of_batches(
     return seconds * sum(sizes) / max(1, n_tokens)
 
 
-def of_heads(model: Model, rendered: Sequence[Rendered], batch_tokens: int) -> float:
-    """Seconds of the exact importance of all heads on these samples.
-
-    What a head takes falls evenly from the first layer to the last, so heads of these two tell the
-    mean; of a slow model only a few heads are run.
-    """
-    lengths = [len(r.ids) for r in rendered]
-    batches = batches_by_length(lengths, max_tokens=batch_tokens)
-    chosen = batches[len(batches) // 2]
-    n_rows = max(1, CALIBRATION_TOKENS // max(lengths[i] for i in chosen))
-    chosen = chosen[:n_rows]
-
-    def run(heads: list[Head]) -> None:
-        for _ in iter_importance(model, rendered, batches=[chosen], heads=heads):
-            pass
-
-    run([Head(0, 0)])
-    one = timed(lambda: run([Head(0, 0)]))
-    n_heads = max(2, min(model.n_heads, int(ENOUGH_SECONDS / max(1e-9, one))))
-    of_layer = []
-    for layer in {0, model.n_layers - 1}:
-        many = timed(lambda at=layer: run([Head(at, h) for h in range(n_heads)]))
-        few = timed(lambda at=layer: run([Head(at, 0)]))
-        of_layer.append(((many - few) / max(1, n_heads - 1), few))
-    head = sum(each for each, _ in of_layer) / len(of_layer)
-    clean = max(0.0, sum(few - each for each, few in of_layer) / len(of_layer))
-    share = sum(lengths) / sum(lengths[i] for i in chosen)
-    return share * (clean + model.n_layers * model.n_heads * max(0.0, head))
-
-
 def seconds_per_token(model: Model, lengths: Sequence[int]) -> float:
     """Of one clean pass at the median length."""
     if not lengths:
@@ -88,3 +58,45 @@ def seconds_per_token(model: Model, lengths: Sequence[int]) -> float:
     ids = torch.full((max(1, CALIBRATION_TOKENS // width), width), model.pad_id)
     capture(model, ids)
     return timed(lambda: capture(model, ids)) / ids.numel()
+
+
+def plan_of(
+    model: Model,
+    lengths: Sequence[int],
+    batch_tokens: int,
+    *,
+    passes: float,
+    batches: Sequence[Sequence[int]] | None = None,
+    seconds: float | None = None,
+) -> dict[str, Any]:
+    """The plan of `passes` passes over sequences of these lengths, in `batches` (default: of all).
+
+    They take `seconds`, or as long as a clean pass timed on this machine lets expect.
+    """
+    if batches is None:
+        batches = batches_by_length(lengths, max_tokens=batch_tokens)
+    tokens = padded_tokens(lengths, batches)
+    if seconds is None:
+        seconds = tokens * passes * seconds_per_token(model, lengths)
+    longest = max(lengths, default=0)
+    rows = max(1, batch_tokens // max(1, longest))
+    pattern_bytes = rows * model.n_heads * longest**2 * model.hooked.cfg.dtype.itemsize
+    return {
+        "samples": len(lengths),
+        "batches": len(batches),
+        "batch_tokens": batch_tokens,
+        "full_passes": round(passes, 2),
+        "forward_passes": round(passes * len(batches), 1),
+        "tokens": int(tokens * passes),
+        "estimated_seconds": round(seconds, 1),
+        "weights_mb": round(
+            sum(p.numel() * p.element_size() for p in model.hooked.parameters()) / 1e6
+        ),
+        "attention_mb": 0 if model.fused is not None else round(3 * pattern_bytes / 1e6),
+        "batch_mb": round(rows * max(1, longest) * position_bytes(model) / 1e6),
+    }
+
+
+def padded_tokens(lengths: Sequence[int], batches: Sequence[Sequence[int]]) -> int:
+    """Tokens of all batches, padding included."""
+    return sum(len(batch) * max(lengths[i] for i in batch) for batch in batches)

@@ -10,12 +10,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from workbench.models import ModelSource
+from workbench.runs import Outcome, Place
 from workbench.scoring import ScoreRequest
+from workbench.stages.export import run_export
 from workbench.stages.heads import HeadsOptions, run_heads
 from workbench.stages.probe import ProbeOptions, run_probe
-from workbench.stages.request import ModelSource, Outcome, Place
 from workbench.stages.score import run_score
-from workbench.stages.select import SelectOptions, run_export, run_select
+from workbench.stages.select import SelectOptions, run_select
 from workbench.stages.validate import ValidateOptions, run_validate
 
 MODEL = "math-tiny"

@@ -12,8 +12,8 @@ from typing import Any
 
 import torch
 
+from workbench.models import ModelSource
 from workbench.runs import package_versions
-from workbench.stages.request import ModelSource
 
 
 def examine(source: ModelSource) -> dict[str, Any]:

@@ -8,27 +8,20 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from workbench.data import plain, write_jsonl
+from workbench.data import batches_by_length, fingerprint_sources, plain, read_usable, write_jsonl
 from workbench.errors import InputError
-from workbench.models import Model, with_engine
-from workbench.probe import build_probe
-from workbench.runs import RunSpec, open_run
-from workbench.stages.request import (
-    ModelSource,
-    Outcome,
-    Place,
-    budget_of,
-    data_inputs,
-    fitted,
-    keep_facts,
-    read_usable,
-)
+from workbench.models import Model, ModelSource, sample_losses, with_engine
+from workbench.models import batch_tokens as free_tokens
+from workbench.probe import build_probe, usable_samples
+from workbench.runs import Finding, Outcome, Place, RunSpec, Task, answer
+from workbench.stages.calibrate import of_batches, plan_of
 from workbench.types import Message, ProbeSet, Sample
 
 RESULT = "probe.json"
@@ -58,45 +51,63 @@ def run_probe(
     spec = RunSpec(
         f"probe-{options.strategy}",
         config=dataclasses.asdict(options),
-        inputs={**data_inputs(data), "model": source.fingerprint()},
+        inputs={"data": fingerprint_sources(data), "model": source.fingerprint()},
         result_name=RESULT,
         model=source.manifest(),
         details={"data": list(data)},
     )
-    with open_run(place.runs, spec) as run:
-        reused = run.finished
-        if not reused:
-            left_out: Counter[str] = Counter()
-            samples = read_usable(data, left_out=left_out)
-            model = measuring(source.load(), options.strategy)
 
-            def tell(done: int, total: int, text: str) -> None:
-                text = fitted(run, model, text)
-                run.event(done, total, text)
-                place.on_progress(done, total, text)
+    def work(task: Task) -> Finding:
+        left_out: Counter[str] = Counter()
+        samples = read_usable(data, left_out=left_out)
+        model = _engine(source.load(), options)
+        probe = build_probe(
+            model,
+            samples,
+            **dataclasses.asdict(options),
+            batch_tokens=task.budget(batch_tokens, lambda: free_tokens(model)),
+            left_out=left_out,
+            on_progress=task.progress(model),
+        )
+        _write_rows(task.run.path / ROWS, probe)
+        summary = _summary(probe, len(samples), left_out)
+        return Finding(summary, counts={"ok": len(samples)}, model=model)
 
-            probe = build_probe(
-                model,
-                samples,
-                **dataclasses.asdict(options),
-                batch_tokens=budget_of(run, model, batch_tokens),
-                left_out=left_out,
-                on_progress=tell,
-            )
-            losses = probe.losses or (None,) * len(probe.samples)
-            write_jsonl(
-                run.path / ROWS,
-                (_to_json(s, loss) for s, loss in zip(probe.samples, losses, strict=True)),
-            )
-            keep_facts(run, model)
-            summary = _summary(probe, len(samples), left_out)
-            run.finish_json(RESULT, summary, counts={"ok": len(samples)})
-    return Outcome(run.path, run.result, reused, json.loads(run.result.read_text()))
+    return answer(place, spec, work)
 
 
-def measuring(model: Model, strategy: str) -> Model:
+def plan_probe(
+    source: ModelSource,
+    data: Sequence[str],
+    options: ProbeOptions,
+    *,
+    batch_tokens: int | None = None,
+) -> dict[str, Any]:
+    """One pass over the pool for `highest-loss`, none for the other strategies."""
+    model = source.load()
+    began = time.perf_counter()
+    # A run checks its engine as well.
+    model = _engine(model, options)
+    seconds, passes = time.perf_counter() - began, 0.0
+    tokens = batch_tokens or free_tokens(model)
+    rendered = list(usable_samples(model, read_usable(data)).values())
+    lengths = [len(r.ids) for r in rendered]
+    if options.strategy == "highest-loss":
+        passes, batches = 1.0, batches_by_length(lengths, max_tokens=tokens)
+        seconds += of_batches(
+            lambda batch: sample_losses(model, rendered, batches=[batch]), batches, lengths
+        )
+    return plan_of(model, lengths, tokens, passes=passes, seconds=seconds)
+
+
+def _engine(model: Model, options: ProbeOptions) -> Model:
     """The model on the faster engine that it passes on, where the strategy reads losses."""
-    return with_engine(model) if strategy == "highest-loss" else model
+    return with_engine(model) if options.strategy == "highest-loss" else model
+
+
+def _write_rows(path: Path, probe: ProbeSet) -> None:
+    losses = probe.losses or (None,) * len(probe.samples)
+    write_jsonl(path, (_to_json(s, loss) for s, loss in zip(probe.samples, losses, strict=True)))
 
 
 def _summary(probe: ProbeSet, n_pool: int, left_out: Counter[str]) -> dict[str, Any]:

@@ -8,7 +8,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -27,21 +26,14 @@ from workbench.circuits import (
     retrieval_importance,
     retrieval_probe,
     retrieval_scores,
+    sample_limit,
 )
-from workbench.data import write_jsonl
-from workbench.models import Model
-from workbench.runs import Run, RunSpec, open_run
+from workbench.data import batches_by_length, fingerprint_sources, read_usable, write_jsonl
+from workbench.models import Model, ModelSource
+from workbench.models import batch_tokens as free_tokens
+from workbench.runs import Finding, Outcome, Place, RunSpec, Task, answer
+from workbench.stages.calibrate import plan_of
 from workbench.stages.heads import DELTAS, RESULT, HeadsOptions
-from workbench.stages.request import (
-    ModelSource,
-    Outcome,
-    Place,
-    budget_of,
-    data_inputs,
-    fitted,
-    keep_facts,
-    read_usable,
-)
 
 SAMPLES = "samples.jsonl"
 TEXT = ("text",)
@@ -63,57 +55,72 @@ def run_retrieval(
     spec = RunSpec(
         "heads-retrieval",
         config={**chosen, **dataclasses.asdict(retrieval), "batch_tokens": batch_tokens},
-        inputs={**data_inputs(text), "model": source.fingerprint()},
+        inputs={"data": fingerprint_sources(text), "model": source.fingerprint()},
         result_name=RESULT,
         model=source.manifest(),
         details={"data": list(text)},
     )
-    with open_run(place.runs, spec) as run:
-        reused = run.finished
-        if not reused:
-            model = source.load()
-            texts = [sample.text or sample.prompt for sample in read_usable(text)]
-            probe = retrieval_probe(model, texts, retrieval)
-            tokens = budget_of(run, model, batch_tokens)
-            measured = _measure(run, place, model, probe, tokens)
-            row_ids = [sample.sample.row_id for sample in probe]
-            importance = retrieval_importance(measured, row_ids, decode=retrieval.decode)
-            facts = {**probe_facts(probe, retrieval), "accuracy": float(measured.exact.mean())}
-            heads = rank_heads(
-                importance,
-                model.info,
-                **chosen,
-                seed=retrieval.seed,
-                method="retrieval",
-                probe={**facts, "text": list(text)},
-            )
-            write_jsonl(run.path / SAMPLES, (sample.sample.row for sample in probe))
-            run.merge_parts(DELTAS)
-            keep_facts(run, model)
-            counts = {"ok": len(importance.row_ids)}
-            if retrieval.decode:
-                counts["not_retrieved"] = len(probe) - len(importance.row_ids)
-            run.finish_json(RESULT, heads_to_json(heads), counts=counts)
-    return Outcome(run.path, run.result, reused, json.loads(run.result.read_text()))
+
+    def work(task: Task) -> Finding:
+        model = source.load()
+        texts = [sample.text or sample.prompt for sample in read_usable(text)]
+        probe = retrieval_probe(model, texts, retrieval)
+        tokens = task.budget(batch_tokens, lambda: free_tokens(model))
+        measured = _measure(task, model, probe, tokens)
+        row_ids = [sample.sample.row_id for sample in probe]
+        importance = retrieval_importance(measured, row_ids, decode=retrieval.decode)
+        facts = {**probe_facts(probe, retrieval), "accuracy": float(measured.exact.mean())}
+        heads = rank_heads(
+            importance,
+            model.info,
+            **chosen,
+            seed=retrieval.seed,
+            method="retrieval",
+            probe={**facts, "text": list(text)},
+        )
+        write_jsonl(task.run.path / SAMPLES, (sample.sample.row for sample in probe))
+        task.run.merge_parts(DELTAS)
+        counts = {"ok": len(importance.row_ids)}
+        if retrieval.decode:
+            counts["not_retrieved"] = len(probe) - len(importance.row_ids)
+        return Finding(heads_to_json(heads), counts, model)
+
+    return answer(place, spec, work)
+
+
+def plan_retrieval(
+    source: ModelSource, retrieval: RetrievalOptions, *, batch_tokens: int | None = None
+) -> dict[str, Any]:
+    """One pass over `n` samples as long as the context or the limit allows."""
+    model = source.load()
+    tokens = batch_tokens or free_tokens(model)
+    lengths = [sample_limit(model, retrieval)] * retrieval.n
+    batches = [
+        [part.start + i for i in batch]
+        for part in _parts(retrieval.n)
+        for batch in batches_by_length([lengths[i] for i in part], max_tokens=tokens)
+    ]
+    return plan_of(model, lengths, tokens, passes=1.0, batches=batches)
+
+
+def _parts(n: int) -> list[range]:
+    """The samples of each part of a run."""
+    return [range(start, min(n, start + PART_SAMPLES)) for start in range(0, n, PART_SAMPLES)]
 
 
 def _measure(
-    run: Run, place: Place, model: Model, probe: list[RetrievalSample], batch_tokens: int
+    task: Task, model: Model, probe: list[RetrievalSample], batch_tokens: int
 ) -> RetrievalScores:
     """Scores of the whole probe; parts that an earlier attempt finished are read back."""
-    starts = range(0, len(probe), PART_SAMPLES)
-    for number, start in enumerate(starts):
-        chosen = probe[start : start + PART_SAMPLES]
+    run, tell = task.run, task.progress(model)
+    parts = _parts(len(probe))
+    for number, part in enumerate(parts):
+        chosen = probe[part.start : part.stop]
         if not run.has_part(number):
             measured = retrieval_scores(model, chosen, batch_tokens=batch_tokens)
-            run.write_part(number, _table(measured, chosen, start))
-        done = start + len(chosen)
-        said = fitted(run, model, "retrievals")
-        run.event(done, len(probe), said)
-        place.on_progress(done, len(probe), said)
-    table = pa.concat_tables(
-        [pq.read_table(run.path / "parts" / f"{i:05d}.parquet") for i in range(len(starts))]
-    )
+            run.write_part(number, _table(measured, chosen, part.start))
+        tell(part.stop, len(probe), "retrievals")
+    table = pa.concat_tables([pq.read_table(run.part(number)) for number in range(len(parts))])
     scores = np.array(table["deltas"].to_pylist())
     return RetrievalScores(
         base_loss=table["base_loss"].to_numpy(),

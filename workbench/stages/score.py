@@ -25,8 +25,8 @@ import pyarrow.parquet as pq
 
 from workbench.circuits import circuit_of, read_heads
 from workbench.config import file_digest
-from workbench.data import batches_by_length, read_samples
-from workbench.models import Model, batch_tokens
+from workbench.data import batches_by_length, fingerprint_sources, read_samples, unreadable
+from workbench.models import Model, ModelSource, batch_tokens
 from workbench.runs import Finding, Outcome, Place, Run, RunSpec, Task, answer, check_same_template
 from workbench.scoring import (
     SHARD_ROWS,
@@ -38,9 +38,7 @@ from workbench.scoring import (
     score_shard,
     summarize,
 )
-from workbench.stages.calibrate import of_batches
-from workbench.stages.explain import plan_of
-from workbench.stages.request import ModelSource, data_inputs, unreadable
+from workbench.stages.calibrate import of_batches, plan_of
 from workbench.types import BadRow, Circuit, Sample
 
 RESULT = "scores.parquet"
@@ -120,7 +118,7 @@ def _spec(asked: Question) -> RunSpec:
         f"score-{request.method.name}",
         config={**_config(request), "shape": asked.shape},
         inputs={
-            **data_inputs(asked.data),
+            "data": fingerprint_sources(asked.data),
             "heads": file_digest(heads) if heads else None,
             "model": asked.source.fingerprint(),
         },

@@ -11,26 +11,36 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import json
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import torch
 
 from workbench.config import file_digest
 from workbench.errors import InputError
-from workbench.models import load_plain, resolve_device, tokenizer_facts
-from workbench.runs import Run, RunSpec, open_run, read_manifest
-from workbench.stages.request import ModelSource, Outcome, Place, keep_tokens
+from workbench.models import ModelSource, load_plain, resolve_device, tokenizer_facts
+from workbench.runs import (
+    Finding,
+    Outcome,
+    Place,
+    Run,
+    RunSpec,
+    Task,
+    answer,
+    keep_tokens,
+    without_place,
+)
+from workbench.stages.calibrate import timed
 from workbench.tuning import (
     CHECKPOINT,
     DTYPES,
-    FILE,
+    Example,
     Examples,
     Export,
-    StepWeights,
+    StepsSource,
     Training,
     TuneOptions,
     make_examples,
@@ -43,45 +53,16 @@ from workbench.tuning import (
     save_model,
     summarize_curve,
     train,
+    training_order,
     with_lora,
 )
 
 RESULT = "tuning.json"
 MODEL = "model"
 CURVE = "curve"
-READS = {"softmax": ("temperature",), "linear": ("temperature",), "top-fraction": ("top",)}
 PACKAGES = ("trl", "peft", "accelerate", "datasets")
-
-
-@dataclass(frozen=True)
-class StepsSource:
-    """A `steps.parquet` and the weights to take from it."""
-
-    path: Path
-    weights: StepWeights = field(default_factory=StepWeights)
-
-    def fingerprint(self) -> dict[str, Any]:
-        """The file, whether its own weights count, and the rule that made those that do.
-
-        The rule of the file's own weights is known only if the file lies in the run that made it.
-        """
-        own = self.weights.rule == FILE
-        made_by = _score_settings(self.path.parent) if own else dataclasses.asdict(self.weights)
-        rule = made_by.get("weights" if own else "rule")
-        reads = READS.get(str(rule), ())
-        return {
-            "weights": self.weights.rule,
-            "rule": {"name": rule, **{name: made_by[name] for name in reads}} if rule else None,
-            "steps_sha256": file_digest(self.path),
-        }
-
-
-def _score_settings(folder: Path) -> dict[str, Any]:
-    """The configuration of the run in `folder`; empty if there is none."""
-    try:
-        return read_manifest(folder)["config"]
-    except InputError:
-        return {}
+ADAM_COPIES = 3
+"""Values kept for each trained one beside itself: its gradient and two running means."""
 
 
 def run_tune(
@@ -114,27 +95,59 @@ def run_tune(
         model=source.manifest(),
         details={"export": str(export_folder), "device": str(resolve_device(source.device))},
     )
-    with open_run(place.runs, spec) as run:
-        reused = run.finished
-        if not reused:
-            require_extra()
 
-            def tell(done: int, total: int, text: str) -> None:
-                run.event(done, total, text)
-                place.on_progress(done, total, text)
+    def work(task: Task) -> Finding:
+        require_extra()
+        training = Training(
+            checkpoint=task.run.path / CHECKPOINT,
+            digest=spec.digest,
+            checkpoint_every=checkpoint_every,
+            device=resolve_device(source.device),
+            bfloat16=source.dtype == "bfloat16",
+            gradient_checkpointing=gradient_checkpointing,
+            on_progress=task.progress(),
+        )
+        return _tune(task.run, source, export, options, training, steps=steps)
 
-            training = Training(
-                checkpoint=run.path / CHECKPOINT,
-                digest=spec.digest,
-                checkpoint_every=checkpoint_every,
-                device=resolve_device(source.device),
-                bfloat16=source.dtype == "bfloat16",
-                gradient_checkpointing=gradient_checkpointing,
-                on_progress=tell,
-            )
-            _tune(run, source, export, options, training, steps=steps)
-            training.checkpoint.unlink(missing_ok=True)
-    return Outcome(run.path, run.result, reused, json.loads(run.result.read_text()))
+    return answer(place, spec, work, scratch=(CHECKPOINT,))
+
+
+def plan_tune(
+    source: ModelSource,
+    export_folder: Path,
+    options: TuneOptions,
+    *,
+    steps: StepsSource | None = None,
+) -> dict[str, Any]:
+    """Rows, optimiser steps, passes, tokens (padding included), seconds and megabytes."""
+    check_source(source)
+    export = read_export(export_folder)
+    require_extra()
+    model, _, examples = read_inputs(source, export, options, steps=steps)
+    vocab = model.get_input_embeddings().weight.shape[0]
+    if options.lora:
+        model = with_lora(model, options)
+    model.to(resolve_device(source.device))
+    order = training_order(len(examples.rows), options)
+    widths = [
+        max(len(examples.rows[i].ids) for i in order[first : first + options.batch_size])
+        for first in range(0, len(order), options.batch_size)
+    ]
+    n_tokens = options.batch_size * sum(widths)
+    trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    return {
+        "samples": len(examples.rows),
+        "counts": dict(examples.counts),
+        "steps": options.n_steps(len(examples.rows)),
+        "forward_passes": len(widths),
+        "backward_passes": len(widths),
+        "tokens": n_tokens,
+        "trained_parameters": trained,
+        "estimated_seconds": round(n_tokens * _seconds_per_token(model, examples.rows, options), 1),
+        "weights_mb": round(sum(p.numel() * p.element_size() for p in model.parameters()) / 1e6),
+        "training_mb": round(ADAM_COPIES * 4 * trained / 1e6),
+        "logits_mb": round(4 * options.batch_size * max(widths) * vocab / 1e6),
+    }
 
 
 def _config(options: TuneOptions) -> dict[str, Any]:
@@ -173,8 +186,8 @@ def _tune(
     training: Training,
     *,
     steps: StepsSource | None,
-) -> None:
-    model, tokenizer, examples = prepared(source, export, options, steps=steps)
+) -> Finding:
+    model, tokenizer, examples = read_inputs(source, export, options, steps=steps)
     keep_tokens(run, tokenizer_facts(tokenizer, source.find()[0]))
     # The trainer aligns these with the tokenizer; the tuned model keeps what its base says.
     configs = copy.deepcopy((model.config, model.generation_config))
@@ -185,7 +198,7 @@ def _tune(
     plain.config, plain.generation_config = configs
     summary = {
         "schema": 1,
-        "base": _base(source),
+        "base": without_place(source.manifest()),
         "data": _data(export, examples, steps),
         "options": _config(options),
         "learning_rate": options.learning_rate,
@@ -203,20 +216,18 @@ def _tune(
     run.merge_parts(f"{CURVE}.parquet", n_parts=1, series=CURVE)
     versions = {name: metadata.version(name) for name in PACKAGES}
     result = {**summary, "model": {"folder": MODEL, "files": files}, "versions": versions}
-    run.finish_json(RESULT, result, counts=examples.counts)
+    return Finding(result, examples.counts)
 
 
-def prepared(
+def read_inputs(
     source: ModelSource, export: Export, options: TuneOptions, *, steps: StepsSource | None
 ) -> tuple[Any, Any, Examples]:
     """The plain model, its tokenizer, and the rows as it reads them."""
     step_weights = read_steps(steps.path, steps.weights) if steps else None
     rows = export.rows()
     frozen_bfloat16 = options.lora and source.dtype == "bfloat16"
-    # The commit that was looked up, not what a branch may point at by now.
-    revision = source.find()[1]
     model, tokenizer = load_plain(
-        f"{source.name.partition('@')[0]}@{revision}" if revision else source.name,
+        source.pinned,
         dtype="bfloat16" if frozen_bfloat16 else "float32",
         template=source.template,
     )
@@ -229,12 +240,6 @@ def prepared(
         end_token=options.end_token,
     )
     return model, tokenizer, examples
-
-
-def _base(source: ModelSource) -> dict[str, Any]:
-    """Which model was tuned; one from a folder goes by the folder's name."""
-    base = source.manifest()
-    return base if base["revision"] else {**base, "id": Path(base["id"]).name}
 
 
 def _data(export: Export, examples: Examples, steps: StepsSource | None) -> dict[str, Any]:
@@ -250,3 +255,16 @@ def _data(export: Export, examples: Examples, steps: StepsSource | None) -> dict
         "n_without_steps": examples.n_without_steps,
         "selection": {name: export.record.get(name) for name in names},
     }
+
+
+def _seconds_per_token(model: Any, rows: Sequence[Example], options: TuneOptions) -> float:
+    """Time of one forward and backward pass at the median length, after one to warm up."""
+    width = sorted(len(row.ids) for row in rows)[len(rows) // 2]
+    ids = torch.zeros((options.batch_size, width), dtype=torch.long, device=model.device)
+
+    def step() -> None:
+        model(input_ids=ids, labels=ids).loss.backward()
+        model.zero_grad()
+
+    step()
+    return timed(step) / ids.numel()

@@ -6,38 +6,41 @@ outcome = run_validate(place, source, heads_path, ["generated"], ValidateOptions
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from workbench.circuits import ValidationOptions, read_heads, validate_circuit
-from workbench.config import digest, file_digest
-from workbench.data import atomic_file, fingerprint_sources
-from workbench.errors import InputError
-from workbench.figures import validation_page
-from workbench.models import check_same_model
-from workbench.runs import RunSpec, open_run
-from workbench.stages.heads import read_importance, seen_rows
-from workbench.stages.request import (
-    ModelSource,
-    Outcome,
-    Place,
-    budget_of,
-    check_same_template,
-    data_inputs,
-    fitted,
-    keep_facts,
-    read_usable,
+from workbench.circuits import (
+    ValidationOptions,
+    answerable,
+    head_sets,
+    knockout_sets,
+    read_heads,
+    validate_circuit,
 )
-from workbench.types import Sample
+from workbench.config import digest, file_digest
+from workbench.data import (
+    atomic_file,
+    batches_by_length,
+    draw,
+    fingerprint_sources,
+    read_usable,
+    unseen,
+)
+from workbench.figures import validation_page
+from workbench.models import Model, ModelSource, Rendered, check_same_model, decode
+from workbench.models import batch_tokens as free_tokens
+from workbench.probe import usable_samples
+from workbench.runs import Finding, Outcome, Place, RunSpec, Task, answer, check_same_template
+from workbench.stages.calibrate import padded_tokens, plan_of, seconds_per_token, timed
+from workbench.stages.heads import read_importance, seen_rows
+from workbench.types import Head, HeadScores, Sample
 
 RESULT = "validation.json"
 PAGE = "validation.html"
+CALIBRATION_ROWS, CALIBRATION_NEW = 64, 8
 
 
 @dataclass(frozen=True)
@@ -56,16 +59,15 @@ class ValidateOptions:
     max_new_tokens: int | None = None
     curve_n: int = 40
 
-    def spending(self, batch_tokens: int) -> ValidationOptions:
-        """The same in the words of `validate_circuit`."""
-        return ValidationOptions(
-            n_random=self.random,
-            seed=self.seed,
-            decode_n=self.decode_n,
-            max_new_tokens=self.max_new_tokens,
-            curve_n=self.curve_n,
-            batch_tokens=batch_tokens,
-        )
+
+@dataclass(frozen=True)
+class Rows:
+    """What a validation reads: a draw of the data's rows, and one of each control text's."""
+
+    samples: list[Sample]
+    held_out: bool | None
+    malformed: Counter[str]
+    controls: Mapping[str, list[Sample]]
 
 
 def run_validate(
@@ -92,7 +94,7 @@ def run_validate(
         "validate",
         config={**dataclasses.asdict(options), "control": list(control)},
         inputs={
-            **data_inputs(data),
+            "data": fingerprint_sources(data),
             "control": {name: fingerprint_sources([name]) for name in control},
             "heads": file_digest(heads_path),
             "model": source.fingerprint(),
@@ -104,71 +106,157 @@ def run_validate(
         model=source.manifest(),
         details={"data": list(data)},
     )
-    with open_run(place.runs, spec) as run:
-        reused = run.finished
-        if not reused:
-            model = source.load()
-            check_same_model(heads.model, model.info)
-            check_same_template(heads_path.parent, model)
 
-            def tell(done: int, total: int, text: str) -> None:
-                text = fitted(run, model, text)
-                run.event(done, total, text)
-                place.on_progress(done, total, text)
-
-            malformed: Counter[str] = Counter()
-            readable = read_usable(data, left_out=malformed)
-            samples, held_out = unseen(readable, exclude=exclude, seen=seen)
-            report = validate_circuit(
-                model,
-                heads,
-                draw(samples, options.n, options.seed),
-                controls={name: _control_rows(name, seen, options) for name in control},
-                importance=importance,
-                held_out=held_out,
-                options=options.spending(budget_of(run, model, batch_tokens)),
-                on_progress=tell,
-            )
-            report["left_out"] |= malformed
-            report |= {
-                "model": dataclasses.asdict(model.info),
-                "data": list(data),
-                "heads_run": heads_path.parent.name,
-                "method": heads.method,
-            }
-            keep_facts(run, model)
-            with atomic_file(run.path / PAGE) as file:
-                file.write(validation_page(report).encode())
-            run.finish_json(RESULT, report, counts={"ok": report["n_samples"]})
-    return Outcome(run.path, run.result, reused, json.loads(run.result.read_text()))
-
-
-def unseen(
-    samples: Sequence[Sample], *, exclude: frozenset[str], seen: frozenset[str] | None
-) -> tuple[list[Sample], bool | None]:
-    """The rows that the heads were not found on, and True; without any, the others and False.
-
-    All rows and None where `seen` is not known.
-    """
-    allowed = [s for s in samples if s.row_id not in exclude]
-    if not allowed:
-        raise InputError(
-            f"all {len(samples)} rows are left out of the validation",
-            expected="rows that the heads were not found on",
-            do="validate on other data",
+    def work(task: Task) -> Finding:
+        model = _model_of(source, heads, heads_path)
+        rows = _rows(data, control, options, exclude=exclude, seen=seen)
+        tokens = task.budget(batch_tokens, lambda: free_tokens(model))
+        report = validate_circuit(
+            model,
+            heads,
+            rows.samples,
+            controls=rows.controls,
+            importance=importance,
+            held_out=rows.held_out,
+            options=validation_options(options, tokens),
+            on_progress=task.progress(model),
         )
-    if seen is None:
-        return allowed, None
-    held_out = [s for s in allowed if s.row_id not in seen]
-    return (held_out, True) if held_out else (allowed, False)
+        report["left_out"] |= rows.malformed
+        report |= {
+            "model": dataclasses.asdict(model.info),
+            "data": list(data),
+            "heads_run": heads_path.parent.name,
+            "method": heads.method,
+        }
+        with atomic_file(task.run.path / PAGE) as file:
+            file.write(validation_page(report).encode())
+        return Finding(report, counts={"ok": report["n_samples"]}, model=model)
+
+    return answer(place, spec, work)
 
 
-def draw(samples: Sequence[Sample], n: int, seed: int) -> list[Sample]:
-    """At most `n` rows at random, in their own order."""
-    order = np.random.default_rng(seed).permutation(len(samples))[:n]
-    return [samples[i] for i in sorted(order.tolist())]
+def plan_validate(
+    source: ModelSource,
+    heads_path: Path,
+    data: Sequence[str],
+    options: ValidateOptions,
+    *,
+    control: Sequence[str] = ("text",),
+    exclude: frozenset[str] = frozenset(),
+    batch_tokens: int | None = None,
+) -> dict[str, Any]:
+    """A clean pass of every part and, for each set of heads, the layers from its lowest on."""
+    heads = read_heads(heads_path)
+    model = _model_of(source, heads, heads_path)
+    full = validation_options(options, batch_tokens or free_tokens(model))
+    rows = _rows(data, control, options, exclude=exclude, seen=seen_rows(heads_path.parent))
+    usable = usable_samples(model, rows.samples)
+    parts = _tokens_by_part(model, heads, usable, rows, full)
+    lengths = [len(r.ids) for r in usable.values()]
+    per_token = seconds_per_token(model, lengths)
+    seconds = {name: tokens * per_token for name, tokens in parts.items()}
+    answered = answerable(usable, rows.samples, n=options.decode_n)
+    n_sets = len(head_sets(model, heads, n_random=options.random, seed=options.seed).every)
+    n_new = n_sets * sum(problem.n_solution for problem in answered)
+    if answered:
+        seconds["decoding"] = n_new * _seconds_a_new_token(model, [p.prompt for p in answered])
+    plan = plan_of(model, lengths, full.batch_tokens, passes=1.0, seconds=0.0)
+    tokens = sum(parts.values())
+    return plan | {
+        "full_passes": round(parts["loss"] / max(1, plan["tokens"]), 2),
+        "forward_passes": round(tokens / max(1, plan["tokens"]) * plan["batches"], 1),
+        "tokens": int(tokens),
+        "decoded_tokens": n_new,
+        "estimated_seconds": round(sum(seconds.values()), 1),
+        "seconds_by_part": {name: round(value, 1) for name, value in seconds.items()},
+    }
 
 
-def _control_rows(name: str, seen: frozenset[str] | None, options: ValidateOptions) -> list[Any]:
-    samples, _ = unseen(read_usable([name]), exclude=frozenset(), seen=seen)
-    return draw(samples, options.control_n, options.seed)
+def _model_of(source: ModelSource, heads: HeadScores, heads_path: Path) -> Model:
+    """The model, provided that the heads were found on it and its rows rendered as now."""
+    model = source.load()
+    check_same_model(heads.model, model.info)
+    check_same_template(heads_path.parent, model)
+    return model
+
+
+def _rows(
+    data: Sequence[str],
+    control: Sequence[str],
+    options: ValidateOptions,
+    *,
+    exclude: frozenset[str],
+    seen: frozenset[str] | None,
+) -> Rows:
+    malformed: Counter[str] = Counter()
+    readable = read_usable(data, left_out=malformed)
+    samples, held_out = unseen(readable, exclude=exclude, seen=seen)
+    controls = {}
+    for name in control:
+        others, _ = unseen(read_usable([name]), exclude=frozenset(), seen=seen)
+        controls[name] = draw(others, options.control_n, options.seed)
+    return Rows(draw(samples, options.n, options.seed), held_out, malformed, controls)
+
+
+def validation_options(options: ValidateOptions, batch_tokens: int) -> ValidationOptions:
+    """The options in the words of `validate_circuit`."""
+    return ValidationOptions(
+        n_random=options.random,
+        seed=options.seed,
+        decode_n=options.decode_n,
+        max_new_tokens=options.max_new_tokens,
+        curve_n=options.curve_n,
+        batch_tokens=batch_tokens,
+    )
+
+
+def _tokens_by_part(
+    model: Model,
+    heads: HeadScores,
+    usable: Mapping[int, Rendered],
+    rows: Rows,
+    options: ValidationOptions,
+) -> dict[str, float]:
+    """Tokens through the whole model that the loss, the controls and the curve cost as much as."""
+    sets = head_sets(model, heads, n_random=options.n_random, seed=options.seed)
+    problems = list(usable.values())
+    few = [*sets.named.values(), *sets.random[: options.control_random]]
+    controls = [list(usable_samples(model, each).values()) for each in rows.controls.values()]
+    parts = {
+        "loss": _tokens(model, problems, sets.every, options.batch_tokens),
+        "controls": sum(_tokens(model, each, few, options.batch_tokens) for each in controls),
+    }
+    if options.curve_n:
+        curve = knockout_sets(
+            sets.ranked,
+            n_circuit=len(sets.named["circuit"]),
+            n_orders=options.curve_orders,
+            seed=options.seed,
+        )
+        some = problems[: options.curve_n]
+        parts["curve"] = _tokens(model, some, curve.sets, options.batch_tokens)
+    return parts
+
+
+def _tokens(
+    model: Model,
+    rendered: Sequence[Rendered],
+    sets: Sequence[Sequence[Head]],
+    batch_tokens: int,
+) -> float:
+    """Tokens through the whole model that cost as much: a clean pass, then parts of it by set."""
+    lengths = [len(r.ids) for r in rendered]
+    padded = padded_tokens(lengths, batches_by_length(lengths, max_tokens=batch_tokens))
+    lowest = [min(head.layer for head in heads) for heads in sets if heads]
+    return padded * (1 + sum(1 - layer / model.n_layers for layer in lowest))
+
+
+def _seconds_a_new_token(model: Model, prompts: Sequence[Sequence[int]]) -> float:
+    """From a few steps of a batch as large as those of the validation."""
+    rows = [prompts[i % len(prompts)] for i in range(CALIBRATION_ROWS)]
+    decode(model, rows[:2], max_new_tokens=2, stop_ids=())
+    new: list[Sequence[int]] = []
+    seconds = timed(
+        lambda: new.extend(decode(model, rows, max_new_tokens=CALIBRATION_NEW, stop_ids=()))
+    )
+    return seconds / sum(map(len, new))

@@ -12,6 +12,8 @@ from workbench.tuning.export import Export, read_export
 from workbench.tuning.folder import model_folder, save_model
 from workbench.tuning.loss import weighted_loss
 from workbench.tuning.options import DTYPES, SCHEDULES, TuneOptions
+from workbench.tuning.plan import training_order
+from workbench.tuning.steps_source import StepsSource
 from workbench.tuning.trainer import Training, require_extra, train
 from workbench.tuning.weights import FILE, RULES, Steps, StepWeights, read_steps, token_weights
 
@@ -26,6 +28,7 @@ __all__ = [
     "Export",
     "StepWeights",
     "Steps",
+    "StepsSource",
     "Training",
     "TuneOptions",
     "make_examples",
@@ -39,6 +42,7 @@ __all__ = [
     "summarize_curve",
     "token_weights",
     "train",
+    "training_order",
     "weighted_loss",
     "weights_in_words",
     "with_lora",

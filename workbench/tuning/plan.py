@@ -23,6 +23,12 @@ def row_order(n_rows: int, *, n_needed: int, seed: int) -> list[int]:
     return order[:n_needed]
 
 
+def training_order(n_rows: int, options: TuneOptions) -> list[int]:
+    """The rows of a whole training, in the order they are read."""
+    n_needed = options.n_steps(n_rows) * options.rows_per_step
+    return row_order(n_rows, n_needed=n_needed, seed=options.seed)
+
+
 def learning_rate_factor(step: int, *, n_steps: int, options: TuneOptions) -> float:
     """Share of the learning rate in step `step` (from 0): a rise, then the schedule's descent.
 

@@ -36,7 +36,7 @@ from workbench.tuning.curve import Curve
 from workbench.tuning.examples import Example
 from workbench.tuning.loss import weighted_loss
 from workbench.tuning.options import TuneOptions
-from workbench.tuning.plan import learning_rate_factor, row_order
+from workbench.tuning.plan import learning_rate_factor, training_order
 from workbench.types import Progress, no_progress
 
 EXTRA = ("trl", "accelerate", "datasets", "peft")
@@ -124,7 +124,7 @@ def build_trainer(
     config: Any = import_module("trl").SFTConfig
 
     n_steps = options.n_steps(len(examples))
-    order = row_order(len(examples), n_needed=n_steps * options.rows_per_step, seed=options.seed)
+    order = training_order(len(examples), options)
     arguments = config(
         output_dir=folder,
         max_steps=n_steps - first_step,

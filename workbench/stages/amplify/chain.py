@@ -13,25 +13,22 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from workbench.amplification import Problem, Where, draw_rows, plain_network, problems_of
+from workbench.amplification import (
+    Problem,
+    Where,
+    draw_rows,
+    parse_where,
+    plain_network,
+    problems_of,
+)
+from workbench.data import read_usable
 from workbench.errors import InputError
-from workbench.models import Model
-from workbench.runs import Run, read_manifest
-from workbench.stages.request import ModelSource, Place, read_usable
-from workbench.types import Progress, Sample
+from workbench.models import Model, ModelSource
+from workbench.runs import read_manifest
+from workbench.types import Sample
 
 PIVOTS, LOCALIZED = "pivots.parquet", "pivots.json"
 MASK = "mask.json"
-
-
-def telling(run: Run, place: Place) -> Progress:
-    """Progress to the run's events and to whoever is watching."""
-
-    def tell(done: int, total: int, text: str) -> None:
-        run.event(done, total, text)
-        place.on_progress(done, total, text)
-
-    return tell
 
 
 def task_rows(
@@ -41,7 +38,7 @@ def task_rows(
     return draw_rows(read_usable(data), part, n=n, seed=seed, where=where)
 
 
-def checkable(
+def answerable_problems(
     model: Model,
     samples: Sequence[Sample],
     *,
@@ -59,12 +56,6 @@ def checkable(
     return problems
 
 
-def pinned(source: ModelSource) -> str:
-    """The model's name with the commit looked up, not what a branch may point at by now."""
-    revision = source.find()[1]
-    return f"{source.name.partition('@')[0]}@{revision}" if revision else source.name
-
-
 def network_of(source: ModelSource) -> Model:
     """The checkpoint without hooks."""
     if source.device_map is not None or source.quantize is not None:
@@ -74,14 +65,8 @@ def network_of(source: ModelSource) -> Model:
             do="leave out --device-map and --quantize",
         )
     return plain_network(
-        pinned(source), device=source.device, dtype=source.dtype, template=source.template
+        source.pinned, device=source.device, dtype=source.dtype, template=source.template
     )
-
-
-def base_facts(source: ModelSource) -> dict[str, Any]:
-    """Which model this is; one from a folder goes by the folder's name."""
-    base = source.manifest()
-    return base if base["revision"] else {**base, "id": Path(base["id"]).name}
 
 
 def read_parent(path: Path) -> dict[str, Any]:
@@ -109,6 +94,11 @@ def check_model_of(content: Mapping[str, Any], source: ModelSource) -> None:
             expected=f"weights {expected[:12]}, with which the earlier stage was run",
             do="pass the same model, or run the earlier stages on this one",
         )
+
+
+def where_of(localized: Mapping[str, Any]) -> Where | None:
+    """Which rows are the task, as they were when its pivots were found."""
+    return parse_where(localized["where"]) if localized["where"] else None
 
 
 def data_of(result: Path) -> list[str]:

@@ -1,62 +1,49 @@
-"""Constructive Circuit Amplification as runs, first half: pivotal tokens, and the mask.
+"""Constructive Circuit Amplification as runs, first step: the pivotal tokens of problems.
 
 pivots = run_localize(place, source, ["generated"], LocalizeOptions(where="n_steps=5..8"))
-mask = run_mask(place, source, pivots.run / PIVOTS, MaskOptions())
+pivots.run / PIVOTS
 """
 
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from workbench.amplification import (
     BATCH_TOKENS,
-    CHECKPOINT,
     LOCALIZE,
-    NORMALISED_WARNING,
-    OK,
-    REASONS,
-    MaskOptions,
     PivotOptions,
     Problem,
     Where,
     allowed_length,
     find_pivots,
-    has_normalised_queries,
-    learn_mask,
-    mask_summary,
     parse_where,
+    pivots_summary,
     pivots_table,
-    read_examples,
     read_pivots,
 )
-from workbench.config import file_digest
-from workbench.runs import Run, RunSpec, open_run
-from workbench.stages.amplify.chain import (
-    LOCALIZED,
-    MASK,
-    PIVOTS,
-    base_facts,
-    check_model_of,
-    checkable,
-    data_of,
-    network_of,
-    read_parent,
-    task_rows,
-    telling,
-)
-from workbench.stages.request import (
-    ModelSource,
+from workbench.data import fingerprint_sources
+from workbench.models import Model, ModelSource
+from workbench.runs import (
+    Finding,
     Outcome,
     Place,
-    data_inputs,
-    keep_facts,
+    RunSpec,
+    Task,
+    answer,
     keep_tokens,
+    without_place,
 )
+from workbench.stages.amplify.chain import (
+    LOCALIZED,
+    PIVOTS,
+    answerable_problems,
+    network_of,
+    task_rows,
+)
+from workbench.stages.amplify.cost import Plan, decoding_cost, memory_cost
 
 # Problems traced together. Results do not depend on it, but resuming loses no more than one shard.
 SHARD = 128
@@ -89,18 +76,6 @@ class LocalizeOptions:
     def label_column(self) -> str | None:
         return self.label or (self.task.column if self.task else None)
 
-    def spending(self, problems: Sequence[Problem], batch_tokens: int) -> PivotOptions:
-        """The same in the words of `find_pivots`."""
-        return PivotOptions(
-            max_new_tokens=self.max_new_tokens or allowed_length(problems),
-            rule=self.rule,
-            n_samples=self.n_samples,
-            hot=self.hot,
-            cool=self.cool,
-            seed=self.seed,
-            batch_tokens=batch_tokens,
-        )
-
 
 def run_localize(
     place: Place,
@@ -117,88 +92,90 @@ def run_localize(
     spec = RunSpec(
         "amplify-localize",
         config=dataclasses.asdict(options),
-        inputs={**data_inputs(data), "model": source.fingerprint()},
+        inputs={"data": fingerprint_sources(data), "model": source.fingerprint()},
         result_name=LOCALIZED,
         model=source.manifest(),
         details={"data": list(data)},
     )
-    with open_run(place.runs, spec) as run:
-        reused = run.finished
-        if not reused:
-            _localize(run, place, source, data, options, batch_tokens=batch_tokens)
-    return Outcome(run.path, run.result, reused, json.loads(run.result.read_text()))
+
+    def work(task: Task) -> Finding:
+        left_out: Counter[str] = Counter()
+        model = network_of(source)
+        keep_tokens(task.run, model.facts)
+        problems = _problems(model, data, options, left_out)
+        pivoting = pivot_options(options, problems, batch_tokens)
+        _trace(task, model, problems, pivoting)
+        found = pivots_summary(read_pivots(task.run.path / PIVOTS))
+        summary = {
+            "schema": 1,
+            "model": without_place(source.manifest()),
+            "data": list(data),
+            "where": options.where,
+            "label": options.label_column,
+            "rule": options.rule,
+            "seed": options.seed,
+            "max_new_tokens": pivoting.max_new_tokens,
+            "left_out": dict(sorted(left_out.items())),
+            **found,
+        }
+        return Finding(summary, found["counts"])
+
+    return answer(place, spec, work)
 
 
-def _localize(
-    run: Run,
-    place: Place,
+def plan_localize(
     source: ModelSource,
     data: Sequence[str],
     options: LocalizeOptions,
     *,
-    batch_tokens: int,
-) -> None:
-    left_out: Counter[str] = Counter()
-    samples = task_rows(data, LOCALIZE, n=options.n, seed=options.seed, where=options.task)
+    batch_tokens: int = BATCH_TOKENS,
+) -> Plan:
+    """A greedy and at most `n_samples` sampled traces of each problem; branching adds more."""
     model = network_of(source)
-    keep_tokens(run, model.facts)
-    problems = checkable(model, samples, label=options.label_column, left_out=left_out)
-    pivoting = options.spending(problems, batch_tokens)
-    shards = [problems[i : i + SHARD] for i in range(0, len(problems), SHARD)]
-    tell = telling(run, place)
-    for index, shard in enumerate(shards):
-        if not run.has_part(index):
-            run.write_part(index, pivots_table(model, find_pivots(model, shard, pivoting)))
-        tell(index + 1, len(shards), f"traced {len(shard)} problems")
-    run.merge_parts(PIVOTS, n_parts=len(shards))
-    rows = read_pivots(run.path / PIVOTS)
-    counts = Counter(row["status"] for row in rows)
-    summary = {
-        "schema": 1,
-        "model": base_facts(source),
-        "data": list(data),
-        "where": options.where,
-        "label": options.label_column,
-        "rule": options.rule,
-        "seed": options.seed,
-        "max_new_tokens": pivoting.max_new_tokens,
-        "n_problems": len(rows),
-        "greedy_right": sum(row["greedy_right"] for row in rows) / len(rows),
-        "counts": dict(sorted(counts.items())),
-        "reasons": {status: REASONS[status] for status in sorted(counts) if REASONS[status]},
-        "left_out": dict(sorted(left_out.items())),
-        "n_pivots": counts[OK],
-        "mean_sampled": sum(row["n_sampled"] for row in rows) / len(rows),
+    problems = _problems(model, data, options)
+    n_new = pivot_options(options, problems, batch_tokens).max_new_tokens
+    passes, seconds = decoding_cost(model, problems, n_new, batch_tokens)
+    n_traces = 1 + options.n_samples
+    return {
+        "samples": len(problems),
+        "traces_at_most": n_traces * len(problems),
+        "forward_passes": n_traces * passes,
+        "estimated_seconds": round(n_traces * seconds, 1),
+        **memory_cost(model, batch_tokens),
     }
-    run.finish_json(LOCALIZED, summary, counts=counts)
 
 
-def run_mask(place: Place, source: ModelSource, pivots_path: Path, options: MaskOptions) -> Outcome:
-    """Learn the mask on the pivotal tokens of a localize run."""
-    check_model_of(read_parent(pivots_path.with_name(LOCALIZED)), source)
-    spec = RunSpec(
-        "amplify-mask",
-        config=dataclasses.asdict(options),
-        inputs={"pivots": file_digest(pivots_path), "model": source.fingerprint()},
-        result_name=MASK,
-        parents=(pivots_path.parent.name,),
-        model=source.manifest(),
-        details={"data": data_of(pivots_path)},
+def _problems(
+    model: Model,
+    data: Sequence[str],
+    options: LocalizeOptions,
+    left_out: Counter[str] | None = None,
+) -> list[Problem]:
+    rows = task_rows(data, LOCALIZE, n=options.n, seed=options.seed, where=options.task)
+    return answerable_problems(model, rows, label=options.label_column, left_out=left_out)
+
+
+def pivot_options(
+    options: LocalizeOptions, problems: Sequence[Problem], batch_tokens: int
+) -> PivotOptions:
+    """The options in the words of `find_pivots`."""
+    return PivotOptions(
+        max_new_tokens=options.max_new_tokens or allowed_length(problems),
+        rule=options.rule,
+        n_samples=options.n_samples,
+        hot=options.hot,
+        cool=options.cool,
+        seed=options.seed,
+        batch_tokens=batch_tokens,
     )
-    with open_run(place.runs, spec) as run:
-        reused = run.finished
-        if not reused:
-            examples = read_examples(pivots_path)
-            model = source.load()
-            kept = run.path / CHECKPOINT
-            found = learn_mask(
-                model, examples, options, checkpoint=kept, on_progress=telling(run, place)
-            )
-            warnings = [NORMALISED_WARNING] if has_normalised_queries(model) else []
-            keep_facts(run, model)
-            summary = mask_summary(
-                found, options, model=model.info, n_examples=len(examples), warnings=warnings
-            )
-            run.finish_json(MASK, summary, counts={"ok": len(examples)})
-            kept.unlink(missing_ok=True)
-    return Outcome(run.path, run.result, reused, json.loads(run.result.read_text()))
+
+
+def _trace(task: Task, model: Model, problems: list[Problem], options: PivotOptions) -> None:
+    """`pivots.parquet`; shards that an earlier attempt finished stay."""
+    shards = [problems[i : i + SHARD] for i in range(0, len(problems), SHARD)]
+    tell = task.progress()
+    for index, shard in enumerate(shards):
+        if not task.run.has_part(index):
+            task.run.write_part(index, pivots_table(model, find_pivots(model, shard, options)))
+        tell(index + 1, len(shards), f"traced {len(shard)} problems")
+    task.run.merge_parts(PIVOTS, n_parts=len(shards))

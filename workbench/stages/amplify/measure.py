@@ -1,13 +1,12 @@
 """One model of an amplification measured: right answers, calculations, plain text, retrieval.
 
 held_out = read_held_out(source, options, localized, ["generated"], "text")
-once(run, "measured-base.json", lambda: measure(name, source, held_out, options, ...))
+measure("math-tiny", source, held_out, options, batch_tokens=2**16)["right"]
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,17 +19,15 @@ from workbench.amplification import (
     calculations,
     draw_rows,
     outside,
-    parse_where,
     part_of,
     plain_network,
     retrieval,
     text_loss,
 )
+from workbench.data import read_usable
 from workbench.errors import InputError
-from workbench.models import load_model
-from workbench.runs import Run
-from workbench.stages.amplify.chain import checkable, network_of
-from workbench.stages.request import ModelSource, read_usable
+from workbench.models import ModelSource, load_model
+from workbench.stages.amplify.chain import answerable_problems, network_of, where_of
 from workbench.types import Sample
 
 
@@ -80,14 +77,14 @@ def read_held_out(
 ) -> HeldOut:
     """Problems of the task first, then the others."""
     samples = read_usable(data)
-    where = parse_where(localized["where"]) if localized["where"] else None
+    where = where_of(localized)
     rows = draw_rows(samples, TEST, n=options.n, seed=options.seed, where=where)
     others = [sample for sample in outside(samples, where) if part_of(sample.row_id) == TEST]
     if options.n_other and others:
         rows += draw_rows(others, TEST, n=options.n_other, seed=options.seed)
     model = network_of(source)
     by_id = {row.row_id: row for row in rows}
-    problems = checkable(model, rows, label=localized["label"])
+    problems = answerable_problems(model, rows, label=localized["label"])
     if where and not any(where.holds(by_id[problem.row_id]) for problem in problems):
         raise InputError(
             f"none of the held-out rows with {where} has an answer that can be checked",
@@ -104,13 +101,6 @@ def read_held_out(
         max_new_tokens=int(localized["max_new_tokens"]),
         tokens=model.facts,
     )
-
-
-def once(run: Run, name: str, measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """What an earlier attempt measured, else measured now and kept."""
-    if not (run.path / name).is_file():
-        run.write_json(name, measure())
-    return json.loads((run.path / name).read_text(encoding="utf-8"))
 
 
 def measure(

@@ -9,7 +9,6 @@ here where they are missing. Each model is measured once, so an interrupted repo
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
@@ -18,8 +17,8 @@ from typing import Any
 from workbench.amplification import (
     BATCH_TOKENS,
     UpdateOptions,
+    Where,
     amplification_report,
-    parse_where,
     read_mask,
     read_mask_file,
 )
@@ -27,25 +26,36 @@ from workbench.config import file_digest
 from workbench.data import atomic_file, fingerprint_sources
 from workbench.errors import InputError
 from workbench.figures import amplification_page
-from workbench.runs import Run, RunSpec, open_run
+from workbench.models import ModelSource
+from workbench.runs import (
+    Finding,
+    Outcome,
+    Place,
+    RunSpec,
+    Task,
+    answer,
+    keep_tokens,
+    without_place,
+)
 from workbench.stages.amplify.chain import (
     LOCALIZED,
     MASK,
     PIVOTS,
-    base_facts,
     check_model_of,
     data_of,
+    network_of,
     parent_of,
-    pinned,
     read_parent,
     require_peft,
-    telling,
+    where_of,
 )
-from workbench.stages.amplify.measure import ReportOptions, measure, once, read_held_out
-from workbench.stages.amplify.update import MODEL, run_update
-from workbench.stages.request import ModelSource, Outcome, Place, data_inputs, keep_tokens
+from workbench.stages.amplify.cost import Plan, decoding_cost, memory_cost
+from workbench.stages.amplify.measure import HeldOut, ReportOptions, measure, read_held_out
+from workbench.stages.amplify.update import MODEL, plan_update, run_update
 
 RESULT, PAGE = "report.json", "report.html"
+Measured = dict[str, Any]
+Variants = dict[str, list[Path]]
 
 
 def run_report(
@@ -63,17 +73,13 @@ def run_report(
     `data` is by default that of the updates; only rows of the part 'test' are used. `batch_tokens`
     cached tokens are held at once while decoding: memory, not results.
     """
-    if not updates:
-        raise InputError("no update is named", expected="one or more, one a seed")
-    if "lora" in options.controls:
-        require_peft()
-    found = [read_update(path, source) for path in updates]
+    found = _read_updates(updates, options, source)
     data = list(data) or data_of(updates[0])
     spec = RunSpec(
         "amplify-report",
         config={**dataclasses.asdict(options), "control": control},
         inputs={
-            **data_inputs(data),
+            "data": fingerprint_sources(data),
             "control": fingerprint_sources([control]),
             "updates": [file_digest(path) for path in updates],
             "model": source.fingerprint(),
@@ -83,26 +89,78 @@ def run_report(
         model=source.manifest(),
         details={"data": data},
     )
-    with open_run(place.runs, spec) as run:
-        reused = run.finished
-        if not reused:
-            variants = _with_controls(
-                run, place, source, updates, found, options, batch_tokens=batch_tokens
-            )
-            _report(
-                run,
-                place,
-                source,
-                variants,
-                options,
-                data=data,
-                control=control,
-                batch_tokens=batch_tokens,
-            )
-    return Outcome(run.path, run.result, reused, json.loads(run.result.read_text()))
+
+    def work(task: Task) -> Finding:
+        variants = _variants(task, source, updates, found, options, batch_tokens=batch_tokens)
+        localized = _localized(updates)
+        test = read_held_out(source, options, localized, data, control)
+        keep_tokens(task.run, test.tokens)
+        base, models = _measured(task, source, variants, test, options, batch_tokens=batch_tokens)
+        facts = {
+            "model": without_place(source.manifest()),
+            "data": list(data),
+            "control": control,
+            "where": localized["where"],
+            "label": localized["label"],
+            "options": dataclasses.asdict(options),
+            "update": found[0]["options"],
+            "problems": _problems(test, where_of(localized)),
+            **_masks(updates),
+        }
+        report = amplification_report(base, models, facts)
+        with atomic_file(task.run.path / PAGE) as file:
+            file.write(amplification_page(report).encode())
+        return Finding(report, counts={"ok": len(test.problems)})
+
+    return answer(place, spec, work)
 
 
-def read_update(path: Path, source: ModelSource) -> dict[str, Any]:
+def plan_report(
+    source: ModelSource,
+    updates: Sequence[Path],
+    options: ReportOptions,
+    *,
+    data: Sequence[str] = (),
+    control: str = "text",
+    batch_tokens: int = BATCH_TOKENS,
+) -> Plan:
+    """Controls as if none were there yet, and the held-out problems decoded by every model."""
+    found = _read_updates(updates, options, source)
+    data = list(data) or data_of(updates[0])
+    held_out = read_held_out(source, options, _localized(updates), data, control)
+    model = network_of(source)
+    n_models = 1 + len(updates) * (1 + len(options.controls))
+    passes, seconds = decoding_cost(model, held_out.problems, held_out.max_new_tokens, batch_tokens)
+    passes, seconds = n_models * passes, n_models * seconds
+    parts = {"answers": round(seconds, 1), "controls": 0.0}
+    for name in options.controls:
+        for path, update in zip(updates, found, strict=True):
+            mask, asked = _mask_of(path, update), _control_options(update, name, options)
+            plan = plan_update(source, mask, asked, batch_tokens=batch_tokens)
+            passes += plan["forward_passes"]
+            parts["controls"] = round(parts["controls"] + plan["estimated_seconds"], 1)
+    return {
+        "samples": len(held_out.problems),
+        "models": n_models,
+        "forward_passes": passes,
+        "estimated_seconds": round(sum(parts.values()), 1),
+        "seconds_by_part": parts,
+        **memory_cost(model, batch_tokens),
+    }
+
+
+def _read_updates(
+    updates: Sequence[Path], options: ReportOptions, source: ModelSource
+) -> list[dict[str, Any]]:
+    """The masked updates; InputError where there is none, or its controls cannot be made."""
+    if not updates:
+        raise InputError("no update is named", expected="one or more, one a seed")
+    if "lora" in options.controls:
+        require_peft()
+    return [_read_update(path, source) for path in updates]
+
+
+def _read_update(path: Path, source: ModelSource) -> dict[str, Any]:
     """A masked update of this model; InputError for any other."""
     update = read_parent(path)
     if update.get("variant") != "mask":
@@ -114,12 +172,17 @@ def read_update(path: Path, source: ModelSource) -> dict[str, Any]:
     return update
 
 
-Variants = dict[str, list[Path]]
+def _localized(updates: Sequence[Path]) -> dict[str, Any]:
+    """What localising said, of which the updates are the end."""
+    return read_parent(parent_of(updates[0], PIVOTS).with_name(LOCALIZED))
 
 
-def _with_controls(
-    run: Run,
-    place: Place,
+def _mask_of(path: Path, update: Mapping[str, Any]) -> Path:
+    return path.parent.parent / update["mask"] / MASK
+
+
+def _variants(
+    task: Task,
     source: ModelSource,
     updates: Sequence[Path],
     found: Sequence[Mapping[str, Any]],
@@ -129,17 +192,18 @@ def _with_controls(
 ) -> Variants:
     """`update.json` of every variant and seed; the controls with the options of their update."""
     variants: Variants = {"mask": list(updates)}
-    inner = Place(place.runs, telling(run, place))
+    inner = Place(task.place.runs, task.progress())
     for name in options.controls:
         for path, update in zip(updates, found, strict=True):
-            asked = options_of(update, name, options)
-            mask_path = path.parent.parent / update["mask"] / MASK
-            done = run_update(inner, source, mask_path, asked, batch_tokens=batch_tokens)
+            mask, asked = _mask_of(path, update), _control_options(update, name, options)
+            done = run_update(inner, source, mask, asked, batch_tokens=batch_tokens)
             variants.setdefault(name, []).append(done.result)
     return variants
 
 
-def options_of(update: Mapping[str, Any], variant: str, options: ReportOptions) -> UpdateOptions:
+def _control_options(
+    update: Mapping[str, Any], variant: str, options: ReportOptions
+) -> UpdateOptions:
     """Those of a masked update, for one of its controls."""
     known = {field.name for field in dataclasses.fields(UpdateOptions)}
     given = {name: value for name, value in update["options"].items() if name in known}
@@ -147,62 +211,44 @@ def options_of(update: Mapping[str, Any], variant: str, options: ReportOptions) 
     return UpdateOptions(**{**given, "variant": variant, "lora_lrs": options.lora_lrs})
 
 
-def _report(
-    run: Run,
-    place: Place,
+def _measured(
+    task: Task,
     source: ModelSource,
     variants: Variants,
+    test: HeldOut,
     options: ReportOptions,
     *,
-    data: Sequence[str],
-    control: str,
     batch_tokens: int,
-) -> None:
-    localized = read_parent(parent_of(variants["mask"][0], PIVOTS).with_name(LOCALIZED))
-    where = parse_where(localized["where"]) if localized["where"] else None
-    test = read_held_out(source, options, localized, data, control)
-    keep_tokens(run, test.tokens)
-    tell, n_total = telling(run, place), 1 + sum(map(len, variants.values()))
-    n_done = 0
-
-    def measured(key: str, name: str) -> dict[str, Any]:
-        nonlocal n_done
-        found = once(
-            run,
-            f"measured-{key}.json",
-            lambda: measure(name, source, test, options, batch_tokens=batch_tokens),
-        )
-        n_done += 1
-        tell(n_done, n_total, f"measured {key}")
-        return found
-
-    base = measured("base", pinned(source))
-    models: dict[str, list[dict[str, Any]]] = {}
-    for name, paths in variants.items():
-        for number, path in enumerate(paths):
-            update = read_parent(path)
-            folder = str(path.parent / MODEL)
-            unchanged = not update["best"]["step"]
-            found = base if unchanged else measured(f"{name}-{number}", folder)
-            models.setdefault(name, []).append({**found, **update, "run": path.parent.name})
-    facts = {
-        "model": base_facts(source),
-        "data": list(data),
-        "control": control,
-        "where": localized["where"],
-        "label": localized["label"],
-        "options": dataclasses.asdict(options),
-        "update": read_parent(variants["mask"][0])["options"],
-        "problems": [
-            {"row_id": p.row_id, "label": p.label, "is_task": where is None or where.holds(s)}
-            for p, s in zip(test.problems, test.samples, strict=True)
-        ],
-        **_masks(variants["mask"]),
+) -> tuple[Measured, dict[str, list[Measured]]]:
+    """The model before, and every variant's; one that no step improved is the model before."""
+    updates = {path: read_parent(path) for paths in variants.values() for path in paths}
+    names = {"base": source.pinned} | {
+        f"{name}-{number}": str(path.parent / MODEL)
+        for name, paths in variants.items()
+        for number, path in enumerate(paths)
+        if updates[path]["best"]["step"]
     }
-    report = amplification_report(base, models, facts)
-    with atomic_file(run.path / PAGE) as file:
-        file.write(amplification_page(report).encode())
-    run.finish_json(RESULT, report, counts={"ok": len(test.problems)})
+    found, tell = {}, task.progress()
+    for key, name in names.items():
+        found[key] = task.once(
+            f"measured-{key}.json",
+            lambda name=name: measure(name, source, test, options, batch_tokens=batch_tokens),
+        )
+        tell(len(found), len(names), f"measured {key}")
+    return found["base"], {
+        name: [
+            {**found.get(f"{name}-{i}", found["base"]), **updates[path], "run": path.parent.name}
+            for i, path in enumerate(paths)
+        ]
+        for name, paths in variants.items()
+    }
+
+
+def _problems(test: HeldOut, where: Where | None) -> list[dict[str, Any]]:
+    return [
+        {"row_id": p.row_id, "label": p.label, "is_task": where is None or where.holds(s)}
+        for p, s in zip(test.problems, test.samples, strict=True)
+    ]
 
 
 def _masks(updates: Sequence[Path]) -> dict[str, Any]:

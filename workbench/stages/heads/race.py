@@ -1,6 +1,6 @@
 """A race of heads as parts of a run: each piece of work is stored, and answers when resumed.
 
-    heads = raced_heads(run, place, model, probe, RaceOptions())
+    heads = raced_heads(task, model, probe, RaceOptions(), summary=summary)
 
 What a race does next depends on what it has found, and on nothing else: run again after a kill it
 asks for the same pieces in the same order, and the stored ones are read back.
@@ -19,8 +19,7 @@ from workbench.ablation import ImportanceBatch
 from workbench.circuits import RaceOptions, Work, Worker, race_heads, worker_of
 from workbench.models import Model
 from workbench.probe import rendered_probe
-from workbench.runs import Run
-from workbench.stages.request import Place, fitted
+from workbench.runs import Run, Task
 from workbench.types import HeadScores, ModelInfo, ProbeSet
 
 RACES = ("race", "screen")
@@ -36,8 +35,7 @@ BACKWARD = 2.1
 
 
 def raced_heads(
-    run: Run,
-    place: Place,
+    task: Task,
     model: Model,
     probe: ProbeSet,
     options: RaceOptions,
@@ -47,7 +45,7 @@ def raced_heads(
     """Race the heads of `model` on `probe`; `summary` describes the probe in the result."""
     rendered = rendered_probe(model, probe)
     ids = [sample.row_id for sample in probe.samples]
-    worker = _Stored(run, place, worker_of(model, rendered), model, ids)
+    worker = _Stored(task, worker_of(model, rendered), model, ids)
     worker.expected = len(rendered) * expected_passes(model.info, len(rendered), options)
     heads = race_heads(model.info, [len(r.ids) for r in rendered], worker, options, probe=summary)
     worker.tell(1, 1, "heads raced")
@@ -78,12 +76,9 @@ def expected_passes(model: ModelInfo, n_samples: int, options: RaceOptions) -> f
 class _Stored:
     """A worker that stores every piece it does, and reads back what was done before."""
 
-    def __init__(
-        self, run: Run, place: Place, worker: Worker, model: Model, ids: Sequence[str]
-    ) -> None:
-        self.run, self.place, self.worker, self.model = run, place, worker, model.info
-        self.ids = ids
-        self.loaded = model
+    def __init__(self, task: Task, worker: Worker, model: Model, ids: Sequence[str]) -> None:
+        self.run, self.worker, self.model, self.ids = task.run, worker, model.info, ids
+        self.tell = task.progress(model)
         self.number, self.done, self.expected = 0, 0.0, 1.0
 
     def __call__(self, work: Work) -> ImportanceBatch:
@@ -93,11 +88,6 @@ class _Stored:
         self.number += 1
         self._count(work)
         return found
-
-    def tell(self, done: int, total: int, text: str) -> None:
-        text = fitted(self.run, self.loaded, text)
-        self.run.event(done, total, text)
-        self.place.on_progress(done, total, text)
 
     def _count(self, work: Work) -> None:
         layers = sum(self.model.n_layers - head.layer for head in work.heads)
@@ -127,7 +117,7 @@ def _table(found: ImportanceBatch, work: Work, ids: Sequence[str]) -> pa.Table:
 
 
 def _read(run: Run, number: int, work: Work, model: ModelInfo) -> ImportanceBatch:
-    table = pq.read_table(run.path / "parts" / f"{number:05d}.parquet")
+    table = pq.read_table(run.part(number))
     positions = tuple(table["position"].to_pylist())
     asked = [head.layer * model.n_heads + head.head for head in work.heads]
     kinds = zip(table["heads"].to_pylist(), table["gradient"].to_pylist(), strict=True)

@@ -1,0 +1,40 @@
+"""All readable rows of some data at once, and one sentence where there is none.
+
+left_out: Counter[str] = Counter()
+samples = read_usable(["gsm8k"], left_out=left_out)
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from workbench.data.readers import read_samples
+from workbench.errors import InputError
+from workbench.types import BadRow, Sample
+
+
+def read_usable(
+    data: Sequence[str], *, shape: str | None = None, left_out: Counter[str] | None = None
+) -> list[Sample]:
+    """All readable rows of `data`; InputError when there is none.
+
+    The others are counted in `left_out`.
+    """
+    rows = list(read_samples(data, shape=shape))
+    samples = [row for row in rows if isinstance(row, Sample)]
+    if left_out is not None and len(samples) < len(rows):
+        left_out["malformed"] += len(rows) - len(samples)
+    if not samples:
+        first = next(row.reason for row in rows if isinstance(row, BadRow))
+        raise unreadable(data, n_rows=len(rows), first=first)
+    return samples
+
+
+def unreadable(data: Sequence[str], *, n_rows: int, first: str) -> InputError:
+    """What to say of data without a single row that can be read; `first` is the first reason."""
+    return InputError(
+        f"none of the {n_rows} rows of {', '.join(data)} can be read (first: {first})",
+        expected="rows in a shape the workbench knows",
+        do="compare them with the row shapes in the README",
+    )

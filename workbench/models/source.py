@@ -1,0 +1,71 @@
+"""A model by name and how it is to be loaded: looked up once, loaded once and only when needed.
+
+source = ModelSource("math-tiny")
+source.fingerprint(), source.load()
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from workbench.models.find import find_model, model_fingerprint
+from workbench.models.load import load_model
+from workbench.models.model import Model
+
+
+class ModelSource:
+    """A model by name, looked up once, and loaded once and only when a stage really needs it.
+
+    `dtype`, `template` and `quantize` change numbers, so they belong to every run's fingerprint;
+    `device` and `device_map` do not.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        device: str = "auto",
+        dtype: str = "float32",
+        template: str = "auto",
+        device_map: str | None = None,
+        quantize: str | None = None,
+    ):
+        self.name, self.device, self.dtype = name, device, dtype
+        self.template, self.device_map, self.quantize = template, device_map, quantize
+        self._model: Model | None = None
+        self._found: tuple[Path, str | None] | None = None
+        self._files: dict[str, str] = {}
+
+    @property
+    def pinned(self) -> str:
+        """The name with the commit that was looked up, not what a branch may point at by now."""
+        revision = self.find()[1]
+        return f"{self.name.partition('@')[0]}@{revision}" if revision else self.name
+
+    def load(self) -> Model:
+        if self._model is None:
+            self._model = load_model(
+                self.pinned,
+                device=self.device,
+                dtype=self.dtype,
+                template=self.template,
+                device_map=self.device_map,
+                quantize=self.quantize,
+            )
+        return self._model
+
+    def find(self) -> tuple[Path, str | None]:
+        """The model's folder and revision, the same for as long as this object lives."""
+        self._found = self._found or find_model(self.name)
+        return self._found
+
+    def fingerprint(self) -> dict[str, Any]:
+        self._files = self._files or model_fingerprint(self.find()[0])
+        how = {"dtype": self.dtype, "template": self.template, "quantize": self.quantize}
+        return {**self._files, **how}
+
+    def manifest(self) -> dict[str, Any]:
+        """The model's block of a manifest, without loading it."""
+        weights = self.fingerprint()["weights_sha256"]
+        return {"id": self.name, "revision": self.find()[1], "weights_sha256": weights}

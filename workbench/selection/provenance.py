@@ -1,0 +1,117 @@
+"""How a selection came about: the runs behind it, and the data and scores that they read.
+
+chain = stages_behind(selection_path, Path("runs"))
+provenance_of(chain)["method"], scored_data(chain.get("score"))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from workbench.data import fingerprint_sources
+from workbench.errors import InputError
+from workbench.runs import read_manifest, without_place
+from workbench.scoring import SCORERS, exported_options
+from workbench.selection.tables import read_scores
+
+
+def stages_behind(selection_path: Path, runs: Path) -> dict[str, Any]:
+    """Stage to manifest, from the selection back to the probe, as far as the runs still exist.
+
+    A parent lies beside its child, or under `runs`.
+    """
+    chain: dict[str, Any] = {}
+    queue = [selection_path.parent]
+    while queue:
+        folder = queue.pop(0)
+        try:
+            manifest = read_manifest(folder)
+        except InputError:
+            continue
+        chain.setdefault(manifest["stage"].partition("-")[0], {**manifest, "run": folder.name})
+        for name in manifest["parents"]:
+            beside = folder.parent / name
+            queue.append(beside if beside.is_dir() else runs / name)
+    return chain
+
+
+def provenance_of(chain: Mapping[str, Any]) -> dict[str, Any]:
+    """What an export says about its making: the settings by name, then every stage in full.
+
+    Times and places are left out, so that the same selection gives the same bytes anywhere.
+    """
+    chosen, score = chain.get("select"), chain.get("score")
+    return {
+        **(_score_settings(score) if score else {}),
+        **(_select_settings(chosen["config"]) if chosen else {}),
+        "stages": {stage: _without_places(manifest) for stage, manifest in chain.items()},
+    }
+
+
+def _score_settings(score: Mapping[str, Any]) -> dict[str, Any]:
+    config, model = score["config"], without_place(score["model"])
+    method = config["method"]
+    return {
+        "model": model["id"],
+        "revision": model["revision"],
+        "weights_sha256": model["weights_sha256"],
+        "circuit": score["details"].get("circuit"),
+        "method": method,
+        # Runs of version 0.1 leave the part out where it is the method's own.
+        "part": config.get("part") or SCORERS[method].part,
+        **exported_options(method, config),
+    }
+
+
+def _select_settings(config: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "policy": config["policy"],
+        "adjust": config["adjust"],
+        "temperature": config["temperature"] if config["policy"] == "soft" else None,
+        "group_by": config["group_by"],
+        "budget": {k: config[k] for k in ("fraction", "n", "tokens") if config[k] is not None},
+        "seed": config["seed"],
+    }
+
+
+def _without_places(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    kept = ("run", "stage", "config", "inputs", "versions", "parents", "counts")
+    return {**{k: manifest[k] for k in kept}, "model": without_place(manifest["model"])}
+
+
+def scored_shape(score: Mapping[str, Any] | None) -> str | None:
+    """The row shape that the data was scored in, where one was asked for."""
+    return score["config"].get("shape") if score else None
+
+
+def scored_data(score: Mapping[str, Any] | None) -> list[str]:
+    """The sources that were scored, provided that they are still what they were."""
+    if score is None:
+        raise InputError(
+            "the scored data of this selection is not known (its score run is gone)",
+            do="pass it with --data",
+        )
+    sources = list(score["details"]["data"])
+    if fingerprint_sources(sources) != score["inputs"]["data"]:
+        raise InputError(
+            f"the data {', '.join(sources)} has changed since it was scored",
+            expected="the same files",
+            do="score it again, or pass the old data with --data",
+        )
+    return sources
+
+
+def scores_behind(selection_path: Path, runs: Path, chain: Mapping[str, Any]) -> dict[str, float]:
+    """The score of every row of the pool, as far as the run that scored it still exists."""
+    if "score" not in chain:
+        return {}
+    name, beside = chain["score"]["run"], selection_path.parents[1]
+    folder = beside / name if (beside / name).is_dir() else runs / name
+    try:
+        scores = read_scores(folder / "scores.parquet")
+    except InputError:
+        return {}
+    kept = scores.loc[scores["status"] == "ok", ["row_id", "score"]]
+    return dict(zip(kept["row_id"].astype(str), kept["score"].astype(float), strict=True))

@@ -1,0 +1,64 @@
+"""A selection as a dataset folder, with every original column and how it came about.
+
+run_export(place, outcome.result, Path("subset"), format="jsonl")
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from workbench.data import read_samples
+from workbench.runs import Place
+from workbench.selection import (
+    export_selection,
+    provenance_of,
+    read_selection,
+    scored_data,
+    scored_shape,
+    scores_behind,
+    stages_behind,
+)
+
+
+def run_export(
+    place: Place,
+    selection_path: Path,
+    out: Path,
+    *,
+    format: str = "jsonl",
+    form: str = "subset",
+    data: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Write the selected rows with every original column, a dataset card and their provenance.
+
+    With the form `repeat-weight` the whole pool is written, and how often each row is to be read.
+    """
+    selection = read_selection(selection_path)
+    chain = stages_behind(selection_path, place.runs)
+    sources = list(data) or scored_data(chain.get("score"))
+    return export_selection(
+        read_samples(sources, shape=scored_shape(chain.get("score"))),
+        selection,
+        out,
+        format=format,
+        form=form,
+        provenance=provenance_of(chain),
+        name=out.resolve().name,
+        scores=scores_behind(selection_path, place.runs, chain) if form != "subset" else None,
+    )
+
+
+def plan_export(
+    selection_path: Path, out: Path, *, format: str = "jsonl", form: str = "subset"
+) -> dict[str, Any]:
+    """What would be written, and where: no pass over a model."""
+    return {
+        "forward_passes": 0,
+        "rows": len(read_selection(selection_path)),
+        "format": format,
+        "as": form,
+        "out": str(out),
+        "out_exists": out.exists(),
+    }

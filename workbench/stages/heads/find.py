@@ -1,0 +1,215 @@
+"""Importance of every head as a run: parts of the probe, then `heads.json` and `deltas.parquet`.
+
+A race of the heads (`workbench.stages.heads.race`) keeps what it measured in `raced.parquet`.
+
+outcome = run_heads(place, ModelSource("math-tiny"), probe_path, HeadsOptions(fraction=0.05))
+importance, control = read_importance(outcome.run)
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from workbench.ablation import iter_importance
+from workbench.circuits import Importance, RaceOptions, heads_to_json, n_selected, rank_heads
+from workbench.config import file_digest
+from workbench.data import batches_by_length, fingerprint_sources, read_usable
+from workbench.errors import InputError
+from workbench.models import Model, ModelSource, Rendered
+from workbench.models import batch_tokens as free_tokens
+from workbench.probe import control_probe, rendered_probe
+from workbench.runs import Finding, Outcome, Place, RunSpec, Task, answer, check_same_template
+from workbench.stages.heads.deltas import (
+    CONTROL_DELTAS,
+    DELTAS,
+    RACED,
+    RESULT,
+    deltas_table,
+    read_deltas,
+)
+from workbench.stages.heads.race import RACES, SCHEDULE, raced_heads
+from workbench.stages.probe import ROWS, read_probe
+from workbench.types import HeadScores, ProbeSet
+
+
+@dataclass(frozen=True)
+class HeadsOptions:
+    """`fraction` of all heads, at least `min_heads`, become the circuit.
+
+    They are ranked by `rank`: delta, or contrast with a control probe of `control_n` samples. The
+    methods `race` and `screen` start on `first` samples and go for `confidence`.
+    """
+
+    fraction: float = 0.05
+    min_heads: int = 1
+    seed: int = 0
+    method: str = "exact"
+    rank: str = "delta"
+    control_n: int = 100
+    confidence: float = 0.95
+    first: int = 8
+
+
+def run_heads(
+    place: Place,
+    source: ModelSource,
+    probe_path: Path,
+    options: HeadsOptions,
+    *,
+    control: Sequence[str] = (),
+    batch_tokens: int | None = None,
+) -> Outcome:
+    """Ablate every head on the probe at `probe_path`, or answer from a finished run.
+
+    With `control` data (plain text, say) every head is ablated on a draw of its rows as well.
+    """
+    check_options(options, control)
+    spec = RunSpec(
+        f"heads-{options.method}",
+        config={**_config(options, control), "batch_tokens": batch_tokens},
+        inputs={
+            "probe": file_digest(probe_path.with_name(ROWS)),
+            "model": source.fingerprint(),
+            **({"control": fingerprint_sources(control)} if control else {}),
+        },
+        result_name=RESULT,
+        parents=(probe_path.parent.name,),
+        model=source.manifest(),
+        details={"control": list(control)} if control else {},
+    )
+
+    def work(task: Task) -> Finding:
+        model = source.load()
+        probe = probe_of(probe_path, model)
+        tokens = task.budget(batch_tokens, lambda: free_tokens(model))
+        summary = _summary(probe, probe_path)
+        if options.method in RACES:
+            asked = dataclasses.replace(race_options(options), batch_tokens=tokens)
+            heads = raced_heads(task, model, probe, asked, summary=summary)
+            task.run.merge_parts(RACED)
+        else:
+            heads = _exact_heads(
+                task, model, probe, options, control=control, batch_tokens=tokens, summary=summary
+            )
+        return Finding(heads_to_json(heads), counts={"ok": len(probe.samples)}, model=model)
+
+    return answer(place, spec, work)
+
+
+def check_options(options: HeadsOptions, control: Sequence[str]) -> None:
+    """InputError for what cannot be asked, before any work."""
+    n_selected(100, options.fraction)
+    if options.method in RACES:
+        race_options(options)
+        if control or options.rank != "delta":
+            raise InputError(
+                f"the method {options.method} runs few samples, which is too little for a contrast",
+                do="leave out --control and --rank, or find heads with --method exact",
+            )
+    if options.rank == "contrast" and not control:
+        raise InputError(
+            "the heads are to be ranked by contrast and there is no control data",
+            do="pass --control D, for example --control text",
+        )
+
+
+def probe_of(path: Path, model: Model) -> ProbeSet:
+    """The probe at `path`, provided that its rows were rendered as `model` renders them."""
+    check_same_template(path.parent, model)
+    return read_probe(path)
+
+
+def control_rows(model: Model, control: Sequence[str], options: HeadsOptions) -> ProbeSet:
+    """The draw of the rows of `control` that every head is run on as well."""
+    return control_probe(model, read_usable(control), n=options.control_n, seed=options.seed)
+
+
+def probe_batches(rendered: Sequence[Rendered], batch_tokens: int) -> list[list[int]]:
+    """The batches that every head is run on: a part of the run each."""
+    return batches_by_length([len(r.ids) for r in rendered], max_tokens=batch_tokens)
+
+
+def race_options(options: HeadsOptions) -> RaceOptions:
+    """What a race is asked, of all that heads are asked."""
+    shared = {field.name for field in dataclasses.fields(RaceOptions)} - {"batch_tokens"}
+    chosen = {name: value for name, value in dataclasses.asdict(options).items() if name in shared}
+    return RaceOptions(**chosen)
+
+
+def _exact_heads(
+    task: Task,
+    model: Model,
+    probe: ProbeSet,
+    options: HeadsOptions,
+    *,
+    control: Sequence[str],
+    batch_tokens: int,
+    summary: Mapping[str, Any],
+) -> HeadScores:
+    """Every head on every sample of the probe, and of the control where there is one."""
+    importance = _measure(task, model, probe, batch_tokens)
+    task.run.merge_parts(DELTAS)
+    beside = None
+    if control:
+        rows = control_rows(model, control, options)
+        beside = _measure(task, model, rows, batch_tokens, series="control")
+        task.run.merge_parts(CONTROL_DELTAS, series="control")
+    return rank_heads(
+        importance,
+        model.info,
+        fraction=options.fraction,
+        min_heads=options.min_heads,
+        seed=options.seed,
+        method=options.method,
+        probe=summary,
+        control=beside,
+        control_probe={"data": list(control), "seed": options.seed},
+        rank_by=options.rank,
+    )
+
+
+def _measure(
+    task: Task, model: Model, probe: ProbeSet, batch_tokens: int, *, series: str = ""
+) -> Importance:
+    """Importance of the whole probe; batches that an earlier attempt finished are read back."""
+    rendered = rendered_probe(model, probe)
+    batches = probe_batches(rendered, batch_tokens)
+    ids = [sample.row_id for sample in probe.samples]
+    n_total, progress = len(batches) * model.n_layers, task.progress(model)
+    for number, batch in enumerate(batches):
+        if task.run.has_part(number, series=series):
+            continue
+
+        def tell(done: int, _total: int, text: str, before: int = number) -> None:
+            said = f"{series}: {text}" if series else text
+            progress(before * model.n_layers + done, n_total, said)
+
+        (measured,) = iter_importance(model, rendered, batches=[batch], on_progress=tell)
+        task.run.write_part(number, deltas_table(measured, ids), series=series)
+    parts = [task.run.part(number, series=series) for number in range(len(batches))]
+    return read_deltas(parts, model.n_layers, model.n_heads)
+
+
+def _config(options: HeadsOptions, control: Sequence[str]) -> dict[str, Any]:
+    """What the run's name depends on; options of the control only where there is one."""
+    config = dataclasses.asdict(options)
+    if not control:
+        del config["rank"], config["control_n"]
+    if options.method in RACES:
+        config["schedule"] = SCHEDULE
+    else:
+        del config["confidence"], config["first"]
+    return config
+
+
+def _summary(probe: ProbeSet, probe_path: Path) -> dict[str, Any]:
+    return {
+        "strategy": probe.strategy,
+        "seed": probe.seed,
+        "trim": probe.trim,
+        "run": probe_path.parent.name,
+    }

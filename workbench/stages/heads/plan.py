@@ -1,0 +1,119 @@
+"""The plan of finding heads, beside the work it prices: what is read and how it is cut is shared.
+
+plan_heads(source, probe_path, HeadsOptions())
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from workbench.ablation import iter_importance
+from workbench.data import batches_by_length, read_usable
+from workbench.models import Model, ModelSource, Rendered
+from workbench.models import batch_tokens as free_tokens
+from workbench.probe import rendered_probe, usable_samples
+from workbench.stages.calibrate import CALIBRATION_TOKENS, ENOUGH_SECONDS, plan_of, timed
+from workbench.stages.heads.find import (
+    HeadsOptions,
+    check_options,
+    control_rows,
+    probe_batches,
+    probe_of,
+    race_options,
+)
+from workbench.stages.heads.race import RACES, expected_passes
+from workbench.stages.probe import ProbeOptions, plan_probe
+from workbench.types import Head
+
+
+def plan_heads(
+    source: ModelSource,
+    probe: Path | list[str],
+    options: HeadsOptions,
+    *,
+    control: Sequence[str] = (),
+    n: int | None = None,
+    batch_tokens: int | None = None,
+) -> dict[str, Any]:
+    """A clean pass, and for each head the layers from its own on: (L+1)/2 of a pass each layer.
+
+    A race takes fewer, how many fewer is a guess until it has been run. Where `probe` is data, the
+    pass over all of it that chooses the probe of `n` samples comes first.
+    """
+    check_options(options, control)
+    model = source.load()
+    tokens = batch_tokens or free_tokens(model)
+    parts = [_of_probe(model, probe, n)]
+    if control:
+        parts.append(rendered_probe(model, control_rows(model, control, options)))
+    rendered, batches = _together(parts, tokens)
+    exact = passes = 1 + model.n_heads * (model.n_layers + 1) / 2
+    if options.method in RACES:
+        passes = expected_passes(model.info, max(1, len(rendered)), race_options(options))
+    seconds = seconds_of_heads(model, rendered, tokens) * passes / exact if rendered else 0.0
+    lengths = [len(r.ids) for r in rendered]
+    plan = plan_of(model, lengths, tokens, passes=passes, batches=batches, seconds=seconds)
+    if isinstance(probe, Path):
+        return plan
+    return _after_probe(plan, plan_probe(source, probe, ProbeOptions(), batch_tokens=batch_tokens))
+
+
+def _of_probe(model: Model, probe: Path | list[str], n: int | None) -> list[Rendered]:
+    """The probe's rows; of data that a probe is still to be chosen from, the first `n`."""
+    if isinstance(probe, Path):
+        return rendered_probe(model, probe_of(probe, model))
+    return list(usable_samples(model, read_usable(probe)).values())[:n]
+
+
+def _together(
+    parts: Sequence[Sequence[Rendered]], batch_tokens: int
+) -> tuple[list[Rendered], list[list[int]]]:
+    """All rows, and the batches of each part."""
+    rendered: list[Rendered] = []
+    batches: list[list[int]] = []
+    for part in parts:
+        batches += [[len(rendered) + i for i in b] for b in probe_batches(part, batch_tokens)]
+        rendered += part
+    return rendered, batches
+
+
+def _after_probe(plan: dict[str, Any], first: dict[str, Any]) -> dict[str, Any]:
+    parts = {"probe": first["estimated_seconds"], "heads": plan["estimated_seconds"]}
+    return plan | {
+        "forward_passes": round(first["forward_passes"] + plan["forward_passes"], 1),
+        "tokens": first["tokens"] + plan["tokens"],
+        "estimated_seconds": round(sum(parts.values()), 1),
+        "seconds_by_part": parts,
+    }
+
+
+def seconds_of_heads(model: Model, rendered: Sequence[Rendered], batch_tokens: int) -> float:
+    """Seconds of the exact importance of all heads on these samples.
+
+    What a head takes falls evenly from the first layer to the last, so heads of these two tell the
+    mean; of a slow model only a few heads are run.
+    """
+    lengths = [len(r.ids) for r in rendered]
+    batches = batches_by_length(lengths, max_tokens=batch_tokens)
+    chosen = batches[len(batches) // 2]
+    n_rows = max(1, CALIBRATION_TOKENS // max(lengths[i] for i in chosen))
+    chosen = chosen[:n_rows]
+
+    def run(heads: list[Head]) -> None:
+        for _ in iter_importance(model, rendered, batches=[chosen], heads=heads):
+            pass
+
+    run([Head(0, 0)])
+    one = timed(lambda: run([Head(0, 0)]))
+    n_heads = max(2, min(model.n_heads, int(ENOUGH_SECONDS / max(1e-9, one))))
+    of_layer = []
+    for layer in {0, model.n_layers - 1}:
+        many = timed(lambda at=layer: run([Head(at, h) for h in range(n_heads)]))
+        few = timed(lambda at=layer: run([Head(at, 0)]))
+        of_layer.append(((many - few) / max(1, n_heads - 1), few))
+    head = sum(each for each, _ in of_layer) / len(of_layer)
+    clean = max(0.0, sum(few - each for each, few in of_layer) / len(of_layer))
+    share = sum(lengths) / sum(lengths[i] for i in chosen)
+    return share * (clean + model.n_layers * model.n_heads * max(0.0, head))
