@@ -22,6 +22,7 @@ from workbench.cli.options import (
     runs_option,
     seed_option,
 )
+from workbench.scoring import SCORERS
 
 
 @click.command()
@@ -30,9 +31,7 @@ from workbench.cli.options import (
 @data_option
 @click.option(
     "--method",
-    type=click.Choice(
-        ["circuitseer", "attention-influence", "air", "loss", "length", "ifd", "random"]
-    ),
+    type=click.Choice(list(SCORERS)),
     default="circuitseer",
     show_default=True,
 )
