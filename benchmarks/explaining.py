@@ -10,13 +10,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from workbench.stages.explain import explain_score
-
 from benchmarks.measure import Measured, Settings
 from benchmarks.scoring import circuit
 from benchmarks.shapes import BUNDLED, large, middle
 from workbench.data import read_samples
-from workbench.scoring import ScoreOptions
+from workbench.scoring import ScoreRequest
 from workbench.stages import (
     HeadsOptions,
     ModelSource,
@@ -24,6 +22,7 @@ from workbench.stages import (
     ProbeOptions,
     plan_heads,
     plan_probe,
+    plan_score,
     run_heads,
     run_probe,
     run_score,
@@ -73,12 +72,12 @@ def _score(
     method: str,
     batch_tokens: int | None = None,
 ) -> Pair:
-    options = ScoreOptions(method, batch_tokens=batch_tokens)
+    request = ScoreRequest.of(method, batch_tokens=batch_tokens)
     heads = None if method == "loss" else _circuit(settings, source)
     return _both(
         settings,
-        lambda: explain_score(source, data, options, heads_path=heads),
-        lambda place: run_score(place, source, data, options, heads_path=heads),
+        lambda: plan_score(source, data, request, heads_path=heads),
+        lambda place: run_score(place, source, data, request, heads_path=heads),
     )
 
 

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from workbench.data import read_usable
 from workbench.errors import InputError
 from workbench.models import render
 from workbench.scoring import SCORERS, ScoreRequest
-from workbench.stages import ModelSource, Place, plan_score, read_usable, run_score
+from workbench.stages import ModelSource, Place, plan_score, run_score
 
 
 def write(path: Path, rows: list[dict]) -> Path:

@@ -99,6 +99,11 @@ def any_token(sample: Sample, rendered: Rendered, request: ScoreRequest, n_ctx: 
     return too_few(window_tokens(rendered, request.scored_part), request.scored_part)
 
 
+def counted_token(sample: Sample, rendered: Rendered, request: ScoreRequest, n_ctx: int) -> str:
+    """A part without a token that is predicted is too short; nothing predicts a first token."""
+    return too_few(int(rendered.counted(request.scored_part)[1:].sum()), request.scored_part)
+
+
 def no_extras(request: ScoreRequest, n_ctx: int) -> dict[str, Any]:
     return {}
 

@@ -20,6 +20,16 @@ ENGINES = ("auto", "fused", "hooked")
 BATCH_TOKENS = 2048
 
 
+def _part_help() -> str:
+    """Which part is scored by default, and by which methods another."""
+    others: dict[str, list[str]] = {}
+    for method in SCORERS.values():
+        if method.part != "prompt":
+            others.setdefault(method.part, []).append(method.name)
+    named = "; ".join(f"{', '.join(names)}: {part}" for part, names in others.items())
+    return f"What is scored; default: prompt ({named})."
+
+
 @dataclass(frozen=True)
 class ScoreRequest:
     """A method, what it is asked, and its `own` options; `part` None takes the method's own.
@@ -30,9 +40,11 @@ class ScoreRequest:
 
     method: Method
     own: Any
-    part: str | None = option(None, "What is scored; default: the method's own.", choices=PARTS)
+    part: str | None = option(None, _part_help(), choices=PARTS)
     with_loss: bool = option(False, "Also the solution's loss, to correlate with.")
-    batch_tokens: int | None = option(None, "Most tokens in a batch, padding counted.", low=1)
+    batch_tokens: int | None = option(
+        None, "Tokens in a batch, padding included; default: by free memory.", low=1
+    )
     seed: int = option(0, "Seed.")
     engine: str = option(
         "auto",

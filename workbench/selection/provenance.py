@@ -13,6 +13,7 @@ from typing import Any
 from workbench.data import fingerprint_sources
 from workbench.errors import InputError
 from workbench.runs import read_manifest, without_place
+from workbench.scoring import SCORERS, exported_options
 from workbench.selection.tables import read_scores
 
 
@@ -50,9 +51,6 @@ def provenance_of(chain: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _score_settings(score: Mapping[str, Any]) -> dict[str, Any]:
-    # Here, since it brings torch, which a page that only reads marks does not wait for.
-    from workbench.scoring import ScoreOptions
-
     config, model = score["config"], without_place(score["model"])
     method = config["method"]
     return {
@@ -61,11 +59,9 @@ def _score_settings(score: Mapping[str, Any]) -> dict[str, Any]:
         "weights_sha256": model["weights_sha256"],
         "circuit": score["details"].get("circuit"),
         "method": method,
-        "variant": config["variant"] if method == "circuitseer" else None,
-        "drop_sink": config["drop_sink"] if method == "circuitseer" else None,
-        "part": ScoreOptions(method, part=config["part"]).scored_part,
-        "absolute": config.get("absolute") if method == "air" else None,
-        "floor": config.get("floor") if method == "air" else None,
+        # Runs of version 0.1 leave the part out where it is the method's own.
+        "part": config.get("part") or SCORERS[method].part,
+        **exported_options(method, config),
     }
 
 

@@ -15,6 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -58,8 +59,11 @@ class Question:
     data: tuple[str, ...]
     request: ScoreRequest
     heads_path: Path | None
-    circuit: Circuit | None
     shape: str | None
+
+    @cached_property
+    def circuit(self) -> Circuit | None:
+        return circuit_of(read_heads(self.heads_path)) if self.heads_path else None
 
     def rows(self) -> Iterator[Sample | BadRow]:
         return read_samples(self.data, shape=self.shape)
@@ -83,7 +87,7 @@ def run_score(
     shape: str | None = None,
 ) -> Outcome:
     """Score every row of `data`, or answer from a finished run."""
-    asked = _question(source, data, request, heads_path, shape)
+    asked = Question(source, tuple(data), request, heads_path, shape)
     return answer(place, _spec(asked), lambda task: _score(task, asked), summary=SUMMARY)
 
 
@@ -99,18 +103,7 @@ def plan_score(
 
     The time is that of rows scored for the purpose, on the engine that is to run.
     """
-    return _plan(_question(source, data, request, heads_path, shape))
-
-
-def _question(
-    source: ModelSource,
-    data: Sequence[str],
-    request: ScoreRequest,
-    heads_path: Path | None,
-    shape: str | None,
-) -> Question:
-    circuit = circuit_of(read_heads(heads_path)) if heads_path else None
-    return Question(source, tuple(data), request, heads_path, circuit, shape)
+    return _plan(Question(source, tuple(data), request, heads_path, shape))
 
 
 def _spec(asked: Question) -> RunSpec:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from workbench.scoring.method import Method, Scored, once, too_few, whole
+from workbench.scoring.method import Method, Scored, counted_token, once, whole
 from workbench.types import Circuit, Sample
 
 if TYPE_CHECKING:
@@ -30,12 +30,6 @@ def score(
     return [Scored({"score": loss}) for loss in losses]
 
 
-def too_short(sample: Sample, rendered: Rendered, request: ScoreRequest, n_ctx: int) -> str:
-    """A first token has nothing that predicts it."""
-    part = request.scored_part
-    return too_few(int(rendered.counted(part)[1:].sum()), part)
-
-
 METHOD = Method(
     name="loss",
     measures="mean loss of the part in nats a token; higher: harder for the model",
@@ -43,7 +37,7 @@ METHOD = Method(
     score=score,
     sequences=whole,
     passes=once,
-    too_short=too_short,
+    too_short=counted_token,
     part="completion",
     is_loss=True,
 )
