@@ -53,7 +53,7 @@ class OptionRecord:
         """Raise InputError where `value` is not allowed."""
         if value is None and self.default is None:
             return
-        for one in value if self.many else (value,):
+        for one in (value or ()) if self.many else (value,):
             self.allowed(one)
 
     def allowed(self, value: Any) -> Any:
@@ -86,9 +86,9 @@ class OptionRecord:
         known = Integral if self.kind is int else Real
         if not isinstance(value, known) or not math.isfinite(value):
             return False
-        low, high = self.low, self.high
-        above = low is None or value > low or (value == low and not self.open_low)
-        below = high is None or value < high or (value == high and not self.open_high)
+        number, low, high = float(value), self.low, self.high
+        above = low is None or number > low or (number == low and not self.open_low)
+        below = high is None or number < high or (number == high and not self.open_high)
         return above and below
 
     def _range(self) -> str:
