@@ -93,11 +93,13 @@ class OptionRecord:
 
     def _range(self) -> str:
         """The bounds in words."""
-        low = self.low is not None and f"{'above' if self.open_low else 'at least'} {self.low:g}"
-        high = self.high is not None and f"{'below' if self.open_high else 'at most'} {self.high}"
-        bounds = " and ".join(bound for bound in (low, high) if bound)
         number = "a whole number" if self.kind is int else "a finite number"
-        return f"{number} {bounds}".rstrip()
+        if self.low is not None and self.high is not None and not (self.open_low or self.open_high):
+            return f"{number} from {self.low} to {self.high}"
+        low = f"above {self.low}" if self.open_low else f"from {self.low} on"
+        high = f"below {self.high}" if self.open_high else f"at most {self.high}"
+        bounds = [low] * (self.low is not None) + [high] * (self.high is not None)
+        return f"{number} {' and '.join(bounds)}".rstrip()
 
 
 def option(default: Any, help: str, **facts: Any) -> Any:
