@@ -182,7 +182,7 @@ def test_settings_that_cannot_be(amplify, chain, home):
     assert_refused(amplify("localize", *data, "--rule", "luck"), "'luck'", "branching")
     assert_refused(amplify("localize", *data, "--hot", "nan"), "the hot is nan", "above 0", "--hot")
     assert_refused(amplify("localize", *data, "--device", "abacus"), "abacus")
-    assert_refused(amplify("mask", "--pivots", "p", "--l1", -1), "the l1 is -1.0", "at least 0")
+    assert_refused(amplify("mask", "--pivots", "p", "--l1", -1), "the l1 is -1.0", "from 0 on")
     assert_refused(amplify("update", "--mask", "k", "--lr", 0), "one of the lrs is 0.0", "above 0")
     assert_refused(amplify("report", "--update", "u", "--against", "nothing"), "'nothing'")
 

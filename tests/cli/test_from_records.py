@@ -135,10 +135,10 @@ def test_every_option_of_a_stage_is_offered_with_its_default_and_choices(path, o
             assert set(param.type.choices) >= set(record.choices)
 
 
-def test_score_offers_every_method_and_says_which_reads_what(workbench):
+def test_score_offers_every_method_and_says_which_reads_what():
     from workbench.scoring import SCORERS
 
-    offered = {p.name: p for p in command_at(("score",)).params}
+    offered: dict[str, Any] = {str(p.name): p for p in command_at(("score",)).params}
     assert set(offered["method"].type.choices) == set(SCORERS)
     for method in SCORERS.values():
         assert f" {method.name}" in offered["part"].help.replace("(", " ")

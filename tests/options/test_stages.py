@@ -36,8 +36,8 @@ def test_every_option_has_a_default_that_is_allowed_and_a_sentence_of_help(optio
 def test_a_value_beside_the_bounds_or_the_choices_is_refused(options):
     for record in records(options):
         wrong: list[Any] = ["nonsense"] if record.choices else []
-        wrong += [] if record.low is None else [record.low - 1]
-        wrong += [] if record.high is None else [record.high + 1]
+        wrong += [] if record.low is None else [record.kind(record.low - 1)]
+        wrong += [] if record.high is None else [record.kind(record.high + 1)]
         wrong += [float("nan")] if record.kind is float else []
         for value in wrong:
             with pytest.raises(InputError, match=f"pass another {record.flag}"):
@@ -60,7 +60,7 @@ def test_fields_that_are_not_for_people_are_few():
 
 def test_options_that_cannot_be_had_together():
     with pytest.raises(InputError, match="epochs and max_steps are both given"):
-        TuneOptions(epochs=1, max_steps=1)
+        TuneOptions(epochs=1.0, max_steps=1)
     with pytest.raises(InputError, match="no step size is given"):
         UpdateOptions(lrs=())
 
