@@ -41,10 +41,8 @@ th:not(:first-child) small { margin-left: auto; }
 figure { margin: 1.5rem 0; overflow-x: auto; }
 figcaption, .note { color: var(--soft); font-size: .9rem; }
 /* Plotly writes its colours into each text; these follow the page. */
-.js-plotly-plot :is(.infolayer, .xaxislayer-above, .yaxislayer-above, .cartesianlayer) text
-  { fill: currentColor !important; }
+.js-plotly-plot :is(.infolayer, [class*="axislayer"]) text { fill: currentColor !important; }
 .js-plotly-plot .errorbar path { stroke: currentColor !important; }
-.js-plotly-plot .heatmaplayer text { fill: revert-layer !important; }
 @media print {
   body { max-width: none; margin: 0; font-size: 10pt; }
   table { font-size: 8pt; }
