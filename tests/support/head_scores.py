@@ -24,3 +24,20 @@ def six_heads() -> HeadScores:
         for (layer, head), delta in DELTAS.items()
     )
     return HeadScores(ModelInfo("m", None, "", 3, 2), "exact", {}, 1.0, 8, rows)
+
+
+def many_heads(n_layers: int, n_heads: int) -> HeadScores:
+    """Ranked from the first head to the last, which costs nothing; the first tenth as circuit."""
+    n_all = n_layers * n_heads
+    rows = tuple(
+        HeadScore(
+            *divmod(place, n_heads),
+            delta=1 - (place + 1) / n_all,
+            ci_low=0.0,
+            ci_high=1.0,
+            rank=place + 1,
+            selected=place < max(1, n_all // 10),
+        )
+        for place in range(n_all)
+    )
+    return HeadScores(ModelInfo("m", None, "", n_layers, n_heads), "exact", {}, 1.0, 8, rows)

@@ -18,16 +18,7 @@ from workbench.figures.attention import (
     token_strip,
     visible,
 )
-from workbench.figures.heads import (
-    LAYERS,
-    elbow,
-    head_name,
-    heads_difference,
-    heads_heatmap,
-    layers_of,
-    measure_name,
-    sample_deltas,
-)
+from workbench.figures.heads import LAYERS, heads_difference, heads_heatmap, layers_of
 from workbench.figures.numbers import (
     Rise,
     histogram,
@@ -43,6 +34,7 @@ from workbench.figures.pools import (
     score_histogram,
     selected_against_pool,
 )
+from workbench.figures.ranking import elbow, measure_name, sample_deltas
 from workbench.figures.steps import step_blocks, step_losses, step_weight_bars
 from workbench.figures.validation import (
     control_rises,
@@ -50,6 +42,7 @@ from workbench.figures.validation import (
     random_draws,
     stability_bars,
 )
+from workbench.names import head_name
 
 __all__ = [
     "LAYERS",

@@ -15,7 +15,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from workbench.figures.look import BLUE, GREY, ORANGE, SEQUENTIAL, VERMILION, framed
+from workbench.figures.look import BLUE, GREY, ORANGE, SEQUENTIAL, VERMILION, framed, row_height
 from workbench.names import COMPONENTS, VARIANTS
 
 COLORS = {"mask": VERMILION, "no-mask": BLUE, "random": GREY, "lora": ORANGE}
@@ -32,7 +32,7 @@ def mask_maps(mask: Record) -> go.Figure:
     Heads show their value (1: doubled by the mask, 0: removed), neurons the share that is kept of
     those in each column.
     """
-    shape, n_layers = mask["shape"], mask["shape"]["n_layers"]
+    n_layers = mask["shape"]["n_layers"]
     titles = [f"{name}: {mask['counts'][kind]} kept" for kind, name in COMPONENTS.items()]
     figure = make_subplots(rows=2, cols=2, subplot_titles=titles, vertical_spacing=0.2)
     for number, kind in enumerate(COMPONENTS):
@@ -56,7 +56,7 @@ def mask_maps(mask: Record) -> go.Figure:
     figure.update_yaxes(dtick=1, autorange="reversed", title_text="layer")
     figure.update_layout(
         title={"text": f"The mask: {mask['n_kept']} components, {mask['share']:.2%} of all"},
-        height=220 + 2 * 34 * shape["n_layers"],
+        height=220 + 2 * row_height(n_layers) * n_layers,
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
         margin={"l": 60, "r": 20, "t": 80, "b": 40},

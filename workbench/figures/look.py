@@ -38,6 +38,11 @@ def framed(title: str, *, x: str, y: str, height: int = 340) -> go.Figure:
     return figure
 
 
+def row_height(n_rows: int) -> int:
+    """Pixels for each row of a map: the more there are the lower, and a label always fits."""
+    return max(18, min(34, 600 // n_rows))
+
+
 def shade(share: float) -> str:
     """A background for text: orange for 0 to 1, blue for 0 to -1, the stronger the farther from 0.
 

@@ -33,7 +33,7 @@ th, td { padding: .3rem .7rem; border-bottom: 1px solid var(--line); text-align:
          vertical-align: top; overflow-wrap: normal; }
 thead th { vertical-align: bottom; }
 th:first-child, td:first-child { text-align: left; }
-tr :first-child { min-width: 8rem; }
+tr > :first-child { min-width: 8rem; }
 small { display: block; max-width: 14rem; font-weight: 400; color: var(--soft); line-height: 1.3; }
 th:not(:first-child) small { margin-left: auto; }
 .verdict { border-left: .3rem solid var(--bad); padding: .2rem 1rem; background: var(--block); }
@@ -41,15 +41,13 @@ th:not(:first-child) small { margin-left: auto; }
 figure { margin: 1.5rem 0; overflow-x: auto; }
 figcaption, .note { color: var(--soft); font-size: .9rem; }
 /* Plotly writes its colours into each text; these follow the page. */
-.js-plotly-plot :is(.infolayer, .xaxislayer-above, .yaxislayer-above, .cartesianlayer) text
-  { fill: currentColor !important; }
+.js-plotly-plot :is(.infolayer, [class*="axislayer"]) text { fill: currentColor !important; }
 .js-plotly-plot .errorbar path { stroke: currentColor !important; }
-.js-plotly-plot .heatmaplayer text { fill: revert-layer !important; }
 @media print {
   body { max-width: none; margin: 0; font-size: 10pt; }
   table { font-size: 8pt; }
   th, td { padding: .2rem .35rem; }
-  tr :first-child { min-width: 5rem; }
+  tr > :first-child { min-width: 5rem; }
   .table, figure { overflow: visible; }
   .table, figure, .verdict { break-inside: avoid; }
   h2 { break-after: avoid; }
