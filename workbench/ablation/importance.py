@@ -1,7 +1,8 @@
 """What does each head matter? The loss increase when it alone becomes uniform.
 
-Exact, with two savings (METHODS, section 5): nothing below the ablated layer is run again, and all
-heads of one layer share a batch. The plain loop, one hooked pass a head, is the tests' reference.
+Exact, with two savings (docs/methods.md, Importance of heads): nothing below the ablated layer is
+run again, and all heads of one layer share a batch. The plain loop,
+one hooked pass a head, is the tests' reference.
 
     for batch in iter_importance(model, rendered, part="completion"):
         batch.base_loss, batch.deltas

@@ -2,7 +2,7 @@
 
     means = received_by_keys(query, key, spans, scaling=d_head**-0.5)
 
-METHODS, section 5. Pure; what a pattern would give in one piece is in `scoring.variance`.
+Pure; what a pattern would give in one piece is in `scoring.variance` (docs/methods.md, Engines).
 """
 
 from __future__ import annotations

@@ -179,7 +179,7 @@ def _part(run: Run, index: int) -> Path:
 
 
 def summarize(frame: pd.DataFrame, options: ScoreOptions) -> dict[str, Any]:
-    """Counts by status, quantiles of the score, and the correlations METHODS asks for."""
+    """Counts by status, quantiles of the score, correlations (docs/methods.md, Correlations)."""
     scored: pd.DataFrame = frame.loc[frame["status"] == "ok"]
     columns = ["score", "score_within_length"]
     if options.method == "circuitseer":
