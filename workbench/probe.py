@@ -33,7 +33,7 @@ def build_probe(
     left_out: Counter[str] | None = None,
     on_progress: Progress = no_progress,
 ) -> ProbeSet:
-    """Choose `n` samples of a pool (METHODS, section 1; the paper takes 300 of high loss).
+    """Choose `n` samples of a pool (docs/methods.md, Probes; the paper takes 300 of high loss).
 
     `highest-loss` ranks by the reference model's loss on the solution and leaves out the worst
     share `trim`, which are often broken items; `random` and `stratified` (equal numbers of each

@@ -96,8 +96,8 @@ class HeadScore:
 
     `rank` 1 is the costliest (after a race its winners come first); `stability` is the share of
     bootstrap resamples of the probe in which the head is among the selected. With a control probe
-    also the loss increase there, and the difference of both in shares of the loss (METHODS, section
-    1). A search that does not run every head on every sample says on how many the delta rests and
+    also the loss increase there, and the difference of both in shares of the loss (docs/methods.md,
+    Contrast). A search that runs heads on some samples only says on how many the delta rests and
     what it is: of the whole `probe`, of a `sample` drawn from it (after gradients with what they
     tell of the rest), or a `gradient`'s estimate.
     """

@@ -67,7 +67,7 @@ def is_right(trace: tuple[int, ...]) -> bool:
 
 
 def token_by_token(prompt, sampled, sampled_right, n_new, seed):
-    """METHODS, section 4, literally: extend, complete greedily, stop at the first flip."""
+    """docs/methods.md, Amplification: extend, complete greedily, stop at the first flip."""
     for n in range(1, len(sampled) + 1):
         head = tuple(sampled[:n])
         over = n == len(sampled)

@@ -13,7 +13,7 @@ import json
 import random
 import shutil
 import tempfile
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
@@ -107,7 +107,9 @@ class Shared:
 
     @cached_property
     def samples(self):
-        return list(self.public.read_samples(["generated"]))[:6]
+        """Four short problems."""
+        rows = list(self.public.read_samples(["generated"]))
+        return sorted(rows, key=lambda s: len(s.prompt + s.completion))[:4]
 
     @cached_property
     def sample(self):
@@ -123,7 +125,7 @@ class Shared:
 
     @cached_property
     def held_out(self):
-        return self.samples[3:]
+        return self.samples[2:]
 
     @cached_property
     def plain_text(self):
@@ -161,9 +163,7 @@ class Shared:
     def ids(self):
         return self.public.padded([r.ids for r in self.rendered[:2]], self.model.pad_id)
 
-    @property
-    def n_pos(self):
-        return self.ids.shape[1]
+    n_pos = 5
 
     @cached_property
     def counted(self):
@@ -179,11 +179,11 @@ class Shared:
 
     @property
     def windows(self):
-        return [(0, self.n_pos)] * len(self.ids)
+        return [(0, self.ids.shape[1])] * len(self.ids)
 
     @property
     def windows_without_sink(self):
-        return [(1, self.n_pos)] * len(self.ids)
+        return [(1, self.ids.shape[1])] * len(self.ids)
 
     @property
     def reference_rows(self):
@@ -201,7 +201,7 @@ class Shared:
 
     @property
     def spans(self):
-        return torch.tensor([[(0, self.n_pos)] * len(self.ids)])
+        return torch.tensor([[(0, self.ids.shape[1])] * len(self.ids)])
 
     # Heads
 
@@ -246,6 +246,10 @@ class Shared:
 
     @property
     def reasoning(self):
+        return self.importance
+
+    @property
+    def control(self):
         return self.importance
 
     @property
@@ -377,6 +381,12 @@ class OfEngines(OfPackage):
     def work(self):
         return sorted
 
+    @property
+    def resolve_placement(self):
+        from workbench.models.placement import resolve_placement
+
+        return resolve_placement
+
 
 class OfData(OfPackage):
     rows = ({"prompt": "1 + 1?", "completion": "2"},)
@@ -384,7 +394,7 @@ class OfData(OfPackage):
 
     @property
     def chunks(self):
-        return iter([self.rows])
+        return iter([list(self.rows)])
 
     @property
     def rng(self):
@@ -401,8 +411,13 @@ class OfScoring(OfPackage):
     n_tokens = np.array([4, 5, 6])
     row_ids = ("row-1", "row-2", "row-3")
 
-    loss_base = np.array([0.5] * 51)
-    loss_weak = np.array([0.7] * 51)
+    @property
+    def loss_base(self):
+        return np.full(len(self.shared.completion), 0.5)
+
+    @property
+    def loss_weak(self):
+        return np.full(len(self.shared.completion), 0.7)
 
     @cached_property
     def options(self):
@@ -448,7 +463,7 @@ class OfSelection(OfPackage):
 
     @property
     def selection(self):
-        ids = [s.row_id for s in islice(self.public.read_samples(["generated"]), 2)]
+        ids = [s.row_id for s in self.shared.samples[:2]]
         return pd.DataFrame({"row_id": ids, "score": 1.0, "p": 0.5, "rank": [1, 2]})
 
     @property
@@ -561,7 +576,10 @@ class OfTuning(OfPackage):
 
     @property
     def steps_path(self):
-        return self.shared.run("score-air") / "steps.parquet"
+        """The first steps of the bundled run: reading all takes seconds."""
+        steps = pd.read_parquet(self.shared.run("score-air") / "steps.parquet")
+        steps[:20].to_parquet("steps.parquet")
+        return Path("steps.parquet")
 
 
 class OfAmplification(OfPackage):
@@ -604,6 +622,10 @@ class OfAmplification(OfPackage):
         """What `network` is around, as `transformers` has it."""
         return self.network.wrapped
 
+    @property
+    def pool(self):
+        return list(self.public.read_samples(["generated"]))
+
     @cached_property
     def problems(self):
         return self.public.problems_of(self.network, self.shared.samples[:2])
@@ -611,11 +633,17 @@ class OfAmplification(OfPackage):
     @cached_property
     def examples(self):
         found = self.public.read_examples(self.pivots_path)
-        return sorted(found, key=lambda example: len(example.prefix))[:3]
+        return sorted(found, key=lambda example: len(example.prefix))[:6]
 
     @property
     def rows(self):
         return [example.prefix for example in self.examples]
+
+    @property
+    def hooks_of(self):
+        from workbench.amplification.mask import mask_hooks
+
+        return partial(mask_hooks, self.shape)
 
     @cached_property
     def located(self):

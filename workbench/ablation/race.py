@@ -8,7 +8,7 @@ the probe is read.
     raced = race(measure, n_samples=300, n_heads=144, n_selected=7)
     raced.selected, raced.means, raced.statement
 
-METHODS, section 5. Pure: `measure` may run a model or look numbers up.
+The bounds: docs/methods.md, Faster importance. Pure: `measure` may run a model or look numbers up.
 """
 
 from __future__ import annotations

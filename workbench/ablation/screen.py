@@ -5,8 +5,8 @@
 
 With z the outputs of a layer's heads and z~ what they were if uniform (the running mean of their
 values), `Delta_h ~ sum_t (z~_t - z_t) . dL/dz_t`, the gradient taken with all heads of the layer
-moved to `z + 0.5 (z~ - z)`: large effects are not first-order at z itself (METHODS, section 5). One
-forward and one backward pass a layer, from the replayed prefix.
+moved to `z + 0.5 (z~ - z)`: large effects are not first-order at z itself (docs/methods.md, Faster
+importance). One forward and one backward pass a layer, from the replayed prefix.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Constructive Circuit Amplification (arXiv 2512.16914; METHODS, section 4).
+"""Constructive Circuit Amplification (arXiv 2512.16914; docs/methods.md, Amplification).
 
 Pivotal tokens, a mask over the components that decide them, an update of those components' rows
 alone, and what it did.

@@ -1,8 +1,8 @@
 """Which components pull the model to the right token? The mask, learnt by gradient.
 
 All values are 1 at first; the logit difference is raised while an L1 price pushes every value down
-(arXiv 2512.16914; METHODS, section 4). Each finished epoch is kept on request, so that what was
-interrupted goes on, to the same values.
+(arXiv 2512.16914; docs/methods.md, Amplification). Each finished epoch is kept on request, so that
+what was interrupted goes on, to the same values.
 
     found = learn_mask(model, examples, MaskOptions(l1=5e-3, epochs=2))
     found.kept.share(found.shape)
@@ -115,7 +115,7 @@ def learn_mask(
     checkpoint: Path | None = None,
     on_progress: Progress = no_progress,
 ) -> FoundMask:
-    """Minimise `l1 * sum(m) - mean(logit difference)` (METHODS, section 4) and round at the end.
+    """Minimise `l1 * sum(m) - mean(logit difference)`, then round (docs/methods.md, Amplification).
 
     With `checkpoint`, a file, each finished epoch is kept there and gone on from.
     """

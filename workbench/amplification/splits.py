@@ -4,7 +4,7 @@ A row's part follows from its id alone, so no stage can see another's rows, what
 whatever seed, and every seed is tested on the same rows.
 
     task = parse_where("n_steps=5..8")
-    rows = draw_rows(samples, TEST, where=task, n=200, seed=0)
+    rows = draw_rows(pool, TEST, where=task, n=200, seed=0)
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Heads that reasoning needs more than other text: importance on two probes, in shares of the loss.
 
-`contrast = Delta_reasoning / L_reasoning - Delta_control / L_control` (METHODS, section 1), ours:
-the loss increase alone also finds heads that any text needs.
+`contrast = Delta_reasoning / L_reasoning - Delta_control / L_control`, ours (docs/methods.md,
+Contrast): the loss increase alone also finds heads that any text needs.
 
     values = head_values(reasoning, control)
 """

@@ -40,7 +40,7 @@ class RetrievalSample:
 def retrieval_probe(
     model: Model, texts: Iterable[str], options: RetrievalOptions
 ) -> list[RetrievalSample]:
-    """Draw the samples (AttentionInfluence, arXiv 2505.07293, section 3; METHODS, section 2).
+    """Draw the samples (arXiv 2505.07293, section 3; docs/methods.md, Retrieval heads).
 
     Three solved questions, random 32-character keys, values from the sentences of `texts` that
     have 5 to 30 tokens. Ours: filled up to the limit, the number of pairs follows. Raises

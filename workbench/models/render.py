@@ -2,7 +2,7 @@
 
 A conversation goes through the tokenizer's chat template if there is one, else prompt, newline,
 completion. The string is tokenised once; parts are read from character offsets, never from
-tokenising the parts (METHODS, section 0).
+tokenising the parts (docs/methods.md, Ground rules).
 
     rendered = render(sample, model.tokenizer)
     rendered.counted("completion")

@@ -20,8 +20,8 @@ def uniform_pattern(
     """Causal uniform attention: `U[i,j] = 1/i` for `j <= i` (1-based), else 0.
 
     With a sliding `window` a query sees its own key and the `window - 1` before it, and is uniform
-    over those. Rows sum to 1 (METHODS, section 0: undifferentiated attention). `n_query` keeps the
-    last rows only: what the newest queries of a cached pass see.
+    over those. Rows sum to 1 (docs/methods.md, Ground rules). `n_query` keeps the last rows
+    only: what the newest queries of a cached pass see.
     """
     key = torch.arange(n_pos, device=device)
     query = key if n_query is None else key[n_pos - n_query :]
@@ -37,7 +37,7 @@ def padded_uniform_pattern(
 ) -> Float[Tensor, "batch query key"]:
     """Causal uniform attention over the visible keys that are `real`, wherever the padding lies.
 
-    Padding never counts (METHODS, section 0); a query that sees no real key has a row of zeros.
+    Padding never counts (docs/methods.md, Ground rules); a query without real key has zeros.
     """
     seen = uniform_pattern(real.shape[1], window=window, device=real.device) > 0
     visible = seen & real[:, None, :]
@@ -47,7 +47,7 @@ def padded_uniform_pattern(
 def uniform_column_mean(n_pos: int, *, window: int | None = None) -> Float[Tensor, " key"]:
     """Mean attention received by each key under uniform attention, in float64.
 
-    Without a window `u_j = (1/T) sum_{i>=j} 1/i`; sums to 1 (METHODS, section 1, `excess`).
+    Without a window `u_j = (1/T) sum_{i>=j} 1/i`; sums to 1 (docs/methods.md, CircuitSeer's score).
     """
     seen = torch.arange(1, n_pos + 1, dtype=torch.float64)
     if window is not None:

@@ -1,6 +1,8 @@
 """The progress of a run as one line of JSON an event: what the terminal bar and a page read.
 
-EventLog(run_folder).write(1, 3, "rows scored")
+log = EventLog(run_folder)
+log.write(1, 3, "rows scored")
+log.close()
 read_events(run_folder).done
 """
 

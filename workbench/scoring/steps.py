@@ -4,8 +4,8 @@
     step = step_of_token(chars, spans)
     spans = join_short(spans, step)
 
-Rules as in METHODS, section 3 (ours; AIR, arXiv 2512.13279, does not publish its own): blocks set
-apart by blank lines, else lines, else sentences; nothing is cut inside code or a formula.
+Rules: docs/methods.md, AIR (ours; arXiv 2512.13279 does not publish its own). Blocks set apart by
+blank lines, else lines, else sentences; nothing is cut inside code or a formula.
 """
 
 from __future__ import annotations

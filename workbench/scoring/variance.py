@@ -4,7 +4,8 @@
     score = VARIANTS["paper"](received.mean(0), uniform)
 
 Paper: arXiv 2510.18470, equations for `a_j` and `S`. Ours: `cv2`, `excess` and leaving out the
-sink, because the literal score follows length and the attention sink (METHODS, section 1).
+sink, because the literal score follows length and the attention sink (docs/methods.md,
+CircuitSeer's score).
 """
 
 from __future__ import annotations

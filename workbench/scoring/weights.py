@@ -2,8 +2,8 @@
 
     weights = step_weights(scores, n_tokens, rule="softmax", temperature=0.5, top=0.2)
 
-Every rule keeps the mean weight of a sample's tokens at 1 (METHODS, section 3; AIR, arXiv
-2512.13279, weights steps in fine-tuning by their influence), so samples count as they did before.
+Every rule keeps the mean weight of a sample's tokens at 1 (docs/methods.md, AIR; arXiv
+2512.13279 weights steps in fine-tuning by their influence), so samples count as they did before.
 """
 
 from __future__ import annotations

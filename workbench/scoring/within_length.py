@@ -27,7 +27,7 @@ def score_within_length(
     """Share of the neighbours in length with a lower score, ties counting half; in [0, 1].
 
     NaN scores stay NaN and are nobody's neighbour. Rows of equal length are ordered by id, so the
-    result does not depend on the order of the rows (METHODS, section 1).
+    result does not depend on the order of the rows (docs/methods.md, Score within length).
     """
     result = np.full(len(scores), np.nan)
     usable = np.flatnonzero(np.isfinite(scores))

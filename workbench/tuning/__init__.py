@@ -1,4 +1,4 @@
-"""Fine-tuning on an export, plainly or with the weights of reasoning steps (METHODS, section 3).
+"""Fine-tuning on an export, plain or weighed by reasoning steps (docs/methods.md, Tuning).
 
 from workbench.tuning import TuneOptions, make_examples, read_export, train
 """

@@ -19,7 +19,7 @@ def weighted_loss(
     *,
     n_targets: Tensor | int | None = None,
 ) -> Float[Tensor, ""]:
-    """`sum_t w_t * loss_t / n_targets` over the targets, in float32 (METHODS, section 3).
+    """`sum_t w_t * loss_t / n_targets` over the targets, in float32 (docs/methods.md, Tuning).
 
     `labels` are the token ids, -100 where a token is no target; `weights[:, t]` weighs the loss of
     predicting token t. `n_targets` is the number of targets (not the sum of weights) in the whole

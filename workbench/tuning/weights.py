@@ -37,7 +37,7 @@ class Steps:
 def token_weights(
     chars: Int64[np.ndarray, "token 2"], steps: Steps
 ) -> Float64[np.ndarray, " token"]:
-    """Weight of each completion token, with mean 1 (METHODS, section 3).
+    """Weight of each completion token, with mean 1 (docs/methods.md, Tuning).
 
     `chars` are the tokens' characters in the completion. A token has the weight of the step that
     holds its first character; one that no step holds goes with the step before it.
