@@ -1,6 +1,6 @@
 """Probe sets: the few hundred samples a circuit is looked for on.
 
-probe = build_probe(engine, samples, n=300, strategy="highest-loss", trim=0.02)
+probe = build_probe(engine, samples, n=3, strategy="highest-loss", trim=0.25)
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Every row of the batch has its own set, so that decoding under fifty sets costs far less than fifty
 greedy decodings; the result is that of each set on its own.
 
-    answers = decode_sets(engine, prompts, [(), circuit.heads], max_new_tokens=200)
+    answers = decode_sets(engine, prompts, [(), circuit.heads], max_new_tokens=20)
     answers[1][0]
 """
 

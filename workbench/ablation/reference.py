@@ -1,7 +1,7 @@
 """What stands in for a head where an ablation needs other samples: their mean, or one of them.
 
     ablation = prepare(engine, KINDS["mean"], reference_rows, seed=0)
-    ablation.donors(ids_of_rows)
+    ablation.donors(ids_of_rows, layers=[0])
 
 The reference are the samples that are measured on, at most 64 of them, drawn by the seed.
 """

@@ -3,7 +3,7 @@
 Rule `prefix`: the first position where they differ. Rule `branching`: the first token of the
 sampled trace after which the greedy completion is as right, or as wrong, as the sampled trace is.
 
-    forks = forks_of(network, problems, {0: Pair(greedy, sampled, True)}, Forking("branching", 200))
+    forks = forks_of(network, problems, {0: Pair(greedy, sampled, True)}, Forking("prefix", 200))
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What an update did beside its task: calculations by operation, plain text, retrieval.
 
-    calculations(engine, samples)        {"+": {"n": 812, "right": 790}, ...}
-    text_loss(engine, texts)             4.18 nats a token
-    retrieval(engine, sentences, n=40, limit=None)    {"n": 40, "exact": 0.1, "loss": 2.9}
+    calculations(engine, samples)        # {"+": {"n": 812, "right": 790}, ...}
+    text_loss(engine, plain_text)        # 4.18 nats a token
+    retrieval(engine, sentences, n=2, limit=None)    # {"n": 40, "exact": 0.1, "loss": 2.9}
 
 Everything here is teacher-forced: one pass a sample. Answers are decoded elsewhere.
 """

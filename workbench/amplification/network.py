@@ -4,7 +4,7 @@ Traces cost half of what they cost through hook points, and weights keep the nam
 the checkpoint.
 
     network = plain_network("math-tiny")
-    decode(network, prompts, max_new_tokens=200, batch_tokens=BATCH_TOKENS)
+    decode(network, prompts, max_new_tokens=20, batch_tokens=BATCH_TOKENS)
 """
 
 from __future__ import annotations

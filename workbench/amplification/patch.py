@@ -3,9 +3,9 @@
 The files are copied and the rows written over their bytes in place: header, order, padding and all
 other weights cannot change.
 
-    with model_folder(run.path / "model") as folder:
-        copy_checkpoint(source, folder)
-        write_rows(folder, {name: (rows, values)})
+    with model_folder(Path("updated")) as target:
+        copy_checkpoint(folder, target)
+        write_rows(target, {})
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 A greedy trace, then sampled ones until one of the opposite correctness; where the two part is said
 by a rule (`workbench.amplification.forks`).
 
-    located = find_pivots(network, problems, PivotOptions(rule="branching", max_new_tokens=200))
+    located = find_pivots(network, problems, PivotOptions(max_new_tokens=40, n_samples=2))
 """
 
 from __future__ import annotations

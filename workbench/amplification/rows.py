@@ -3,7 +3,7 @@
 Query, key and value heads are rows of their projections, a neuron is a row of the MLP's
 up-projection. Some architectures keep several projections in one weight, or keep it transposed.
 
-    layout = read_layout(network, shape)
+    layout = read_layout(network.wrapped, shape)
     layout.rows(kept)["model.layers.2.self_attn.q_proj.weight"]
 """
 

@@ -4,7 +4,7 @@ Both keep float32 masters, and both show the network as its checkpoint would be 
 what was learnt rounded to the dtype that the weights are stored in. So what is validated is what is
 saved.
 
-    rows = RowMasters(network, layout.rows(kept), dtypes)
+    rows = RowMasters(network.wrapped, layout.rows(kept), dtypes)
     loss.backward()
     rows.step(lr=1e-4)
 """

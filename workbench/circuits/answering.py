@@ -1,6 +1,6 @@
 """Right answers by greedy decoding while sets of heads are ablated.
 
-problems = answerable(rendered, samples, n=20)
+problems = answerable(dict(enumerate(rendered)), samples, n=2)
 decoded = answers_right(engine, problems, sets)
 decoded.right.mean(axis=1)
 """

@@ -1,5 +1,7 @@
 """Which heads copy the value from the JSON object? One forward pass a batch, no pattern kept.
 
+    options = RetrievalOptions(n=2, n_shots=0, key_length=8, limit=128)
+    probe = retrieval_probe(engine.model, sentences, options)
     measured = retrieval_scores(engine, probe)
     measured.scores.mean(axis=0)
 

@@ -1,6 +1,7 @@
 """The retrieval probe: key-value documents as tokens, with the gold value's place in each.
 
-probe = retrieval_probe(model, texts, RetrievalOptions(n=800))
+options = RetrievalOptions(n=2, n_shots=0, key_length=8, limit=128)
+probe = retrieval_probe(model, sentences, options)
 probe[0].rendered.ids[probe[0].value.start]
 """
 

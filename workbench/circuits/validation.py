@@ -1,6 +1,7 @@
 """Does the circuit matter more than any other heads of the same layers?
 
-report = validate_circuit(engine, heads, held_out, controls={"text": plain_text})
+options = ValidationOptions(n_random=5, decode_n=0, curve_n=0)
+report = validate_circuit(engine, heads, held_out, options=options)
 report["circuit"]["loss"], report["random"]["loss"], report["effect"]["loss"]["p"]
 """
 

@@ -5,7 +5,7 @@ shared length is read in one pass, and a row whose prompt goes on is fed its own
 shorter rows already decode. All rows thus have the same number of keys, so there is no mask, no
 position to shift, and a uniform head is uniform over exactly the keys seen so far.
 
-    new = decode(engine, [prompt_ids], max_new_tokens=200)
+    new = decode(engine, [prompt_ids], max_new_tokens=20)
     decoded_text(engine.model, new[0])
 """
 

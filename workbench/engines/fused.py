@@ -1,7 +1,7 @@
 """The fused engine: the Hugging Face network itself, SDPA for every head, nothing run in vain.
 
     engine = choose_engine(model, "fused")
-    means = engine.columns(heads, ids, spans)
+    means = engine.columns(circuit.heads, ids, spans)
 
 TransformerLens computes whole patterns for every head and layer. Here they exist for no head: the
 column means of chosen heads are summed block by block, a uniform head is one whose queries are

@@ -1,7 +1,7 @@
 """The hooked engine, the reference: TransformerLens with its hook points, any model, any edit.
 
 engine = HookedEngine(model)
-means = engine.columns(heads, ids, spans)
+means = engine.columns(circuit.heads, ids, spans)
 """
 
 from __future__ import annotations

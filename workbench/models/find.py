@@ -1,6 +1,6 @@
 """Where a model lies, and what its files are, without loading it.
 
-folder, revision = find_model("Qwen/Qwen2.5-Math-1.5B-Instruct@main")
+folder, revision = find_model("math-tiny")
 model_fingerprint(folder)["weights_sha256"]
 """
 

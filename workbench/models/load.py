@@ -1,7 +1,7 @@
 """Load a causal language model by bundled name, local folder or hub id, and check it.
 
     model = load_model("math-tiny")
-    model = load_model("Qwen/Qwen2.5-Math-1.5B-Instruct@main", dtype="bfloat16", device="cuda")
+    model = load_model("math-tiny", dtype="bfloat16", device="cpu")
 
 Weights are read from safetensors only, repository code is not run unless asked for, and numbers
 are plain Hugging Face numerics (TransformerLens' weight processing stays off).

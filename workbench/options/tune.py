@@ -1,6 +1,6 @@
 """What a tuning is asked for: which weights are trained, on how many rows, how fast.
 
-options = TuneOptions(lora=True, epochs=1)
+options = TuneOptions(lora=True, epochs=1.0)
 """
 
 from __future__ import annotations

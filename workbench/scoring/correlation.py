@@ -1,6 +1,6 @@
 """How far a score follows length, loss or a label of difficulty.
 
-table = correlations(frame, score_columns=["paper", "cv2"], labels=["n_steps"])
+table = correlations(frame, columns=["paper", "cv2"], labels=["n_steps"])
 """
 
 from __future__ import annotations

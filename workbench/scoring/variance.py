@@ -1,7 +1,7 @@
 """The CircuitSeer formulas, apart from any model: from attention patterns to one number a sample.
 
     received = attention_received(pattern, start, end)   # per head
-    score = VARIANTS["paper"](received.mean(0), uniform)
+    score = VARIANTS["paper"](received[0].mean(0).numpy(), uniform)
 
 Paper: arXiv 2510.18470, equations for `a_j` and `S`. Ours: `cv2`, `excess` and leaving out the
 sink, because the literal score follows length and the attention sink (docs/methods.md,

@@ -1,6 +1,6 @@
 """Build a probe set as a run: `probe.jsonl` holds the samples, `probe.json` how they were chosen.
 
-outcome = run_probe(place, ModelSource("math-tiny"), ["generated"], ProbeOptions(n=300))
+outcome = run_probe(place, source, ["generated"], ProbeOptions(n=20))
 probe = read_probe(outcome.result)
 """
 

@@ -1,6 +1,7 @@
 """Validation of a circuit as a run: `validation.json`, and `validation.html` to pass on.
 
-outcome = run_validate(place, source, heads_path, ["generated"], ValidateOptions(n=200))
+options = ValidateOptions(n=5, random=5, decode_n=1)
+outcome = run_validate(place, source, heads_path, ["generated"], options)
 """
 
 from __future__ import annotations

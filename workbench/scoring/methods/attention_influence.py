@@ -1,6 +1,6 @@
 """AttentionInfluence: how much worse a document is predicted without the chosen heads.
 
-    cut = windows(rendered, row=0, part="all", n_ctx=2048)
+    cut = windows(rendered[0], row=0, part="all", n_ctx=2048)
 
 arXiv 2505.07293, section 3: `(L_weak - L_base) / L_base` over the whole
 document, where all heads are uniform together in the weakened model. Compare within a domain only.

@@ -1,6 +1,6 @@
 """The targeted update as a run: a model folder in which some rows differ, then `update.json`.
 
-outcome = run_update(place, source, mask.result, UpdateOptions(lrs=(1e-4, 1e-3)))
+outcome = run_update(place, source, mask.result, UpdateOptions(steps=1, validation_n=2))
 outcome.run / "model"
 """
 

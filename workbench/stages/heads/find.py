@@ -2,7 +2,7 @@
 
 A race of the heads (`workbench.stages.heads.race`) keeps what it measured in `raced.parquet`.
 
-outcome = run_heads(place, ModelSource("math-tiny"), probe_path, HeadsOptions(fraction=0.05))
+outcome = run_heads(place, source, probe_path, HeadsOptions(fraction=0.05))
 importance, control = read_importance(outcome.run)
 """
 
