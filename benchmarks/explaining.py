@@ -14,17 +14,18 @@ from benchmarks.measure import Measured, Settings
 from benchmarks.scoring import circuit
 from benchmarks.shapes import BUNDLED, large, middle
 from workbench.data import read_samples
-from workbench.scoring import ScoreOptions
+from workbench.scoring import ScoreRequest
 from workbench.stages import (
     HeadsOptions,
     ModelSource,
     Place,
     ProbeOptions,
+    plan_score,
     run_heads,
     run_probe,
     run_score,
 )
-from workbench.stages.explain import explain_heads, explain_probe, explain_score
+from workbench.stages.explain import explain_heads, explain_probe
 from workbench.types import Sample
 
 Pair = tuple[float, float]
@@ -70,12 +71,12 @@ def _score(
     method: str,
     batch_tokens: int | None = None,
 ) -> Pair:
-    options = ScoreOptions(method, batch_tokens=batch_tokens)
+    request = ScoreRequest.of(method, batch_tokens=batch_tokens)
     heads = None if method == "loss" else _circuit(settings, source)
     return _both(
         settings,
-        lambda: explain_score(source, data, options, heads_path=heads),
-        lambda place: run_score(place, source, data, options, heads_path=heads),
+        lambda: plan_score(source, data, request, heads_path=heads),
+        lambda place: run_score(place, source, data, request, heads_path=heads),
     )
 
 

@@ -174,7 +174,7 @@ def test_every_file_says_what_it_is(path):
     assert not tree.body or ast.get_docstring(tree), f"{name_of(path)} opens without a docstring"
 
 
-LIGHT = ["workbench", "workbench.types", "workbench.options", "workbench.runs"]
+LIGHT = ["workbench", "workbench.types", "workbench.options", "workbench.runs", "workbench.scoring"]
 if (ROOT / "workbench/cli/main.py").is_file():
     LIGHT.append("workbench.cli.main")
 

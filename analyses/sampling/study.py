@@ -25,7 +25,7 @@ from analyses.tuned import (
     write_problems,
 )
 from workbench.circuits import RetrievalOptions
-from workbench.scoring import ScoreOptions
+from workbench.scoring import ScoreRequest
 from workbench.stages import (
     HeadsOptions,
     ModelSource,
@@ -53,7 +53,7 @@ def scores_of(study: Study, source: ModelSource, pool: str) -> dict[tuple[str, s
     }
     found = {}
     for method, variant in sorted({(arm.method, arm.variant) for arm in ARMS.values()}):
-        options = ScoreOptions(method, variant=variant)
+        options = ScoreRequest.of(method, variant=variant)
         path = heads[NEEDS[method]] if method in NEEDS else None
         found[method, variant] = run_score(
             study.place, source, [pool], options, heads_path=path

@@ -19,7 +19,7 @@ import plotly.graph_objects as go
 
 from analyses.shared import STUDIES_DATA, Study, number
 from workbench.config import finite_or_none
-from workbench.scoring import ScoreOptions, partial_spearman, spearman, variant_columns
+from workbench.scoring import ScoreRequest, partial_spearman, spearman, variant_columns
 from workbench.stages import (
     HeadsOptions,
     ModelSource,
@@ -63,14 +63,14 @@ def uniform_score(lengths: np.ndarray) -> np.ndarray:
 
 def scores_of(study: Study, source: ModelSource, data: str, heads: Path) -> pd.DataFrame:
     """One row a problem: every score, `length` in tokens of the prompt, the labels of the pool."""
-    seer = run_score(study.place, source, [data], ScoreOptions("circuitseer"), heads_path=heads)
+    seer = run_score(study.place, source, [data], ScoreRequest.of("circuitseer"), heads_path=heads)
     frame = read_scores(seer.result).set_index("row_id")
     names = [*variant_columns(), "score_within_length"]
     found = pd.DataFrame(frame.loc[frame["status"] == "ok", names], dtype="float64")
     found["length"] = frame["n_tokens"].reindex(found.index).astype("float64")
     found[UNIFORM] = uniform_score(found["length"].to_numpy())
     for method in ("loss", "random"):
-        outcome = run_score(study.place, source, [data], ScoreOptions(method))
+        outcome = run_score(study.place, source, [data], ScoreRequest.of(method))
         other = read_scores(outcome.result).set_index("row_id")
         usable = other.loc[other["status"] == "ok", "score"].astype("float64")
         if len(usable):

@@ -17,7 +17,7 @@ import pandas as pd
 from analyses.shared import Study, number
 from workbench.circuits import RetrievalOptions
 from workbench.config import finite_or_none
-from workbench.scoring import ScoreOptions, partial_spearman, spearman, variant_columns
+from workbench.scoring import ScoreRequest, partial_spearman, spearman, variant_columns
 from workbench.stages import (
     HeadsOptions,
     ModelSource,
@@ -81,7 +81,7 @@ def scores_of(
     found = pd.DataFrame()
     for method, circuit in METHODS.items():
         heads_path = circuits[circuit].result if circuit else None
-        outcome = run_score(place, source, [data], ScoreOptions(method), heads_path=heads_path)
+        outcome = run_score(place, source, [data], ScoreRequest.of(method), heads_path=heads_path)
         frame = read_scores(outcome.result).query("status == 'ok'").set_index("row_id")
         found = found.reindex(found.index.union(frame.index, sort=False))
         for name in variant_columns() if method == "circuitseer" else [method]:

@@ -28,7 +28,7 @@ from analyses.tuned import (
     weakened_copy,
     write_problems,
 )
-from workbench.scoring import ScoreOptions, partial_spearman, spearman
+from workbench.scoring import ScoreRequest, partial_spearman, spearman
 from workbench.stages import (
     HeadsOptions,
     ModelSource,
@@ -58,7 +58,7 @@ def read_with(study: Study, model: str, pool: str) -> Reference:
     probe = run_probe(study.place, source, ["generated"], ProbeOptions(n=100, trim=0.02))
     heads = run_heads(study.place, source, probe.result, HeadsOptions(min_heads=3))
     chosen = sorted((h for h in heads.summary["heads"] if h["selected"]), key=lambda h: h["rank"])
-    options = ScoreOptions("circuitseer")
+    options = ScoreRequest.of("circuitseer")
     outcome = run_score(study.place, source, [pool], options, heads_path=heads.result)
     return Reference(
         [f"{h['layer']}.{h['head']}" for h in chosen],
@@ -112,7 +112,7 @@ def main() -> None:
         "small": read_with(study, str(small), pool),
         "large": read_with(study, options.model, pool),
     }
-    chance = run_score(study.place, ModelSource(options.model), [pool], ScoreOptions("random"))
+    chance = run_score(study.place, ModelSource(options.model), [pool], ScoreRequest.of("random"))
     answers = Answers(study.work / "answers.json")
     answers.of("untuned", 0, lambda: right_answers(target, str(study.work / "test.jsonl")))
     arms = {f"{name} {p}": (r.table, p) for name, r in references.items() for p in POLICIES}

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.runs import RunSummary, list_runs, read_manifest
+from workbench.scoring import SCORERS
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,8 @@ class FoundRun:
         if not names:
             return self.name
         method = self.stage.partition("-")[2]
-        if method == "circuitseer":
-            method = str(self.manifest["config"].get("variant", method))
+        if method in SCORERS and (option := SCORERS[method].variant):
+            method = str(self.manifest["config"].get(option, method))
         return " · ".join(filter(None, [names, method, self.name.rpartition("-")[2]]))
 
 

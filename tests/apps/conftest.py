@@ -10,7 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from tests.support.checkpoints import write_checkpoint
-from workbench.scoring import ScoreOptions
+from workbench.scoring import ScoreRequest
 from workbench.stages import (
     HeadsOptions,
     ModelSource,
@@ -57,7 +57,7 @@ def chain(tmp_path_factory) -> Path:
     heads = run_heads(place, source, probe.result, HeadsOptions(min_heads=2))
     options = ValidateOptions(n=6, random=5)
     run_validate(place, source, heads.result, data, options, control=())
-    scoring = ScoreOptions("circuitseer", variant="excess")
+    scoring = ScoreRequest.of("circuitseer", variant="excess")
     scores = run_score(place, source, data, scoring, heads_path=heads.result)
     run_select(place, scores.result, SelectOptions("top", n=3))
     return place.runs

@@ -59,7 +59,7 @@ def sums(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def made(checkpoint, sums, tmp_path_factory):
     """A runs folder with one run of each stage up to the selection."""
-    from workbench.scoring import ScoreOptions
+    from workbench.scoring import ScoreRequest
     from workbench.stages import (
         HeadsOptions,
         ModelSource,
@@ -77,7 +77,7 @@ def made(checkpoint, sums, tmp_path_factory):
     probe = run_probe(place, source, [str(sums)], ProbeOptions(n=4))
     heads = run_heads(place, source, probe.result, HeadsOptions())
     scores = run_score(
-        place, source, [str(sums)], ScoreOptions("circuitseer"), heads_path=heads.result
+        place, source, [str(sums)], ScoreRequest.of("circuitseer"), heads_path=heads.result
     )
     selection = run_select(place, scores.result, SelectOptions("top", n=5))
     return {

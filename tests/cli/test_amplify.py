@@ -180,10 +180,10 @@ def test_another_model_than_that_of_the_pivots(workbench, chain, checkpoint, hom
 def test_settings_that_cannot_be(amplify, chain, home):
     data = ("--data", home / "pairs.jsonl")
     assert_refused(amplify("localize", *data, "--rule", "luck"), "'luck'", "branching")
-    assert_refused(amplify("localize", *data, "--hot", "nan"), "nan is not a finite number")
+    assert_refused(amplify("localize", *data, "--hot", "nan"), "the hot is nan", "above 0", "--hot")
     assert_refused(amplify("localize", *data, "--device", "abacus"), "abacus")
-    assert_refused(amplify("mask", "--pivots", "p", "--l1", -1), "l1")
-    assert_refused(amplify("update", "--mask", "k", "--lr", 0), "lr")
+    assert_refused(amplify("mask", "--pivots", "p", "--l1", -1), "the l1 is -1.0", "from 0 on")
+    assert_refused(amplify("update", "--mask", "k", "--lr", 0), "one of the lrs is 0.0", "above 0")
     assert_refused(amplify("report", "--update", "u", "--against", "nothing"), "'nothing'")
 
 
@@ -193,23 +193,3 @@ def test_lora_without_its_package_is_one_sentence(amplify, chain, monkeypatch):
     assert_refused(done, "needs the package 'peft'", "circuit-workbench[train]")
     done = amplify("report", "--update", chain["update"]["run"])
     assert_refused(done, "needs the package 'peft'")
-
-
-def test_the_words_and_defaults_that_are_offered_are_those_that_are_known():
-    from tests.cli.test_help import choices, command_at
-    from workbench.amplification import CONTROLS, RULES, VARIANTS, MaskOptions, UpdateOptions
-    from workbench.stages import LocalizeOptions, ReportOptions
-
-    assert choices(("amplify", "localize"), "rule") == set(RULES)
-    assert choices(("amplify", "update"), "variant") == set(VARIANTS)
-    assert choices(("amplify", "report"), "controls") == set(CONTROLS)
-    for verb, options in (
-        ("localize", LocalizeOptions()),
-        ("mask", MaskOptions()),
-        ("update", UpdateOptions()),
-        ("report", ReportOptions()),
-    ):
-        offered = {p.name: p.default for p in command_at(("amplify", verb)).params}
-        for name, value in vars(options).items():
-            if name in offered and value is not None:
-                assert offered[name] == value, name

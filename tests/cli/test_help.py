@@ -112,24 +112,3 @@ def test_the_version_is_printed(workbench):
     done = workbench("--version")
     assert done.code == 0
     assert done.out.startswith("workbench, version ")
-
-
-def choices(path: tuple[str, ...], name: str) -> set[str]:
-    (kind,) = (p.type for p in command_at(path).params if p.name == name)
-    assert isinstance(kind, click.Choice)
-    return set(kind.choices)
-
-
-def test_the_words_that_are_offered_are_those_that_are_known():
-    """The command line spells them out because the packages that know them are slow to import."""
-    from workbench.data import FORMATS
-    from workbench.probe import STRATEGIES
-    from workbench.scoring import SCORERS, VARIANTS
-    from workbench.selection import ADJUSTED, POLICIES
-
-    assert choices(("probe", "build"), "strategy") == set(STRATEGIES)
-    assert choices(("score",), "method") == set(SCORERS)
-    assert choices(("score",), "variant") == set(VARIANTS)
-    assert choices(("select",), "policy") == set(POLICIES)
-    assert choices(("select",), "adjust") == set(ADJUSTED)
-    assert choices(("export",), "format") == set(FORMATS)

@@ -105,15 +105,8 @@ def test_retrieval_on_the_bundled_model_answers_and_its_plan_writes_nothing(work
     assert done.code == 0, done.err
     answer = json.loads(done.out)
     assert len(answer["circuit"]) == 2
+    by_its_own_verb = workbench("heads", "retrieve", *request[4:], *easy)
+    assert json.loads(by_its_own_verb.out) == {**answer, "reused": True}
     shown = workbench("heads", "show", answer["run"], "--runs", tmp_path / "runs").out
     assert "values retrieved exactly" in shown
     assert "retrieval score" in shown
-
-
-def test_the_words_that_are_offered_are_those_that_are_known():
-    from tests.cli.test_help import choices
-    from workbench.scoring import WEIGHTS
-    from workbench.selection import FORMS
-
-    assert choices(("score",), "weights") == set(WEIGHTS)
-    assert choices(("export",), "form") == set(FORMS)

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+
+import pytest
+
+RUNS = Path(__file__).resolve().parents[2] / "data" / "demo_runs"
 
 
 def test_a_selection_says_what_it_did_to_the_data(workbench, made):
@@ -44,7 +49,9 @@ def test_the_head_map_has_a_row_a_layer_and_the_circuit_in_brackets(workbench, m
 
 def test_heads_that_a_screen_never_ran_have_no_digit(workbench, made, sums, checkpoint):
     request = ("heads", "find", "--model", checkpoint("llama"), "--device", "cpu", "--data", sums)
-    shown = workbench(*request, "--runs", made["runs"], "--n", 12, "--method", "screen").out
+    done = workbench(*request, "--runs", made["runs"], "--n", 12, "--method", "screen")
+    assert done.code == 0, done.err
+    shown = done.out
     rows = [line for line in shown.splitlines() if line.startswith("  layer ")]
     assert "12 heads on up to 12 samples" in shown
     assert "~ = never run" in shown
@@ -70,3 +77,12 @@ def test_no_runs_yet_is_no_error(workbench, tmp_path):
     done = workbench("runs", "list", "--runs", tmp_path / "runs")
     assert done.code == 0
     assert "Start with `workbench demo`" in done.out
+
+
+@pytest.mark.parametrize("run", sorted(RUNS.iterdir()), ids=lambda run: run.name)
+def test_runs_of_every_stage_are_found_by_name(run, workbench):
+    shown = workbench("runs", "show", run.name, "--runs", RUNS)
+    assert shown.code == 0, shown.err
+    found = json.loads(workbench("runs", "path", run.name, "--runs", RUNS, "--json").out)
+    assert found == {"run": str(run), "result": str(run / json.loads(shown.out)["result"])}
+    assert workbench("runs", "path", found["result"]).out.strip() == str(run)

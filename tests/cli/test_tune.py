@@ -108,11 +108,11 @@ def test_steps_of_other_rows(tune, tmp_path):
 
 
 def test_settings_that_cannot_be(tune):
-    assert_refused(tune("--weights", "softmax"), "needs the scores of steps: pass --steps-file")
+    assert_refused(tune("--weights", "softmax"), "needs the scores of steps; pass --steps-file")
     assert_refused(tune("--weights", "luck"), "'luck'", "top-fraction")
     assert_refused(tune("--schedule", "steps"), "'steps'", "cosine")
-    assert_refused(tune("--lr", "nan"), "nan is not a finite number")
-    assert_refused(tune("--lr", "0"), "lr")
+    assert_refused(tune("--lr", "nan"), "the lr is nan", "a finite number above 0")
+    assert_refused(tune("--lr", "0"), "the lr is 0.0", "pass another --lr")
     assert_refused(tune("--epochs", 1, "--max-steps", 1), "epochs and max_steps are both given")
     assert_refused(tune("--device", "abacus"), "abacus")
     assert_refused(tune("--dtype", "float16"), "float16", "pass --dtype bfloat16")
@@ -123,12 +123,3 @@ def test_settings_that_cannot_be(tune):
 def test_a_missing_package_is_one_sentence(explain, tune, monkeypatch):
     monkeypatch.setitem(sys.modules, "trl", None)
     assert_refused(tune(*explain), "needs the package 'trl'", "circuit-workbench[train]")
-
-
-def test_the_words_that_are_offered_are_those_that_are_known():
-    from tests.cli.test_help import choices
-    from workbench.tuning import RULES, SCHEDULES
-
-    assert choices(("tune",), "rule") == set(RULES)
-    assert choices(("tune",), "schedule") == set(SCHEDULES)
-    assert choices(("tune",), "template") == choices(("score",), "template")

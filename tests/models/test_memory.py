@@ -20,7 +20,7 @@ from workbench.models import (
 )
 from workbench.models.budget import LEAST, MOST_CPU, batch_tokens, free_bytes, position_bytes
 from workbench.models.memory import Memory
-from workbench.scoring import ScoreOptions, on_engine, score_shard
+from workbench.scoring import ScoreRequest, on_engine, score_shard
 from workbench.types import Circuit, Head
 
 REFUSALS = pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_losses_gradients_and_sets_are_the_same_when_batches_are_halved(refuse, 
 @pytest.mark.parametrize("engine", ["fused", "hooked"])
 @pytest.mark.parametrize("method", ["circuitseer", "attention-influence", "air", "loss", "ifd"])
 def test_scores_are_the_same_when_batches_are_halved(refuse, engine, method, model, samples):
-    options = ScoreOptions(method, engine=engine)
+    request = ScoreRequest.of(method, engine=engine)
     circuit = Circuit((Head(0, 3), Head(1, 0)), model.info)
     twice = [
         dataclasses.replace(sample, row_id=f"{sample.row_id}-{copy}")
@@ -82,17 +82,17 @@ def test_scores_are_the_same_when_batches_are_halved(refuse, engine, method, mod
         for copy in range(2)
         if len(sample.completion) > 1
     ]
-    model = on_engine(model, options)
-    expected = score_shard(twice, options=options, model=model, circuit=circuit).rows
+    model = on_engine(model, request)
+    expected = score_shard(twice, request=request, model=model, circuit=circuit).rows
     assert not model.memory.halvings
     # A row in both its versions fits, two rows do not.
     n_copies = 2 if method in ("attention-influence", "air") else 1
     rows = [render(sample, model.tokenizer) for sample in twice]
     up_to_part = method in ("circuitseer", "attention-influence")
-    part = options.scored_part
+    part = request.scored_part
     longest = max(row.window(part)[1] if up_to_part else len(row.ids) for row in rows)
     with room_for(model, n_copies * longest, refuse):
-        found = score_shard(twice, options=options, model=model, circuit=circuit).rows
+        found = score_shard(twice, request=request, model=model, circuit=circuit).rows
     assert model.memory.halvings
     assert found["row_id"].tolist() == expected["row_id"].tolist()
     assert set(found["status"]) == {"ok"}

@@ -34,7 +34,7 @@ def test_records_follow_the_dataclass():
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"n": 0}, "n is 0, expected a whole number at least 1; pass another --n"),
+        ({"n": 0}, "n is 0, expected a whole number from 1 on; pass another --n"),
         ({"share": 0.0}, "expected a finite number above 0 and at most 1"),
         ({"share": float("nan")}, "expected a finite number"),
         ({"rule": "slowly"}, "expected one of fast, slow; pass another --how"),

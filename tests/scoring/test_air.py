@@ -11,8 +11,9 @@ from tests.support.planted import COPIER, N_WORDS, write_copier
 from workbench.ablation import uniform_heads
 from workbench.errors import InputError
 from workbench.models import capture, counted_mask, load_model, padded, render, token_losses
-from workbench.scoring import ScoreOptions, score_shard
-from workbench.scoring.air import air_score
+from workbench.scoring import ScoreRequest, score_shard
+from workbench.scoring.methods.air import AirOptions
+from workbench.scoring.step_scores import air_score
 from workbench.types import BadRow, Circuit, Head, Message, Sample
 
 HEADS = (Head(1, 0), Head(2, 2))
@@ -30,8 +31,8 @@ def copier(tmp_path_factory):
 
 
 def shard(rows, model, circuit, **options):
-    options = ScoreOptions("air", **options)
-    return score_shard(rows, options=options, model=model, circuit=circuit)
+    request = ScoreRequest.of("air", **options)
+    return score_shard(rows, request=request, model=model, circuit=circuit)
 
 
 def token_losses_of(model, sample):
@@ -102,16 +103,16 @@ def test_the_mean_token_weight_of_every_sample_is_1(tiny_model, circuit, samples
 
 def test_floor_and_absolute_worked_by_hand():
     base, weak = np.array([2.0, 0.01]), np.array([3.0, 0.06])
-    assert air_score(base, weak, ScoreOptions("air")).tolist() == pytest.approx([0.5, 1.0])
-    floored = air_score(base, weak, ScoreOptions("air", floor=5.0))
+    assert air_score(base, weak, AirOptions()).tolist() == pytest.approx([0.5, 1.0])
+    floored = air_score(base, weak, AirOptions(floor=5.0))
     assert floored.tolist() == pytest.approx([0.2, 0.01])
-    absolute = air_score(base, weak, ScoreOptions("air", absolute=True))
+    absolute = air_score(base, weak, AirOptions(absolute=True))
     assert absolute.tolist() == pytest.approx([1.0, 0.05])
 
 
 def test_a_base_loss_of_zero_is_no_failure_above_the_floor():
     zero, half = np.zeros(1), np.array([0.5])
-    assert air_score(zero, half, ScoreOptions("air")).tolist() == [10.0]
+    assert air_score(zero, half, AirOptions()).tolist() == [10.0]
 
 
 def test_rows_without_steps_say_why(tiny_model, circuit):
@@ -161,15 +162,15 @@ def test_small_batches_change_nothing(tiny_model, circuit, samples):
     ("options", "words"),
     [
         ({"part": "prompt"}, "the part is 'prompt', expected completion, which is all that air"),
-        ({"floor": 0.0}, "the floor is 0.0, expected a finite number above 0"),
-        ({"temperature": float("nan")}, "the temperature is nan, expected a finite number"),
+        ({"floor": 0.0}, "the floor is '0.0', expected a finite number, above 0"),
+        ({"temperature": float("nan")}, "the temperature is 'nan', expected a finite number"),
         ({"weights": "best"}, "the weights is 'best', expected one of top-fraction, softmax"),
-        ({"top": 1.5}, "top is 1.5, expected a share above 0 and up to 1"),
+        ({"top": 1.5}, "the top is '1.5', expected a finite number, above 0, at most 1"),
     ],
 )
 def test_what_cannot_be_asked_is_refused(options, words):
     with pytest.raises(InputError, match=words):
-        ScoreOptions("air", **options)
+        ScoreRequest.of("air", **options)
 
 
 def test_air_asks_for_heads(tiny_model, samples):

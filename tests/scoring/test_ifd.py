@@ -60,9 +60,9 @@ def test_rows_without_prompt_or_with_one_token_say_why(tiny_model):
 
 
 def test_a_loss_of_zero_without_the_prompt_is_a_failure(tiny_model, monkeypatch):
-    import workbench.scoring.controls as controls
+    from workbench.scoring import losses
 
-    monkeypatch.setattr(controls, "loss_scores", lambda *_, **__: [0.0])
+    monkeypatch.setattr(losses, "loss_scores", lambda *_, **__: [0.0])
     frame = scored([row("a", "What?", "four")], tiny_model, method="ifd")
     assert frame["status"].tolist() == ["failed"]
     assert frame["reason"][0] == "the loss without the prompt is 0, so the score would divide by it"

@@ -10,7 +10,7 @@ from tests.scoring.test_score import row, scored, text
 from tests.support.planted import COPIER, N_WORDS, write_copier
 from workbench.ablation import uniform_heads
 from workbench.models import load_model, render, sample_losses
-from workbench.scoring.influence import influence_columns, windows
+from workbench.scoring.methods.attention_influence import influence_columns, windows
 from workbench.types import Circuit, Head
 
 HEADS = (Head(0, 3), Head(1, 0), Head(2, 2))
@@ -76,14 +76,13 @@ def test_with_the_loss_of_the_solution_a_long_row_would_be_cut(tiny_model, circu
 def test_a_base_loss_of_zero_is_a_failure_with_its_reason(
     tiny_model, circuit, samples, monkeypatch
 ):
-    import workbench.scoring.influence as influence
-    from workbench.ablation import WeakenedLosses
+    from workbench import ablation
 
     def certain(model, heads, ids, counted):
         zero = torch.zeros(ids.shape)
-        return WeakenedLosses(zero, zero)
+        return ablation.WeakenedLosses(zero, zero)
 
-    monkeypatch.setattr(influence, "weakened_losses", certain)
+    monkeypatch.setattr(ablation, "weakened_losses", certain)
     frame = scored(samples[:2], tiny_model, circuit, **METHOD)
     assert frame["status"].tolist() == ["failed", "failed"]
     assert frame["reason"][0] == "the base loss is 0, so the score would divide by it"

@@ -13,8 +13,7 @@ from transformers import AutoModelForCausalLM
 from tests.support.checkpoints import byte_tokenizer
 from workbench.errors import InputError
 from workbench.models import load_model, render, sample_losses
-from workbench.scoring import NEEDS_HEADS, SCORERS, ScoreOptions, score_batch, score_samples
-from workbench.scoring.options import METHODS
+from workbench.scoring import ScoreRequest, score_batch, score_samples
 from workbench.types import BadRow, Circuit, Head, Message, ModelInfo, Sample
 
 HEADS = (Head(0, 3), Head(1, 0))
@@ -35,7 +34,7 @@ def text(row_id: str, content: str) -> Sample:
 
 
 def scored(rows, model, circuit=None, **options) -> pd.DataFrame:
-    return score_samples(rows, options=ScoreOptions(**options), model=model, circuit=circuit)
+    return score_samples(rows, request=ScoreRequest.of(**options), model=model, circuit=circuit)
 
 
 def test_rows_without_a_score_say_why_and_keep_their_place(tiny_model, circuit):
@@ -161,12 +160,7 @@ def test_random_scores_follow_the_row_and_the_seed_alone(tiny_model, samples):
 )
 def test_unknown_words_are_refused_by_name(options, words):
     with pytest.raises(InputError, match=words):
-        ScoreOptions(**options)
-
-
-def test_every_method_that_can_be_asked_has_a_scorer():
-    assert tuple(SCORERS) == METHODS
-    assert set(NEEDS_HEADS) < set(SCORERS)
+        ScoreRequest.of(**options)
 
 
 def test_circuitseer_asks_for_heads(tiny_model, samples):

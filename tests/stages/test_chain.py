@@ -11,7 +11,7 @@ import pytest
 
 from workbench.data import read_samples
 from workbench.errors import InputError
-from workbench.scoring import ScoreOptions, spearman
+from workbench.scoring import ScoreRequest, spearman
 from workbench.stages import (
     HeadsOptions,
     ModelSource,
@@ -67,7 +67,7 @@ def chain(checkpoint, tmp_path_factory):
         control=(),
         exclude=frozenset(s.row_id for s in read_probe(probe.result).samples),
     )
-    options = ScoreOptions("circuitseer", variant="excess", drop_sink=True, with_loss=True)
+    options = ScoreRequest.of("circuitseer", variant="excess", drop_sink=True, with_loss=True)
     scores = run_score(place, source, [str(data)], options, heads_path=heads.result)
     selection = run_select(place, scores.result, SELECT)
     out = folder / "subset"
@@ -187,7 +187,7 @@ def test_the_provenance_names_no_place_and_no_time(chain, tmp_path):
 
 
 def test_settings_that_a_method_does_not_read_are_not_claimed(chain, tmp_path):
-    scores = run_score(chain.place, chain.source, [str(chain.data)], ScoreOptions("loss"))
+    scores = run_score(chain.place, chain.source, [str(chain.data)], ScoreRequest.of("loss"))
     selection = run_select(chain.place, scores.result, SelectOptions("top", tokens=200))
     run_export(chain.place, selection.result, tmp_path / "out")
     record = provenance(tmp_path / "out")
@@ -211,7 +211,9 @@ def test_a_stage_asked_again_is_answered_by_its_run(chain):
 def scored(chain, tmp_path):
     """Scores of data that a test may spoil."""
     data = write_data(tmp_path / "sums.jsonl", n_rows=20)
-    scores = run_score(Place(tmp_path / "runs"), chain.source, [str(data)], ScoreOptions("length"))
+    scores = run_score(
+        Place(tmp_path / "runs"), chain.source, [str(data)], ScoreRequest.of("length")
+    )
     return SimpleNamespace(data=data, scores=scores, place=Place(tmp_path / "runs"))
 
 

@@ -19,7 +19,7 @@ from workbench.circuits import heads_to_json
 from workbench.data import read_samples
 from workbench.errors import InputError
 from workbench.runs import Run
-from workbench.scoring import WINDOW_RULE, ScoreOptions
+from workbench.scoring import WINDOW_RULE, ScoreRequest
 from workbench.stages import (
     ModelSource,
     Place,
@@ -88,7 +88,7 @@ def small_shards(monkeypatch):
 @pytest.fixture
 def score(source, data, heads_path):
     def call(runs: Path, method: str, **options):
-        options = ScoreOptions(method, **options)
+        options = ScoreRequest.of(method, **options)
         return run_score(Place(runs), source, [str(data)], options, heads_path=heads_path)
 
     return call
@@ -132,7 +132,7 @@ def test_killed_in_the_middle_of_the_steps_it_goes_on_to_the_same_bytes(
     checkpoint, source, heads_path, tmp_path
 ):
     data = write_rows(tmp_path / "pool.jsonl", 1600)
-    options = ScoreOptions("air")
+    options = ScoreRequest.of("air")
     whole = run_score(
         Place(tmp_path / "whole"), source, [str(data)], options, heads_path=heads_path
     )

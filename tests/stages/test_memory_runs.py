@@ -10,10 +10,10 @@ import pytest
 
 from tests.support.scarce import refused_by_the_system, room_for
 from workbench.runs import read_manifest
-from workbench.scoring import ScoreOptions
+from workbench.scoring import ScoreRequest
 from workbench.stages import ModelSource, Place, run_score
 
-HOOKED = ScoreOptions("loss", engine="hooked")
+HOOKED = ScoreRequest.of("loss", engine="hooked")
 
 
 @pytest.fixture

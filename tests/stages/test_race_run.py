@@ -144,9 +144,9 @@ def test_progress_never_passes_its_end(method, found, tmp_path):
 def test_a_contrast_is_refused(found):
     with pytest.raises(InputError, match="too little for a contrast"):
         run_heads(found.place, found.source, found.probe.result, options("race"), control=["text"])
-    for wrong in (options("race", confidence=1.0), HeadsOptions(method="race", first=1)):
-        with pytest.raises(InputError):
-            run_heads(found.place, found.source, found.probe.result, wrong)
+    for wrong, words in (({"confidence": 1.0}, "confidence is 1.0"), ({"first": 1}, "first is 1")):
+        with pytest.raises(InputError, match=words):
+            HeadsOptions(method="race", **wrong)
 
 
 def test_other_confidence_is_another_question(found):

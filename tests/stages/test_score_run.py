@@ -15,14 +15,14 @@ import torch
 
 from workbench.circuits import heads_to_json
 from workbench.runs import list_runs
-from workbench.scoring import SHARD_ROWS, ScoreOptions
+from workbench.scoring import SHARD_ROWS, ScoreRequest
 from workbench.stages import ModelSource, Place, run_score
 from workbench.types import HeadScore, HeadScores
 
 ROOT = Path(__file__).resolve().parents[2]
 N_ROWS = 2600
 # Small batches make a shard last: a run must still be working when the signal reaches it.
-OPTIONS = ScoreOptions("circuitseer", variant="excess", batch_tokens=64)
+OPTIONS = ScoreRequest.of("circuitseer", variant="excess", batch_tokens=64)
 PATIENCE = 120
 
 
@@ -155,12 +155,12 @@ def test_a_finished_run_answers_without_loading_the_model(
 
 def test_other_data_or_options_make_another_run(source, tmp_path):
     place, data = Place(tmp_path / "runs"), write_rows(tmp_path / "a.jsonl", 10)
-    first = run_score(place, source, [str(data)], ScoreOptions("length"))
+    first = run_score(place, source, [str(data)], ScoreRequest.of("length"))
     names = {first.run.name}
-    names.add(run_score(place, source, [str(data)], ScoreOptions("length", seed=1)).run.name)
-    names.add(run_score(place, source, [str(data)], ScoreOptions("random")).run.name)
+    names.add(run_score(place, source, [str(data)], ScoreRequest.of("length", seed=1)).run.name)
+    names.add(run_score(place, source, [str(data)], ScoreRequest.of("random")).run.name)
     write_rows(data, 10, first=1)
-    changed = run_score(place, source, [str(data)], ScoreOptions("length"))
+    changed = run_score(place, source, [str(data)], ScoreRequest.of("length"))
     assert not changed.reused
     assert changed.run.name not in names
     assert len(names) == 3
@@ -172,6 +172,6 @@ def test_the_same_data_in_another_folder_is_the_same_run(source, tmp_path):
     for name in ("here", "there"):
         (tmp_path / name).mkdir()
         copies.append(write_rows(tmp_path / name / "rows.jsonl", 10))
-    first, second = (run_score(place, source, [str(c)], ScoreOptions("length")) for c in copies)
+    first, second = (run_score(place, source, [str(c)], ScoreRequest.of("length")) for c in copies)
     assert second.reused
     assert second.run == first.run

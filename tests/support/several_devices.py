@@ -41,7 +41,7 @@ from workbench.models import Model, counted_mask, decode, load_model, padded
 from workbench.models import load as loading
 from workbench.models.losses import sample_losses
 from workbench.models.reading import read_weights
-from workbench.scoring import ScoreOptions, score_samples
+from workbench.scoring import ScoreRequest, score_samples
 from workbench.types import Head
 
 aten = torch.ops.aten
@@ -184,9 +184,9 @@ def measured(model: Model, *, gradients: bool) -> dict[str, Any]:
         (screened,) = iter_screen(model, rows, batches=batches)
         found["screen"] = screened.deltas.tolist()
     for method in METHODS:
-        options = ScoreOptions(method, engine="auto")
+        request = ScoreRequest.of(method, engine="auto")
         scores = score_samples(
-            samples, options=options, model=model, circuit=Circuit(tuple(HEADS), model.info)
+            samples, request=request, model=model, circuit=Circuit(tuple(HEADS), model.info)
         )
         found[method] = scores["score"].tolist()
     return found

@@ -74,13 +74,13 @@ def test_the_default_rate_is_higher_for_adapters():
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"lr": 0.0}, "lr is 0, expected a finite number above 0"),
+        ({"lr": 0.0}, "lr is 0.0, expected a finite number above 0"),
         ({"lr": float("nan")}, "lr is nan"),
         ({"epochs": -1.0}, "epochs is -1"),
-        ({"batch_size": 0}, "batch_size is 0"),
-        ({"warmup": 1.5}, "warmup is 1.5, expected a share from 0 to 1"),
-        ({"weight_decay": -0.1}, "weight_decay is -0.1"),
-        ({"seed": -1}, "seed is -1, expected a whole number from 0"),
+        ({"batch_size": 0}, "batch size is 0"),
+        ({"warmup": 1.5}, "warmup is 1.5, expected a finite number from 0 to 1"),
+        ({"weight_decay": -0.1}, "weight decay is -0.1"),
+        ({"seed": -1}, "seed is -1, expected a whole number from 0 to 4294967295"),
         ({"schedule": "steps"}, "the schedule is 'steps', expected one of linear"),
         ({"epochs": 1.0, "max_steps": 5}, "epochs and max_steps are both given"),
     ],

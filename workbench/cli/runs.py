@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from workbench.cli.frame import json_option, print_json, runs_option
+from workbench.cli.frame import json_option, print_json, run_file, runs_option
 
-RESULTS = [
-    "probe.json",
-    "heads.json",
-    "validation.json",
-    "scores.parquet",
-    "selection.parquet",
-    "result.parquet",
-]
+MANIFEST = "manifest.json"
 
 
 @click.group()
@@ -56,23 +50,24 @@ def list_command(runs_dir: Path, as_json: bool) -> None:
 @click.argument("ref")
 @runs_option
 @json_option
-def show(ref: str, runs_dir: Path, as_json: bool) -> None:
+def show(ref: str, **settings: Any) -> None:
     """The manifest of one run, as JSON either way."""
-    from workbench.runs import find_run, read_manifest
+    from workbench.runs import read_manifest
 
-    print_json(read_manifest(find_run(runs_dir, ref, RESULTS).parent))
+    print_json(read_manifest(run_file(settings, ref, MANIFEST).parent))
 
 
 @runs.command()
 @click.argument("ref")
 @runs_option
 @json_option
-def path(ref: str, runs_dir: Path, as_json: bool) -> None:
+def path(ref: str, as_json: bool, **settings: Any) -> None:
     """The folder of one run."""
-    from workbench.runs import find_run
+    from workbench.runs import read_manifest
 
-    result = find_run(runs_dir, ref, RESULTS)
+    folder = run_file(settings, ref, MANIFEST).parent
     if as_json:
-        print_json({"run": str(result.parent), "result": str(result)})
+        result = folder / read_manifest(folder)["result"]
+        print_json({"run": str(folder), "result": str(result) if result.is_file() else None})
         return
-    click.echo(str(result.parent))
+    click.echo(str(folder))

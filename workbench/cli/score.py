@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
-from functools import partial
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -18,29 +17,26 @@ from workbench.cli.frame import (
 )
 from workbench.cli.from_records import from_records
 from workbench.cli.text.scores import print_scores
-from workbench.options import OptionRecord
+from workbench.options import OptionRecord, records
+from workbench.scoring import SCORERS, ScoreRequest, own_records
 
-FLOOR = OptionRecord(
-    "floor",
-    "--floor",
-    float,
-    0.05,
-    "Least base loss that a rise is divided by; read by air.",
-    low=0,
-    open_low=True,
-)
-TEMPERATURE = OptionRecord(
-    "temperature", "--temperature", float, 1.0, "Of softmax and linear.", low=0, open_low=True
-)
-TOP = OptionRecord(
-    "top",
-    "--top",
-    float,
-    0.2,
-    "Share of steps that the weights top-fraction double.",
-    low=0,
-    high=1,
-    open_low=True,
+
+def _own_parts() -> str:
+    """Which part each method scores unless told otherwise: `prompt (circuitseer), ...`."""
+    names: dict[str, list[str]] = {}
+    for method in SCORERS.values():
+        names.setdefault(method.part, []).append(method.name)
+    return ", ".join(f"{part} ({' '.join(of)})" for part, of in names.items())
+
+
+(PART,) = records(ScoreRequest, "part")
+ASKED = (
+    OptionRecord(
+        "method", "--method", str, "circuitseer", "What is measured.", choices=tuple(SCORERS)
+    ),
+    *own_records(),
+    replace(PART, help=f"What is scored; default: {_own_parts()}."),
+    *records(ScoreRequest, "with_loss", "seed", "engine"),
 )
 
 
@@ -48,64 +44,24 @@ TOP = OptionRecord(
 @model_options
 @click.option("--heads", "heads_ref", metavar="H", help="Run folder or heads.json of `heads find`.")
 @data_option
-@click.option(
-    "--method",
-    type=click.Choice(
-        ["circuitseer", "attention-influence", "air", "loss", "length", "ifd", "random"]
-    ),
-    default="circuitseer",
-    show_default=True,
-)
-@click.option(
-    "--variant",
-    type=click.Choice(["paper", "cv2", "excess"]),
-    default="paper",
-    show_default=True,
-    help="How unevenness is measured; read by circuitseer.",
-)
-@click.option("--drop-sink", is_flag=True, help="Leave out the first and leading template tokens.")
-@click.option(
-    "--part",
-    type=click.Choice(["prompt", "completion", "all"]),
-    help="What is scored; default: prompt (loss, air, ifd: completion; attention-influence: all).",
-)
-@click.option("--per-head", is_flag=True, help="Average the heads' variances, not their attention.")
-@click.option("--with-loss", is_flag=True, help="Also the solution's loss, to correlate with.")
-@click.option("--absolute", is_flag=True, help="Rise of the loss in nats, undivided; read by air.")
-@click.option(
-    "--weights",
-    type=click.Choice(["top-fraction", "softmax", "linear"]),
-    default="top-fraction",
-    show_default=True,
-    help="How steps are weighted for training; read by air.",
-)
-@from_records(FLOOR, TEMPERATURE, TOP)
-@click.option(
-    "--engine",
-    type=click.Choice(["auto", "fused", "hooked"]),
-    default="auto",
-    show_default=True,
-    help="fused: SDPA and no whole patterns; auto: where it agrees with the hooked engine.",
-)
+@from_records(*ASKED)
 @click.option("--shape", help="Row shape, when it is not to be recognised.")
 @click.option("--backend", type=click.Choice(["local"]), default="local", show_default=True)
-@click.option("--seed", type=int, default=0, show_default=True)
 @run_options
 def score(heads_ref: str | None, data: tuple[str, ...], shape: str | None, **settings: Any) -> None:
     """One score a row, and how far it follows length and difficulty."""
-    from workbench.scoring import ScoreOptions
-    from workbench.stages import run_score
-    from workbench.stages.explain import explain_score
+    from workbench.stages import plan_score, run_score
 
-    names = {field.name for field in dataclasses.fields(ScoreOptions)}
+    asked = {record.name: settings[record.name] for record in ASKED}
     answer(
         settings,
-        partial(run_score, shape=shape),
-        explain_score,
+        run_score,
+        plan_score,
         model_source(settings),
         data,
-        ScoreOptions(**{name: value for name, value in settings.items() if name in names}),
+        ScoreRequest.of(batch_tokens=settings["batch_tokens"], **asked),
         heads_path=run_file(settings, heads_ref, "heads.json") if heads_ref else None,
+        shape=shape,
         fields=lambda outcome: {"summary": outcome.summary},
         tell=lambda outcome: print_scores(outcome.summary),
     )

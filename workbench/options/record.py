@@ -53,7 +53,7 @@ class OptionRecord:
         """Raise InputError where `value` is not allowed."""
         if value is None and self.default is None:
             return
-        for one in value if self.many else (value,):
+        for one in (value or ()) if self.many else (value,):
             self.allowed(one)
 
     def allowed(self, value: Any) -> Any:
@@ -86,18 +86,20 @@ class OptionRecord:
         known = Integral if self.kind is int else Real
         if not isinstance(value, known) or not math.isfinite(value):
             return False
-        low, high = self.low, self.high
-        above = low is None or value > low or (value == low and not self.open_low)
-        below = high is None or value < high or (value == high and not self.open_high)
+        number, low, high = float(value), self.low, self.high
+        above = low is None or number > low or (number == low and not self.open_low)
+        below = high is None or number < high or (number == high and not self.open_high)
         return above and below
 
     def _range(self) -> str:
         """The bounds in words."""
-        low = self.low is not None and f"{'above' if self.open_low else 'at least'} {self.low:g}"
-        high = self.high is not None and f"{'below' if self.open_high else 'at most'} {self.high}"
-        bounds = " and ".join(bound for bound in (low, high) if bound)
         number = "a whole number" if self.kind is int else "a finite number"
-        return f"{number} {bounds}".rstrip()
+        if self.low is not None and self.high is not None and not (self.open_low or self.open_high):
+            return f"{number} from {self.low} to {self.high}"
+        low = f"above {self.low}" if self.open_low else f"from {self.low} on"
+        high = f"below {self.high}" if self.open_high else f"at most {self.high}"
+        bounds = [low] * (self.low is not None) + [high] * (self.high is not None)
+        return f"{number} {' and '.join(bounds)}".rstrip()
 
 
 def option(default: Any, help: str, **facts: Any) -> Any:

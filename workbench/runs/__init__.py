@@ -1,21 +1,30 @@
 """Runs: one directory a result, named by the question it answers, resumable at any point.
 
-with open_run(Path("runs"), RunSpec("score-circuitseer", config, inputs)) as run:
-    ...
+answer(Place(Path("runs")), RunSpec("score-circuitseer", config, inputs), work)
 """
 
+from workbench.runs.answer import Finding, Outcome, Place, Task, answer
 from workbench.runs.events import LastProgress, read_events
+from workbench.runs.facts import check_same_template, keep_facts, keep_tokens
 from workbench.runs.listing import RunSummary, find_run, list_runs
 from workbench.runs.manifest import package_versions, read_manifest
 from workbench.runs.run import Run, open_run
 from workbench.runs.spec import RunSpec
 
 __all__ = [
+    "Finding",
     "LastProgress",
+    "Outcome",
+    "Place",
     "Run",
     "RunSpec",
     "RunSummary",
+    "Task",
+    "answer",
+    "check_same_template",
     "find_run",
+    "keep_facts",
+    "keep_tokens",
     "list_runs",
     "open_run",
     "package_versions",

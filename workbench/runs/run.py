@@ -58,13 +58,18 @@ class Run:
         """Record progress; has the form of `workbench.types.Progress`."""
         self._open_log().write(done, total, message)
 
+    def part(self, index: int, *, series: str = "") -> Path:
+        """Where the rows of one shard lie, once they are written."""
+        stem = f"{series}-{index:05d}" if series else f"{index:05d}"
+        return self.path / "parts" / f"{stem}.parquet"
+
     def has_part(self, index: int, *, series: str = "") -> bool:
-        return self._part(index, series).is_file()
+        return self.part(index, series=series).is_file()
 
     def write_part(self, index: int, table: pa.Table, *, series: str = "") -> None:
         """Write one shard's rows; a stage with two results keeps the second in a named series."""
         self._open_log()
-        write_table_file(self._part(index, series), table)
+        write_table_file(self.part(index, series=series), table)
 
     def merge_parts(
         self,
@@ -82,7 +87,7 @@ class Run:
         pattern = f"{series}-*.parquet" if series else "[0-9]*.parquet"
         found = sorted((self.path / "parts").glob(pattern))
         n_parts = len(found) if n_parts is None else n_parts
-        expected = [self._part(index, series) for index in range(n_parts)]
+        expected = [self.part(index, series=series) for index in range(n_parts)]
         if not found or found != expected:
             raise ValueError(f"{len(found)} parts in '{self.path}', expected 0 to {n_parts - 1}")
         self._before_result(filename, counts)
@@ -124,10 +129,6 @@ class Run:
         self._open_log()
         self._manifest["details"] = {**self._manifest["details"], **details}
         self._write_manifest()
-
-    def _part(self, index: int, series: str) -> Path:
-        stem = f"{series}-{index:05d}" if series else f"{index:05d}"
-        return self.path / "parts" / f"{stem}.parquet"
 
     def _open_log(self) -> EventLog:
         if self._log is None:

@@ -1,52 +1,92 @@
-"""Scoring: one number a row, how far it follows length, and the same held against controls."""
+"""Scoring: one number a row, how far it follows length, and the same held against controls.
 
-from workbench.scoring.circuitseer import (
-    column_means,
-    score_batch,
-    variant_columns,
-    without_sink,
-)
-from workbench.scoring.correlation import (
-    correlations,
-    numeric_labels,
-    partial_spearman,
-    spearman,
-)
-from workbench.scoring.influence import WINDOW_RULE
+What is asked of a method loads nothing heavy; names that bring torch or pandas load at first use.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from workbench.scoring.method import PARTS, Method, Scored, Step
 from workbench.scoring.methods import SCORERS
-from workbench.scoring.options import NEEDS_HEADS, ScoreOptions
-from workbench.scoring.score import (
-    SHARD_ROWS,
-    ShardScores,
-    add_within_length,
-    check_request,
-    on_engine,
-    score_samples,
-    score_shard,
+from workbench.scoring.methods.attention_influence import WINDOW_RULE
+from workbench.scoring.methods.circuitseer import variant_columns
+from workbench.scoring.request import (
+    ENGINES,
+    ScoreRequest,
+    exported_options,
+    own_records,
+    readers,
 )
-from workbench.scoring.steps import split_steps
-from workbench.scoring.variance import VARIANTS, attention_received, contributions
-from workbench.scoring.weights import WEIGHTS, step_weights
-from workbench.scoring.within_length import score_within_length
+
+if TYPE_CHECKING:
+    from workbench.scoring.columns import column_means
+    from workbench.scoring.correlation import (
+        correlations,
+        numeric_labels,
+        partial_spearman,
+        spearman,
+    )
+    from workbench.scoring.rows import CheckedRows, check_rows
+    from workbench.scoring.score import (
+        SHARD_ROWS,
+        ShardScores,
+        check_request,
+        on_engine,
+        score_samples,
+        score_shard,
+    )
+    from workbench.scoring.steps import split_steps
+    from workbench.scoring.summary import summarize
+    from workbench.scoring.tables import add_within_length
+    from workbench.scoring.unevenness import score_batch, without_sink
+    from workbench.scoring.variance import VARIANTS, attention_received, contributions
+    from workbench.scoring.weights import WEIGHTS, step_weights
+    from workbench.scoring.within_length import score_within_length
+
+HEAVY = {
+    "columns": ("column_means",),
+    "correlation": ("correlations", "numeric_labels", "partial_spearman", "spearman"),
+    "rows": ("CheckedRows", "check_rows"),
+    "score": (
+        *("SHARD_ROWS", "ShardScores", "check_request"),
+        *("on_engine", "score_samples", "score_shard"),
+    ),
+    "steps": ("split_steps",),
+    "summary": ("summarize",),
+    "tables": ("add_within_length",),
+    "unevenness": ("score_batch", "without_sink"),
+    "variance": ("VARIANTS", "attention_received", "contributions"),
+    "weights": ("WEIGHTS", "step_weights"),
+    "within_length": ("score_within_length",),
+}
 
 __all__ = [
-    "NEEDS_HEADS",
+    "ENGINES",
+    "PARTS",
     "SCORERS",
     "SHARD_ROWS",
     "VARIANTS",
     "WEIGHTS",
     "WINDOW_RULE",
-    "ScoreOptions",
+    "CheckedRows",
+    "Method",
+    "ScoreRequest",
+    "Scored",
     "ShardScores",
+    "Step",
     "add_within_length",
     "attention_received",
     "check_request",
+    "check_rows",
     "column_means",
     "contributions",
     "correlations",
+    "exported_options",
     "numeric_labels",
     "on_engine",
+    "own_records",
     "partial_spearman",
+    "readers",
     "score_batch",
     "score_samples",
     "score_shard",
@@ -54,6 +94,15 @@ __all__ = [
     "spearman",
     "split_steps",
     "step_weights",
+    "summarize",
     "variant_columns",
     "without_sink",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """The heavy names, from the modules that `HEAVY` says."""
+    for module, names in HEAVY.items():
+        if name in names:
+            return getattr(import_module(f"{__name__}.{module}"), name)
+    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")

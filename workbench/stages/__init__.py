@@ -15,7 +15,7 @@ from workbench.stages.heads import HeadsOptions, read_importance, run_heads
 from workbench.stages.probe import ProbeOptions, read_probe, run_probe
 from workbench.stages.request import ModelSource, Outcome, Place, read_usable
 from workbench.stages.retrieve import run_retrieval
-from workbench.stages.score import run_score
+from workbench.stages.score import plan_score, run_score
 from workbench.stages.select import (
     SelectOptions,
     explain_export,
@@ -45,6 +45,7 @@ __all__ = [
     "explain_select",
     "explain_update",
     "explain_validate",
+    "plan_score",
     "read_importance",
     "read_probe",
     "read_scores",

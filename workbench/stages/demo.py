@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from workbench.scoring import ScoreOptions
+from workbench.scoring import ScoreRequest
 from workbench.stages.heads import HeadsOptions, run_heads
 from workbench.stages.probe import ProbeOptions, run_probe
 from workbench.stages.request import ModelSource, Outcome, Place
@@ -47,13 +47,13 @@ def run_demo(place: Place, out: Path, *, tell: Tell, device: str = "auto") -> di
     tell("", "validation", outcomes["validation"].summary)
 
     tell(f"4 Scores of the pool '{POOL}', whose true step counts are known", None, None)
-    scoring = ScoreOptions("circuitseer", with_loss=True)
+    scoring = ScoreRequest.of("circuitseer", with_loss=True)
     scores = run_score(place, source, [POOL], scoring, heads_path=heads.result)
     outcomes["scores"] = scores
     tell("", "scores", scores.summary)
 
     tell("5 Scores of the pool 'gsm8k', real problems", None, None)
-    scoring = ScoreOptions("circuitseer")
+    scoring = ScoreRequest.of("circuitseer")
     real = run_score(place, source, ["gsm8k"], scoring, heads_path=heads.result)
     outcomes["gsm8k scores"] = real
     tell("", "scores", real.summary)

@@ -10,15 +10,16 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from workbench.data import fingerprint_sources, read_samples
 from workbench.errors import InputError
 from workbench.models import Model, batch_tokens, find_model, load_model, model_fingerprint
+from workbench.runs import Outcome as Outcome
+from workbench.runs import Place as Place
 from workbench.runs import Run, read_manifest
-from workbench.types import BadRow, Progress, Sample, no_progress
+from workbench.types import BadRow, Sample
 
 BATCHES = "batches.json"
 # What a loaded model says of itself, and which of it tells how rows become tokens.
@@ -78,24 +79,6 @@ class ModelSource:
         """The model's block of a manifest, without loading it."""
         weights = self.fingerprint()["weights_sha256"]
         return {"id": self.name, "revision": self.find()[1], "weights_sha256": weights}
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where runs go and who hears of progress."""
-
-    runs: Path
-    on_progress: Progress = no_progress
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """A finished run: its folder, its result file, and whether a finished run answered."""
-
-    run: Path
-    result: Path
-    reused: bool
-    summary: Mapping[str, Any] = field(default_factory=dict)
 
 
 def read_usable(

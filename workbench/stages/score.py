@@ -1,8 +1,8 @@
-"""Scores of a dataset as a run: a part for every 512 rows, then `scores.parquet`.
+"""Scores of a dataset as a run: a part for every 512 rows, then `scores.parquet`; and its plan.
 
 A method that scores steps has a second series of parts, and writes `steps.parquet` beside it.
 
-    outcome = run_score(place, source, ["gsm8k"], ScoreOptions("circuitseer"), heads_path=path)
+    outcome = run_score(place, source, ["gsm8k"], ScoreRequest.of("loss"))
 
 Killed at any moment and run again, the result has the same bytes: shards are cut by place in the
 input, batches within a shard by length, and nothing in the table depends on time.
@@ -11,8 +11,10 @@ input, batches within a shard by length, and nothing in the table depends on tim
 from __future__ import annotations
 
 import dataclasses
-import json
+import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -22,32 +24,23 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from workbench.circuits import circuit_of, read_heads
-from workbench.config import file_digest, finite_or_none
-from workbench.data import read_samples
-from workbench.runs import Run, RunSpec, open_run
+from workbench.config import file_digest
+from workbench.data import batches_by_length, read_samples
+from workbench.models import Model, batch_tokens
+from workbench.runs import Finding, Outcome, Place, Run, RunSpec, Task, answer, check_same_template
 from workbench.scoring import (
     SHARD_ROWS,
-    WINDOW_RULE,
-    ScoreOptions,
+    ScoreRequest,
     add_within_length,
     check_request,
-    correlations,
-    numeric_labels,
+    check_rows,
     on_engine,
     score_shard,
-    variant_columns,
+    summarize,
 )
-from workbench.stages.request import (
-    ModelSource,
-    Outcome,
-    Place,
-    budget_of,
-    check_same_template,
-    data_inputs,
-    fitted,
-    keep_facts,
-    unreadable,
-)
+from workbench.stages.calibrate import of_batches
+from workbench.stages.explain import plan_of
+from workbench.stages.request import ModelSource, data_inputs, unreadable
 from workbench.types import BadRow, Circuit, Sample
 
 RESULT = "scores.parquet"
@@ -55,164 +48,217 @@ STEPS = "steps.parquet"
 STEP_PARTS = "steps"
 SUMMARY = "summary.json"
 
+Rows = Iterable[Sample | BadRow]
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is scored, by what, and how; the run and its plan are both of one question."""
+
+    source: ModelSource
+    data: tuple[str, ...]
+    request: ScoreRequest
+    heads_path: Path | None
+    circuit: Circuit | None
+    shape: str | None
+
+    def rows(self) -> Iterator[Sample | BadRow]:
+        return read_samples(self.data, shape=self.shape)
+
+    def load(self) -> Model:
+        """The model; InputError where the request or the heads do not go with it."""
+        model = self.source.load()
+        if self.heads_path:
+            check_same_template(self.heads_path.parent, model)
+        check_request(self.request, model, self.circuit)
+        return model
+
 
 def run_score(
     place: Place,
     source: ModelSource,
     data: Sequence[str],
-    options: ScoreOptions,
+    request: ScoreRequest,
     *,
     heads_path: Path | None = None,
     shape: str | None = None,
 ) -> Outcome:
     """Score every row of `data`, or answer from a finished run."""
-    circuit = circuit_of(read_heads(heads_path)) if heads_path else None
-    spec = RunSpec(
-        f"score-{options.method}",
-        config={**_config(options), "shape": shape},
-        inputs={
-            **data_inputs(data),
-            "heads": file_digest(heads_path) if heads_path else None,
-            "model": source.fingerprint(),
-        },
-        result_name=RESULT,
-        parents=(heads_path.parent.name,) if heads_path else (),
-        model=source.manifest(),
-        details={
-            "data": list(data),
-            "shape": shape,
-            "engine": {"asked": options.engine},
-            "circuit": [f"{h.layer}.{h.head}" for h in circuit.heads] if circuit else None,
-            **({"windows": WINDOW_RULE} if options.method == "attention-influence" else {}),
-        },
-    )
-    with open_run(place.runs, spec) as run:
-        reused = run.finished
-        if not reused:
-            if heads_path:
-                check_same_template(heads_path.parent, source.load())
-            _score(run, place, source, data, options, circuit=circuit, shape=shape)
-    return Outcome(run.path, run.result, reused, json.loads((run.path / SUMMARY).read_text()))
+    asked = _question(source, data, request, heads_path, shape)
+    return answer(place, _spec(asked), lambda task: _score(task, asked), summary=SUMMARY)
 
 
-def _score(
-    run: Run,
-    place: Place,
+def plan_score(
     source: ModelSource,
     data: Sequence[str],
-    options: ScoreOptions,
+    request: ScoreRequest,
     *,
-    circuit: Circuit | None,
+    heads_path: Path | None = None,
+    shape: str | None = None,
+) -> dict[str, Any]:
+    """The plan of `run_score`: which rows it would score, in how many passes, and how long.
+
+    The time is that of rows scored for the purpose, on the engine that is to run.
+    """
+    return _plan(_question(source, data, request, heads_path, shape))
+
+
+def _question(
+    source: ModelSource,
+    data: Sequence[str],
+    request: ScoreRequest,
+    heads_path: Path | None,
     shape: str | None,
-) -> None:
-    n_rows = _count_rows(data, shape)
-    model = source.load()
-    check_request(options, model, circuit)
-    model = on_engine(model, options)
-    engine = {"asked": options.engine, **model.facts.get("engine", {"name": "hooked"})}
+) -> Question:
+    circuit = circuit_of(read_heads(heads_path)) if heads_path else None
+    return Question(source, tuple(data), request, heads_path, circuit, shape)
+
+
+def _spec(asked: Question) -> RunSpec:
+    circuit, heads, request = asked.circuit, asked.heads_path, asked.request
+    return RunSpec(
+        f"score-{request.method.name}",
+        config={**_config(request), "shape": asked.shape},
+        inputs={
+            **data_inputs(asked.data),
+            "heads": file_digest(heads) if heads else None,
+            "model": asked.source.fingerprint(),
+        },
+        result_name=RESULT,
+        parents=(heads.parent.name,) if heads else (),
+        model=asked.source.manifest(),
+        details={
+            "data": list(asked.data),
+            "shape": asked.shape,
+            "engine": {"asked": request.engine},
+            "circuit": [f"{h.layer}.{h.head}" for h in circuit.heads] if circuit else None,
+            **request.method.details,
+        },
+    )
+
+
+def _config(request: ScoreRequest) -> dict[str, Any]:
+    """What the run's name depends on: an engine asked for is, `auto` is not."""
+    return {
+        "method": request.method.name,
+        "part": request.scored_part,
+        "with_loss": request.with_loss,
+        "batch_tokens": request.batch_tokens,
+        "seed": request.seed,
+        **({} if request.engine == "auto" else {"engine": request.engine}),
+        **dataclasses.asdict(request.own),
+    }
+
+
+def _score(task: Task, asked: Question) -> Finding:
+    run, n_rows = task.run, _n_readable(asked.rows(), asked)
+    model = on_engine(asked.load(), asked.request)
+    engine = {"asked": asked.request.engine, **model.facts.get("engine", {"name": "hooked"})}
     run.record(engine=engine)
-    options = dataclasses.replace(options, batch_tokens=budget_of(run, model, options.batch_tokens))
-    n_shards = 0
-    for number, rows in enumerate(shards(read_samples(data, shape=shape))):
+    tokens = task.budget(asked.request.batch_tokens, lambda: batch_tokens(model))
+    request = dataclasses.replace(asked.request, batch_tokens=tokens)
+    on_progress, n_shards = task.progress(model), 0
+    for number, rows in enumerate(shards(asked.rows())):
         n_shards += 1
         if not run.has_part(number):
-            scored = score_shard(rows, options=options, model=model, circuit=circuit)
+            scored = score_shard(rows, request=request, model=model, circuit=asked.circuit)
             if scored.steps is not None:
                 # First: a shard whose rows are written has its steps.
                 run.write_part(number, _table(scored.steps), series=STEP_PARTS)
             run.write_part(number, _table(scored.rows))
-        done = min((number + 1) * SHARD_ROWS, n_rows)
-        said = fitted(run, model, "rows scored")
-        run.event(done, n_rows, said)
-        place.on_progress(done, n_rows, said)
+        on_progress(min((number + 1) * SHARD_ROWS, n_rows), n_rows, "rows scored")
     frame = add_within_length(
         pd.concat(
             [pq.read_table(_part(run, i)).to_pandas() for i in range(n_shards)], ignore_index=True
         )
     )
-    summary = {**summarize(frame, options), "engine": engine}
-    if options.method == "attention-influence":
-        summary["windows"] = {"tokens": model.n_ctx, "rule": WINDOW_RULE}
-    if options.method == "air":
-        steps = run.merge_parts(STEPS, n_parts=n_shards, series=STEP_PARTS)
-        summary["steps"] = summarize_steps(pq.read_table(steps).to_pandas(), options)
-    keep_facts(run, model)
+    steps = None
+    if request.method.has_steps:
+        path = run.merge_parts(STEPS, n_parts=n_shards, series=STEP_PARTS)
+        steps = pq.read_table(path).to_pandas()
+    summary = {**summarize(frame, request, n_ctx=model.n_ctx, steps=steps), "engine": engine}
     run.write_json(SUMMARY, summary)
-    run.finish_table(RESULT, _table(frame), counts=summary["counts"])
+    return Finding(_table(frame), counts=summary["counts"], model=model)
 
 
-def _config(options: ScoreOptions) -> dict[str, Any]:
-    """What the run's name depends on: an engine asked for is, `auto` is not."""
-    config = dataclasses.asdict(options)
-    if options.engine == "auto":
-        del config["engine"]
-    return config
+def _plan(asked: Question) -> dict[str, Any]:
+    model, circuit = asked.load(), asked.circuit
+    began = time.perf_counter()
+    model = on_engine(model, asked.request)
+    seconds = time.perf_counter() - began
+    tokens = asked.request.batch_tokens or batch_tokens(model)
+    request = dataclasses.replace(asked.request, batch_tokens=tokens)
+    began = time.perf_counter()
+    rows = list(asked.rows())
+    # A run reads the data twice: to count the rows, and to score them.
+    seconds += 2 * (time.perf_counter() - began)
+    _n_readable(rows, asked)
+    counts, usable, batches = Counter[str](), [], []
+    for shard in shards(rows):
+        checked = check_rows(shard, request, model)
+        counts.update(record["status"] for record in checked.records)
+        first = [row.lengths[0] for row in checked.usable]
+        of_shard = batches_by_length(first, max_tokens=tokens)
+        batches += [[len(usable) + i for i in batch] for batch in of_shard]
+        usable += [(row.sample, row.lengths) for row in checked.usable]
+
+    def work(batch: list[int]) -> None:
+        samples = [usable[i][0] for i in batch]
+        score_shard(samples, request=request, model=model, circuit=circuit)
+
+    lengths = [lengths for _, lengths in usable]
+    seconds += of_batches(work, batches, list(map(sum, lengths)))
+    plan = _plan_of_passes(model, lengths, request, circuit, seconds)
+    engine = "hooked" if model.fused is None else "fused"
+    return {**plan, "counts": dict(sorted(counts.items())), "engine": engine}
 
 
-def _table(frame: pd.DataFrame) -> pa.Table:
-    return pa.Table.from_pandas(frame, preserve_index=False)
+def _plan_of_passes(
+    model: Model,
+    lengths: Sequence[list[int]],
+    request: ScoreRequest,
+    circuit: Circuit | None,
+    seconds: float,
+) -> dict[str, Any]:
+    """The passes of the method, and whole ones where the loss is asked for beside it."""
+    n_added = 1 if request.adds_loss else 0
+    own = [n for of_row in lengths for n in of_row[: len(of_row) - n_added]]
+    passes = request.method.passes(circuit, model.n_layers)
+    plan = plan_of(model, own, request.tokens, passes=passes, seconds=seconds)
+    if not n_added:
+        return plan
+    loss = plan_of(
+        model, [of_row[-1] for of_row in lengths], request.tokens, passes=1.0, seconds=0.0
+    )
+    summed = ("samples", "batches", "full_passes", "forward_passes", "tokens")
+    most = {name: max(plan[name], loss[name]) for name in ("attention_mb", "batch_mb")}
+    return {**plan, **{name: plan[name] + loss[name] for name in summed}, **most}
 
 
-def _count_rows(data: Sequence[str], shape: str | None) -> int:
+def _n_readable(rows: Rows, asked: Question) -> int:
     """All rows, readable or not; InputError when none is readable."""
     n_rows, n_readable, first = 0, 0, ""
-    for row in read_samples(data, shape=shape):
+    for row in rows:
         n_rows += 1
         if isinstance(row, BadRow):
             first = first or row.reason
         else:
             n_readable += 1
     if n_readable == 0:
-        raise unreadable(data, n_rows=n_rows, first=first)
+        raise unreadable(asked.data, n_rows=n_rows, first=first)
     return n_rows
 
 
-def shards(rows: Iterable[Sample | BadRow]) -> Iterator[list[Sample | BadRow]]:
+def shards(rows: Rows) -> Iterator[list[Sample | BadRow]]:
     """The rows in runs of 512, in the order of the input."""
     iterator = iter(rows)
     while shard := list(islice(iterator, SHARD_ROWS)):
         yield shard
 
 
+def _table(frame: pd.DataFrame) -> pa.Table:
+    return pa.Table.from_pandas(frame, preserve_index=False)
+
+
 def _part(run: Run, index: int) -> Path:
     return run.path / "parts" / f"{index:05d}.parquet"
-
-
-def summarize(frame: pd.DataFrame, options: ScoreOptions) -> dict[str, Any]:
-    """Counts by status, quantiles of the score, and the correlations METHODS asks for."""
-    scored: pd.DataFrame = frame.loc[frame["status"] == "ok"]
-    columns = ["score", "score_within_length"]
-    if options.method == "circuitseer":
-        columns = [*variant_columns(), "score_within_length"]
-    labels = numeric_labels(scored)
-    quantiles = pd.Series(scored["score"]).quantile([0, 0.1, 0.5, 0.9, 1]) if len(scored) else []
-    return {
-        "schema": 1,
-        "method": options.method,
-        "variant": options.column if options.method == "circuitseer" else None,
-        "part": options.scored_part,
-        "counts": {k: int(n) for k, n in frame["status"].value_counts().sort_index().items()},
-        "reasons": {
-            k: int(n)
-            for k, n in frame.loc[frame["status"] != "ok", "reason"].value_counts().head(10).items()
-        },
-        "score_quantiles": [float(q) for q in quantiles],
-        "labels": labels,
-        "correlations": correlations(scored, columns=columns, labels=labels),
-    }
-
-
-def summarize_steps(steps: pd.DataFrame, options: ScoreOptions) -> dict[str, Any]:
-    """How many steps there are, how long they are, and how far their weights go."""
-    shares = [0, 0.1, 0.5, 0.9, 1]
-    score, weight = (steps[name].quantile(shares).tolist() for name in ("score", "weight"))
-    return {
-        "n": len(steps),
-        "n_rows": len(set(steps["row_id"])),
-        "n_tokens": sum(steps["n_tokens"].tolist()),
-        "score_quantiles": [finite_or_none(q) for q in score],
-        "weight_quantiles": [finite_or_none(q) for q in weight],
-        "rule": options.weights,
-        "absolute": options.absolute,
-        "floor": None if options.absolute else options.floor,
-    }

@@ -22,7 +22,7 @@ from workbench.data import fingerprint_sources, read_samples
 from workbench.errors import InputError
 from workbench.options import SelectOptions
 from workbench.runs import RunSpec, open_run, read_manifest
-from workbench.scoring import ScoreOptions
+from workbench.scoring import SCORERS, exported_options
 from workbench.selection import LENGTH_BIN, Selection, export_selection, select
 from workbench.stages.request import Outcome, Place
 from workbench.types import Sample
@@ -204,11 +204,9 @@ def _score_settings(score: Mapping[str, Any]) -> dict[str, Any]:
         "weights_sha256": model["weights_sha256"],
         "circuit": score["details"].get("circuit"),
         "method": method,
-        "variant": config["variant"] if method == "circuitseer" else None,
-        "drop_sink": config["drop_sink"] if method == "circuitseer" else None,
-        "part": ScoreOptions(method, part=config["part"]).scored_part,
-        "absolute": config.get("absolute") if method == "air" else None,
-        "floor": config.get("floor") if method == "air" else None,
+        # Runs of version 0.1 leave the part out where it is the method's own.
+        "part": config.get("part") or SCORERS[method].part,
+        **exported_options(method, config),
     }
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from apps.widgets.remembered import keep_inside
 from tests.apps.conftest import HOSTILE, look_at, open_page, words
-from workbench.scoring import ScoreOptions
+from workbench.scoring import ScoreRequest
 from workbench.stages import ModelSource, Place, run_score
 
 SOLUTIONS = (
@@ -34,7 +34,7 @@ def scored(chain, tmp_path_factory):
     data.write_text("".join(json.dumps(row) + "\n" for row in rows))
     source = ModelSource(str(chain.parent / "tiny"), device="cpu")
     heads = next(root.glob("heads-*/heads.json"))
-    run_score(Place(root), source, [str(data)], ScoreOptions("air"), heads_path=heads)
+    run_score(Place(root), source, [str(data)], ScoreRequest.of("air"), heads_path=heads)
     return root
 
 
@@ -135,10 +135,11 @@ def test_the_run_page_offers_the_step_weights_of_air(finished):
     at = open_page("run")
     at.segmented_control(key="stage").select("score").run()
     at.selectbox(key="method").select("air").run()
-    at.selectbox(key="run_rule").select("softmax").run()
+    at.selectbox(key="run_rule").select("softmax")
+    at.number_input(key="run_temperature").set_value(2.0).run()
     command = next(c.value for c in at.code if c.value.startswith("workbench score"))
     assert "--method=air" in command
-    assert "--weights=softmax --temperature=1.0" in command
+    assert "--weights=softmax --temperature=2.0" in command
     assert "--part" not in command
 
 

@@ -1,40 +1,22 @@
-"""CircuitSeer scores: how unevenly the circuit's attention falls on a sample's tokens.
+"""From the attention that samples' tokens receive to every variant of CircuitSeer's score.
 
-One clean pass a batch, only up to the circuit's last layer; every variant comes from that pass.
-
-    rows = score_batch(model, circuit, rendered, part="prompt")
+rows = score_batch(model, circuit.heads, rendered, part="prompt")
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cache, partial
-from typing import Any
 
 import numpy as np
-import torch
 from jaxtyping import Float64
-from torch import Tensor
 
-from workbench.models import (
-    Model,
-    Rendered,
-    fused_columns,
-    hooks,
-    last_logits_only,
-    padded,
-    pattern_hook,
-    uniform_column_mean,
-)
-from workbench.scoring.variance import VARIANTS, attention_received
+from workbench.models import Model, Rendered, padded, uniform_column_mean
+from workbench.scoring.columns import column_means
+from workbench.scoring.variance import VARIANTS
 from workbench.types import Head
 
 MIN_TOKENS = 2
-
-
-def variant_columns() -> list[str]:
-    """Names of all variants, each with and without the sink: `paper`, `paper_no_sink`, ..."""
-    return [name + suffix for name in VARIANTS for suffix in ("", "_no_sink")]
 
 
 def score_batch(
@@ -96,39 +78,3 @@ def without_sink(rendered: Rendered, part: str) -> tuple[int, int]:
     """The window of `part` without the first token and any leading template tokens."""
     start, end = rendered.window(part)
     return max(start, 1, rendered.n_leading), end
-
-
-def column_means(
-    model: Model,
-    heads: Sequence[Head],
-    ids: Tensor,
-    windows: Sequence[Sequence[tuple[int, int]]],
-) -> list[Float64[np.ndarray, "sample head pos"]]:
-    """Attention received per head within each set of windows; one pass up to the last layer."""
-    if model.fused is not None:
-        together = torch.tensor(windows, device=model.device)
-        return list(fused_columns(model, heads, ids, together).cpu().numpy())
-    spans = [torch.tensor(w).T for w in windows]
-    by_layer: dict[int, list[int]] = {}
-    for i, head in enumerate(heads):
-        by_layer.setdefault(head.layer, []).append(i)
-    received = [np.zeros((len(ids), len(heads), ids.shape[1])) for _ in windows]
-
-    def hook_for(places: list[int]) -> Any:
-        def read(pattern: Tensor, hook: Any) -> None:
-            chosen = pattern[:, [heads[i].head for i in places]]
-            for out, span in zip(received, spans, strict=True):
-                start, end = span.to(pattern.device)
-                out[:, places] = attention_received(chosen, start, end).cpu().numpy()
-
-        return read
-
-    reads = [(pattern_hook(layer), hook_for(places)) for layer, places in by_layer.items()]
-    stop = max(by_layer) + 1
-    with hooks(model, reads), last_logits_only(model):
-        model.hooked(
-            ids.to(model.device),
-            stop_at_layer=stop if stop < model.n_layers else None,
-            **model.pass_options,
-        )
-    return received

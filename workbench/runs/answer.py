@@ -1,0 +1,140 @@
+"""The frame around every stage: a question is answered once, by its work or by a finished run.
+
+    def work(task: Task) -> Finding:
+        probe = build_probe(model, samples, on_progress=task.progress(model))
+        return Finding(to_json(probe), counts={"ok": len(samples)}, model=model)
+
+    return answer(place, RunSpec("probe-random", config, inputs, "probe.json"), work)
+
+The frame takes the lock, asks the run for what was done before, hands progress on, writes the
+model's facts and the result, and reads the summary back. A stage writes its parts and other files.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from workbench.runs.facts import Loaded, keep_facts
+from workbench.runs.manifest import read_manifest
+from workbench.runs.run import Run, open_run
+from workbench.runs.spec import RunSpec
+from workbench.types import Progress, no_progress
+
+BATCHES = "batches.json"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where runs go and who hears of progress."""
+
+    runs: Path
+    on_progress: Progress = no_progress
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A finished run: its folder, its result file, and whether a finished run answered."""
+
+    run: Path
+    result: Path
+    reused: bool
+    summary: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What the work found: the content of the result file, and counts for the manifest.
+
+    With a `model` its facts are kept beside the result.
+    """
+
+    content: Mapping[str, Any] | pa.Table
+    counts: Mapping[str, int]
+    model: Loaded | None = None
+
+
+@dataclass(frozen=True)
+class Task:
+    """The work on one question: the open run, and the place it was asked from."""
+
+    run: Run
+    place: Place
+
+    def progress(self, model: Loaded | None = None) -> Progress:
+        """Progress to the run's events and to whoever watches.
+
+        A line says so where batches of the model were halved; the manifest then has them all.
+        """
+
+        def tell(done: int, total: int, text: str) -> None:
+            if model is not None:
+                text += _halved(self.run, model)
+            self.run.event(done, total, text)
+            self.place.on_progress(done, total, text)
+
+        return tell
+
+    def budget(self, asked: int | None, otherwise: Callable[[], int]) -> int:
+        """Tokens in a batch: as asked, or what `otherwise` gave when the run was begun.
+
+        Kept in the run, so that a resumed run cuts the same batches and gives the same bytes.
+        """
+        if asked is not None:
+            return asked
+        kept = self.run.path / BATCHES
+        if not kept.is_file():
+            self.run.write_json(BATCHES, {"batch_tokens": otherwise()})
+        chosen = int(json.loads(kept.read_text(encoding="utf-8"))["batch_tokens"])
+        self.run.record(batch_tokens=chosen)
+        return chosen
+
+    def once(self, name: str, measure: Callable[[], Any]) -> Any:
+        """What an earlier attempt measured and kept in the file `name`, else measured now."""
+        if not (self.run.path / name).is_file():
+            self.run.write_json(name, measure())
+        return json.loads((self.run.path / name).read_text(encoding="utf-8"))
+
+
+def answer(
+    place: Place,
+    spec: RunSpec,
+    work: Callable[[Task], Finding],
+    *,
+    summary: str | None = None,
+    scratch: Sequence[str] = (),
+) -> Outcome:
+    """Do the work of a question, or answer from the run that finished it.
+
+    The outcome's summary is the JSON file `summary` (default: the result). Files in `scratch` are
+    removed once the run is finished: checkpoints that only the work reads.
+    """
+    with open_run(place.runs, spec) as run:
+        reused = run.finished
+        if not reused:
+            _finish(run, work(Task(run, place)))
+            for name in scratch:
+                (run.path / name).unlink(missing_ok=True)
+    text = (run.path / (summary or spec.result_name)).read_text(encoding="utf-8")
+    return Outcome(run.path, run.result, reused, json.loads(text))
+
+
+def _finish(run: Run, found: Finding) -> None:
+    if found.model is not None:
+        keep_facts(run, found.model)
+    finish = run.finish_table if isinstance(found.content, pa.Table) else run.finish_json
+    finish(run.spec.result_name, found.content, counts=found.counts)
+
+
+def _halved(run: Run, model: Loaded) -> str:
+    halved = [dict(halving) for halving in model.memory.halvings]
+    if not halved:
+        return ""
+    if read_manifest(run.path)["details"].get("out_of_memory") != halved:
+        run.record(out_of_memory=halved)
+    return f" (out of memory, halved to {halved[-1]['most']} {halved[-1]['kind']})"
