@@ -31,8 +31,8 @@ SETS = {
 ABLATED = {
     "uniform": "uniform",
     "zero": "silent",
-    "mean": "at their mean",
-    "resample": "from another sample",
+    "mean": "constant",
+    "resample": "resampled",
 }
 """What heads are under each kind of ablation, after "with the heads ..."."""
 

@@ -92,7 +92,7 @@ class ProbeSet:
 
 @dataclass(frozen=True)
 class HeadScore:
-    """What making one head uniform costs: mean loss increase in nats a token, with its interval.
+    """What ablating one head costs: mean loss increase in nats a token, with its interval.
 
     `rank` 1 is the costliest (after a race its winners come first); `stability` is the share of
     bootstrap resamples of the probe in which the head is among the selected. With a control probe
@@ -100,6 +100,11 @@ class HeadScore:
     Contrast). A search that runs heads on some samples only says on how many the delta rests and
     what it is: of the whole `probe`, of a `sample` drawn from it (after gradients with what they
     tell of the rest), or a `gradient`'s estimate.
+
+    Of the circuit and the heads next in rank also the `contribution` (loss increase with the output
+    at its mean), the `sink_share` of the head's attention that lies on the first token, and whether
+    it is `idle`: uniform attention costs something and taking its output away nothing. None where
+    that was not measured.
     """
 
     layer: int
@@ -114,6 +119,9 @@ class HeadScore:
     contrast: float | None = None
     n_samples: int | None = None
     basis: str | None = None
+    contribution: float | None = None
+    sink_share: float | None = None
+    idle: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -135,8 +143,10 @@ class ModelInfo:
 class HeadScores:
     """Importance of every head of a model on a probe.
 
-    `rank_by` is what the circuit was chosen by, `delta` or `contrast`; `control` says what the
-    control probe was, if there was one; `search` what a race was run with and how sure it is.
+    `ablation` is the kind that the deltas are of (`none` for retrieval scores); `rank_by` what the
+    circuit was chosen by: `delta`, `contrast`, `contribution`, or `both` (the smaller of delta and
+    contribution); `control` says what the control probe was, if there was one; `search` what a race
+    was run with and how sure it is.
     """
 
     model: ModelInfo
@@ -157,17 +167,3 @@ class Circuit:
 
     heads: tuple[Head, ...]
     model: ModelInfo
-
-
-@dataclass(frozen=True)
-class Score:
-    """One row of `scores.parquet`; `score` is None unless `status` is `ok`."""
-
-    row_id: str
-    row_index: int
-    source: str
-    n_tokens: int
-    score: float | None
-    status: str
-    reason: str = ""
-    loss: float | None = None

@@ -20,20 +20,20 @@ import streamlit as st
 from workbench.errors import InputError
 from workbench.options import OptionRecord, records
 
-ANY = "default"
-
 
 @dataclass(frozen=True)
 class Face:
     """An option as a page shows it; what is empty follows from the record.
 
-    `start` is the value that the form begins with, where that is not the command's default.
+    `start` is the value that the form begins with, where that is not the command's default; `unset`
+    is what no choice is called.
     """
 
     label: str = ""
     help: str = ""
     start: Any = None
     key: str = ""
+    unset: str = "default"
 
 
 def form(
@@ -50,7 +50,7 @@ def form(
     under keys that begin with `keep`.
 
     Raises:
-        InputError: A value, or the values together, that the options do not allow.
+        InputError: A value that its record does not allow.
     """
     known = {record.name: record for record in records(options)}
     asked = {name: known[name] for name in only or known}
@@ -60,7 +60,8 @@ def form(
     if rest := [record for record in asked.values() if record not in in_sight]:
         with st.expander("More options"):
             answers |= _columns(rest, keep, faces)
-    options(**answers)
+    for name, answer in answers.items():
+        asked[name].check(answer)
     return answers
 
 
@@ -89,16 +90,18 @@ def ask(record: OptionRecord, keep: str, face: Face) -> Any:
     if record.many:
         return _ask_several(record, label, start, how)
     if record.choices:
-        return _ask_choice(record, label, start, how)
+        return _ask_choice(record, label, start, face.unset, how)
     if record.kind in (int, float):
         return _ask_number(record, label, start, how)
     return st.text_input(label, start or "", placeholder=record.metavar, **how) or record.default
 
 
-def _ask_choice(record: OptionRecord, label: str, start: Any, how: dict[str, Any]) -> Any:
-    names = [*([ANY] if record.default is None else []), *record.choices]
-    chosen = st.selectbox(label, names, names.index(ANY if start is None else start), **how)
-    return None if chosen == ANY else chosen
+def _ask_choice(
+    record: OptionRecord, label: str, start: Any, unset: str, how: dict[str, Any]
+) -> Any:
+    names = [*([unset] if record.default is None else []), *record.choices]
+    chosen = st.selectbox(label, names, names.index(unset if start is None else start), **how)
+    return None if chosen == unset else chosen
 
 
 def _ask_several(record: OptionRecord, label: str, start: Any, how: dict[str, Any]) -> Any:
@@ -132,7 +135,7 @@ def _ask_number(record: OptionRecord, label: str, start: Any, how: dict[str, Any
         None if start is None else as_kind(start),
         step=1 if as_kind is int else step_of(start),
         format="%d" if as_kind is int else "%g",
-        placeholder=ANY if record.default is None else None,
+        placeholder=Face.unset if record.default is None else None,
         **how,
     )
     return record.default if value is None else as_kind(value)

@@ -5,6 +5,13 @@ from workbench.circuits.comparison import compare_heads
 from workbench.circuits.contrast import Importance, head_values
 from workbench.circuits.curve import knockout_sets
 from workbench.circuits.cuts import recut
+from workbench.circuits.facts import (
+    HeadFacts,
+    facts_passes,
+    head_facts,
+    leading_heads,
+    with_facts,
+)
 from workbench.circuits.heads import (
     RANKINGS,
     circuit_of,
@@ -42,6 +49,7 @@ from workbench.options import RaceOptions, RetrievalOptions
 __all__ = [
     "MOST_TOKENS",
     "RANKINGS",
+    "HeadFacts",
     "Importance",
     "RaceOptions",
     "RetrievalOptions",
@@ -55,11 +63,14 @@ __all__ = [
     "circuit_of",
     "compare_heads",
     "copied_share",
+    "facts_passes",
+    "head_facts",
     "head_sets",
     "head_values",
     "heads_to_json",
     "knockout_sets",
     "layer_matched_sets",
+    "leading_heads",
     "measure_heads",
     "n_selected",
     "n_top_heads",
@@ -75,5 +86,6 @@ __all__ = [
     "retrieval_scores",
     "sample_limit",
     "validate_circuit",
+    "with_facts",
     "worker_of",
 ]

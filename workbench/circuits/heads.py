@@ -38,7 +38,7 @@ from workbench.types import (
 )
 
 BATCH_TOKENS = 2048
-RANKINGS = ("delta", "contrast")
+RANKINGS = ("delta", "contrast", "contribution", "both")
 
 
 def n_selected(n_heads: int, fraction: float, *, min_heads: int = 1) -> int:
@@ -85,14 +85,18 @@ def rank_heads(
     probe: Mapping[str, Any] | None = None,
     control: Importance | None = None,
     control_probe: Mapping[str, Any] | None = None,
+    contributions: Importance | None = None,
+    ablation: str = "uniform-causal",
     rank_by: str = "delta",
 ) -> HeadScores:
     """Every head with its mean delta, 95 % interval, rank and stability; the top are selected.
 
     With the importance on a `control` probe each head also has its contrast, and `rank_by`
-    "contrast" ranks by it; `stability` is of that ranking, the interval always of the mean delta.
+    "contrast" ranks by it; with `contributions` (the same probe under mean ablation) "contribution"
+    ranks by those and "both" by the smaller of the two. `stability` is of that ranking, the
+    interval always of the mean delta.
     """
-    _check_rank_by(rank_by, control)
+    _check_rank_by(rank_by, control, contributions)
     n_samples, _, n_per_layer = importance.deltas.shape
     flat = importance.flat
     n_top = n_selected(flat.shape[1], fraction, min_heads=min_heads)
@@ -102,10 +106,13 @@ def rank_heads(
     if control is not None and rank_by == "contrast":
         ranked = head_values(importance, control)[0]
         stability = _contrast_stability(importance, control, n_top, seed)
+    elif contributions is not None and rank_by in ("contribution", "both"):
+        ranked = contribution_values(importance, contributions, rank_by)[0]
+        stability = _contribution_stability(importance, contributions, rank_by, n_top, seed)
     order = np.argsort(-ranked, kind="stable")
     rank = np.empty(len(order), dtype=int)
     rank[order] = np.arange(1, len(order) + 1)
-    beside = _beside(importance, control)
+    beside = _beside(importance, control, contributions)
     heads = tuple(
         HeadScore(
             layer=i // n_per_layer,
@@ -127,12 +134,42 @@ def rank_heads(
         base_loss=float(importance.base_loss.mean()),
         n_samples=n_samples,
         heads=heads,
+        ablation=ablation,
         rank_by=rank_by,
         control=_control_facts(control, control_probe),
     )
 
 
-def _check_rank_by(rank_by: str, control: Importance | None) -> None:
+def contribution_values(
+    importance: Importance,
+    contributions: Importance,
+    rank_by: str,
+    weights: Float64[np.ndarray, "resample sample"] | None = None,
+) -> Float64[np.ndarray, "resample all_heads"]:
+    """What heads are ranked by: the contribution, or the smaller of it and the delta."""
+    written = head_values(contributions, weights=weights)
+    if rank_by == "contribution":
+        return written
+    return np.minimum(head_values(importance, weights=weights), written)
+
+
+def _contribution_stability(
+    importance: Importance, contributions: Importance, rank_by: str, n_top: int, seed: int
+) -> Float64[np.ndarray, " head"]:
+    """How often each head is selected when the probe is drawn anew, both measures together."""
+    rng = np.random.default_rng(seed)
+    weights = resample_weights(len(importance.base_loss), N_RESAMPLES, rng)
+    return selected_share(contribution_values(importance, contributions, rank_by, weights), n_top)
+
+
+def _check_rank_by(
+    rank_by: str, control: Importance | None, contributions: Importance | None
+) -> None:
+    if rank_by in ("contribution", "both") and contributions is None:
+        raise InputError(
+            f"heads are to be ranked by '{rank_by}' and their contributions were not measured",
+            expected="the probe under mean ablation",
+        )
     if rank_by not in RANKINGS or (rank_by == "contrast" and control is None):
         raise InputError(
             f"heads are to be ranked by '{rank_by}'"
@@ -154,12 +191,17 @@ def _contrast_stability(
     return selected_share(values, n_top)
 
 
-def _beside(importance: Importance, control: Importance | None) -> Callable[[int], dict]:
-    """The two numbers that a control probe adds to head `i`."""
-    if control is None:
-        return lambda i: {}
-    deltas, contrast = control.flat.mean(axis=0), head_values(importance, control)[0]
-    return lambda i: {"control_delta": float(deltas[i]), "contrast": float(contrast[i])}
+def _beside(
+    importance: Importance, control: Importance | None, contributions: Importance | None
+) -> Callable[[int], dict[str, float]]:
+    """The numbers that a control probe and mean ablation add to head `i`."""
+    columns: dict[str, Float64[np.ndarray, " head"]] = {}
+    if control is not None:
+        columns["control_delta"] = control.flat.mean(axis=0)
+        columns["contrast"] = head_values(importance, control)[0]
+    if contributions is not None:
+        columns["contribution"] = contributions.flat.mean(axis=0)
+    return lambda i: {name: float(values[i]) for name, values in columns.items()}
 
 
 def _control_facts(

@@ -12,14 +12,20 @@ from typing import Any
 
 from workbench.circuits.heads import n_selected
 from workbench.errors import InputError
+from workbench.names import ABLATED
 from workbench.types import HeadScore, HeadScores, ModelInfo
 
 SCHEMA = 1
 
 
 def heads_to_json(heads: HeadScores) -> dict[str, Any]:
-    """The content of `heads.json`; what only a control probe or a race gives is left out else."""
-    content = dataclasses.asdict(heads)
+    """The content of `heads.json`; what only a control probe or a race gives is left out else.
+
+    `measure` says what every head's `value` is; `delta` is the same number under its first name.
+    """
+    content = dataclasses.asdict(heads) | {"measure": measure_of(heads)}
+    for head in content["heads"]:
+        head["value"] = head["delta"]
     for field, of_head in (
         ("control", ("control_delta", "contrast")),
         ("search", ("n_samples", "basis")),
@@ -30,6 +36,14 @@ def heads_to_json(heads: HeadScores) -> dict[str, Any]:
                 for name in of_head:
                     del head[name]
     return {"schema": SCHEMA, **content}
+
+
+def measure_of(heads: HeadScores) -> str:
+    """What the deltas are, in words."""
+    if heads.method == "retrieval":
+        return "retrieval score: share of the gold tokens that the head copies"
+    kind = heads.ablation.removesuffix("-causal")
+    return f"loss increase in nats a token with the head {ABLATED.get(kind, kind)}"
 
 
 def read_heads(path: Path, *, fraction: float = 0.05) -> HeadScores:
@@ -53,7 +67,7 @@ def read_heads(path: Path, *, fraction: float = 0.05) -> HeadScores:
             probe=content["probe"],
             base_loss=content["base_loss"],
             n_samples=content["n_samples"],
-            heads=tuple(HeadScore(**head) for head in content["heads"]),
+            heads=tuple(_score(head) for head in content["heads"]),
             ablation=content["ablation"],
             rank_by=content.get("rank_by", "delta"),
             control=content.get("control"),
@@ -65,6 +79,10 @@ def read_heads(path: Path, *, fraction: float = 0.05) -> HeadScores:
             expected="the fields of heads.json",
             do="find the heads again with `workbench heads find`",
         ) from err
+
+
+def _score(head: dict[str, Any]) -> HeadScore:
+    return HeadScore(**{name: of for name, of in head.items() if name != "value"})
 
 
 def _from_retrieval_heads(content: Any, path: Path, fraction: float) -> HeadScores:

@@ -134,6 +134,7 @@ def race_heads(
             [nominated[i] for i in raced.selected],
             options,
         ),
+        ablation="uniform-causal" if options.ablation == "uniform" else options.ablation,
         search=_facts(raced, options, model),
     )
 

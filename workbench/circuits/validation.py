@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float64
 
-from workbench.ablation import SetEffects, set_effects
+from workbench.ablation import KINDS, MEAN, Ablation, SetEffects, prepare, set_effects
 from workbench.circuits.answering import Answered, answerable, answers_right
 from workbench.circuits.contrast import Importance
 from workbench.circuits.curve import knockout_curve, knockout_sets
@@ -41,7 +41,8 @@ class ValidationOptions:
 
     `curve_n` samples and `curve_orders` random orders for the cumulative knock-out,
     `control_random` random sets on the controls; 0 leaves the part out. `max_new_tokens` of a
-    decoded answer: None takes a quarter more than the longest given or own answer.
+    decoded answer: None takes a quarter more than the longest given or own answer. `ablation` names
+    the kind that heads are taken away by.
     """
 
     n_random: int = 50
@@ -52,6 +53,7 @@ class ValidationOptions:
     curve_orders: int = 3
     control_random: int = 10
     batch_tokens: int = 2048
+    ablation: str = "uniform"
 
 
 @dataclass(frozen=True)
@@ -98,8 +100,9 @@ def validate_circuit(
             expected="rows with a solution that fit the model's context",
         )
     rendered = list(usable.values())
-    effects = _effects(engine, rendered, sets.every, options, on_progress)
-    answered = _answered(engine, usable, samples, sets, options, on_progress)
+    ablation = prepare(engine, KINDS[options.ablation], rendered, seed=options.seed)
+    effects = _effects(engine, rendered, sets.every, ablation, options, on_progress)
+    answered = _answered(engine, usable, samples, sets, ablation, options, on_progress)
     report: dict[str, Any] = {
         "schema": SCHEMA,
         "n_samples": len(rendered),
@@ -110,6 +113,8 @@ def validate_circuit(
         "checker": checker() if answered else None,
         "heads": [list(h) for h in sets.named["circuit"]],
         "rank_by": heads.rank_by,
+        "ablation": options.ablation,
+        "head_facts": _head_facts(heads, sets),
         "n_random": len(sets.random),
         "seed": options.seed,
         **_measures(effects, answered),
@@ -118,7 +123,9 @@ def validate_circuit(
             _control(engine, name, rows, effects, sets, options, on_progress)
             for name, rows in controls.items()
         ],
-        "curve": _curve(engine, rendered, sets, options, on_progress),
+        "contribution": _contribution(engine, rendered, sets, options, on_progress),
+        "without_idle": _without_idle(engine, rendered, heads, sets, ablation, options, effects),
+        "curve": _curve(engine, rendered, sets, ablation, options, on_progress),
         "stability": _stability(heads, importance, options.seed),
     }
     report["only"]["recovered"] = _recovered(report)
@@ -153,12 +160,65 @@ def _effects(
     engine: Engine,
     rendered: Sequence[Rendered],
     sets: Sequence[tuple[Head, ...]],
+    ablation: Ablation,
     options: ValidationOptions,
     on_progress: Progress,
 ) -> SetEffects:
     lengths = [len(r.ids) for r in rendered]
     batches = batches_by_length(lengths, max_tokens=options.batch_tokens)
-    return set_effects(engine, rendered, sets, batches=batches, on_progress=on_progress)
+    return set_effects(
+        engine, rendered, sets, batches=batches, ablation=ablation, on_progress=on_progress
+    )
+
+
+def _head_facts(heads: HeadScores, sets: HeadSets) -> list[dict[str, Any]] | None:
+    """What is known of each head of the circuit, in its order; None of heads of before."""
+    known = {Head(h.layer, h.head): h for h in heads.heads}
+    circuit = [known[head] for head in sets.named["circuit"]]
+    if all(h.contribution is None for h in circuit):
+        return None
+    return [
+        {"contribution": h.contribution, "sink_share": h.sink_share, "idle": h.idle}
+        for h in circuit
+    ]
+
+
+def _contribution(
+    engine: Engine,
+    rendered: Sequence[Rendered],
+    sets: HeadSets,
+    options: ValidationOptions,
+    on_progress: Progress,
+) -> dict[str, Any]:
+    """What the circuit costs against random sets with outputs at their mean, in nats a token."""
+    by_mean = prepare(engine, MEAN, rendered, seed=options.seed)
+    chosen = [(), sets.named["circuit"], *sets.random[: options.control_random]]
+    loss = _effects(engine, rendered, chosen, by_mean, options, on_progress).loss
+    costs = loss - loss[0]
+    return set_effect(costs[1], costs[2:], seed=options.seed)
+
+
+def _without_idle(
+    engine: Engine,
+    rendered: Sequence[Rendered],
+    heads: HeadScores,
+    sets: HeadSets,
+    ablation: Ablation,
+    options: ValidationOptions,
+    effects: SetEffects,
+) -> dict[str, Any] | None:
+    """The circuit without its idle heads, and these alone; None where no head is known to be idle.
+
+    Costs in nats a token beyond the unchanged model.
+    """
+    idle = {Head(h.layer, h.head) for h in heads.heads if h.selected and h.idle}
+    if not idle:
+        return None
+    circuit = sets.named["circuit"]
+    parts = [tuple(h for h in circuit if h not in idle), tuple(h for h in circuit if h in idle)]
+    loss = _effects(engine, rendered, parts, ablation, options, no_progress).loss
+    costs = (loss.mean(axis=1) - effects.loss[0].mean()).tolist()
+    return {"n_idle": len(idle), "cost": costs[0], "idle_cost": costs[1]}
 
 
 def _answered(
@@ -166,6 +226,7 @@ def _answered(
     usable: Mapping[int, Rendered],
     samples: Sequence[Sample],
     sets: HeadSets,
+    ablation: Ablation,
     options: ValidationOptions,
     on_progress: Progress,
 ) -> Answered | None:
@@ -177,6 +238,7 @@ def _answered(
         problems,
         sets.every,
         max_new_tokens=options.max_new_tokens,
+        ablation=ablation,
         on_progress=on_progress,
     )
 
@@ -231,7 +293,8 @@ def _control(
             expected="text that fits the model's context",
         )
     chosen = [*sets.named.values(), *sets.random[: options.control_random]]
-    losses = _effects(engine, rendered, chosen, options, on_progress).loss
+    ablation = prepare(engine, KINDS[options.ablation], rendered, seed=options.seed)
+    losses = _effects(engine, rendered, chosen, ablation, options, on_progress).loss
     means = dict(zip(NAMED, losses.mean(axis=1).tolist(), strict=False))
     random = losses[FIRST_RANDOM:].mean(axis=1).tolist()
     return {
@@ -261,6 +324,7 @@ def _curve(
     engine: Engine,
     rendered: Sequence[Rendered],
     sets: HeadSets,
+    ablation: Ablation,
     options: ValidationOptions,
     on_progress: Progress,
 ) -> dict[str, Any] | None:
@@ -277,6 +341,7 @@ def _curve(
         rendered[: options.curve_n],
         plan,
         batch_tokens=options.batch_tokens,
+        ablation=ablation,
         on_progress=on_progress,
     )
 

@@ -10,10 +10,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from workbench.circuits.effects import share_interval
+from workbench.names import ABLATED
 
 LEVEL = 0.05
 # Below these a share of right answers moves in steps too coarse to judge by.
 FEWEST_DECODED, FEWEST_RIGHT = 20, 10
+# From this share of what all heads cost on, the model is broken rather than without a circuit.
+BROKEN_SHARE = 0.9
 Report = Mapping[str, Any]
 HELD_OUT = {
     True: "",
@@ -55,6 +58,9 @@ def verdict(report: Report) -> str:
         _figures(report, measure),
         _not_accuracy(report, reason) if reason else "",
         _claim(report, measure),
+        _idle(report),
+        _by_contribution(report),
+        _broken(report),
         *(_specific(control) for control in report.get("controls", [])),
         _sufficient(report),
         _stable(report),
@@ -67,16 +73,17 @@ def verdict(report: Report) -> str:
 
 def _figures(report: Report, measure: str) -> str:
     n_random, p = report["n_random"], report["effect"][measure]["p"]
+    kind = ABLATED[report.get("ablation", "uniform")]
     if measure == "accuracy":
         return (
-            f"With the circuit uniform the model answers {report['circuit']['accuracy']:.0%} of "
+            f"With the circuit {kind} the model answers {report['circuit']['accuracy']:.0%} of "
             f"{report['n_decoded']} problems instead of {report['base']['accuracy']:.0%}; with "
             f"{n_random} random sets of the same layers {report['random']['mean_accuracy']:.0%} on "
             f"average (p = {p:.3f} by accuracy)."
         )
     effect = report["effect"]["loss"]
     return (
-        f"Making the circuit uniform raises the loss by {effect['cost']:.3f} nats a token, "
+        f"Making the circuit {kind} raises the loss by {effect['cost']:.3f} nats a token, "
         f"{n_random} random sets of the same layers raise it by {effect['random_cost']:.3f} on "
         f"average (p = {p:.3f} by loss)."
     )
@@ -98,6 +105,42 @@ def _claim(report: Report, measure: str) -> str:
     return "No sign that these heads matter more than others of their layers."
 
 
+def _idle(report: Report) -> str:
+    found = report.get("without_idle")
+    if not found:
+        return ""
+    n_idle, cost = found["n_idle"], report["effect"]["loss"]["cost"]
+    are = "head of it is" if n_idle == 1 else "heads of it are"
+    return (
+        f"{n_idle} {are} idle: uniform attention there breaks something, and taking the output away "
+        f"costs nothing. Without {'it' if n_idle == 1 else 'them'} the circuit costs "
+        f"{found['cost']:+.3f} nats instead of {cost:+.3f}."
+    )
+
+
+def _by_contribution(report: Report) -> str:
+    found = report.get("contribution")
+    if not found or report.get("ablation", "uniform") != "uniform":
+        return ""
+    return (
+        f"With outputs at their mean, which takes away what heads contribute and switches none on, "
+        f"the circuit costs {found['cost']:+.3f} nats and random sets {found['random_cost']:+.3f} "
+        f"(p = {found['p']:.3f})."
+    )
+
+
+def _broken(report: Report) -> str:
+    """Damage as large as that of all heads tells nothing of reasoning."""
+    base = report["base"]["loss"]
+    cost, every = (report[name]["loss"] - base for name in ("circuit", "all"))
+    if cost <= 0 or cost < BROKEN_SHARE * every:
+        return ""
+    return (
+        f"The circuit costs {cost / every:.0%} of what all heads together cost: that is the damage "
+        "of a broken model, which says little of what these heads were for."
+    )
+
+
 def _specific(control: Mapping[str, Any]) -> str:
     name, found = control["data"], control["specificity"]
     costs = f"{found['problems']:+.3f} nats here, {found['control']:+.3f} on {name}"
@@ -114,7 +157,10 @@ def _sufficient(report: Report) -> str:
     recovered = report["only"]["recovered"]
     if recovered is None:
         return ""
-    return f"Alone, with every other head uniform, these heads keep {recovered:.0%} of what all do."
+    others = ABLATED[report.get("ablation", "uniform")]
+    return (
+        f"Alone, with every other head {others}, these heads keep {recovered:.0%} of what all do."
+    )
 
 
 def _stable(report: Report) -> str:

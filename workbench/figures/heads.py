@@ -39,9 +39,11 @@ LAYERS = {
     "delta": Layer("Loss increase per head (higher: needed more)", _PER_TOKEN),
     "contrast": Layer("Share of the loss added on problems less that on {control}", "share"),
     "control_delta": Layer("Loss increase on {control}", _PER_TOKEN),
+    "contribution": Layer("Loss increase with the output at its mean", _PER_TOKEN),
+    "sink_share": Layer("Attention on the first token", "share", is_signed=False),
     "stability": Layer("Share of resampled probes that choose the head", "share", is_signed=False),
 }
-"""What a map can show; `contrast` and `control_delta` only where the heads carry them."""
+"""What a map can show; others than `delta` only where heads carry them, some for a few only."""
 
 
 def layers_of(heads: HeadScores) -> list[str]:
@@ -49,7 +51,7 @@ def layers_of(heads: HeadScores) -> list[str]:
     return [
         name
         for name in LAYERS
-        if all(getattr(h, name, None) is not None for h in heads.heads)
+        if any(getattr(h, name, None) is not None for h in heads.heads)
         and (name != "stability" or any(h.stability for h in heads.heads))
     ]
 

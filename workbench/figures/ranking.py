@@ -34,8 +34,17 @@ def head_hover(h: HeadScore) -> str:
         f"{h.delta:+.4f}<br>"
         f"95 % interval {h.ci_low:.4f} to {h.ci_high:.4f}<br>"
         f"rank {h.rank}, chosen in {h.stability:.0%} of resampled probes"
-        f"{'<br>' + BASES[h.basis].format(n=h.n_samples) if h.basis else ''}"
+        f"{'<br>' + BASES[h.basis].format(n=h.n_samples) if h.basis else ''}{_facts(h)}"
     )
+
+
+def _facts(h: HeadScore) -> str:
+    """What the head contributes and where it rests, where that was measured."""
+    if h.contribution is None:
+        return ""
+    rests = "" if h.sink_share is None else f", {h.sink_share:.0%} of its attention on token 1"
+    idle = "<br>idle: contributes nothing as it is" if h.idle else ""
+    return f"<br>contributes {h.contribution:+.4f}{rests}{idle}"
 
 
 def elbow(heads: HeadScores) -> go.Figure:

@@ -12,7 +12,8 @@ from typing import Any
 from workbench.options.record import check_options, option
 
 RACES = ("race", "screen")
-RANKS = ("delta", "contrast")
+RANKS = ("delta", "contrast", "contribution", "both")
+ABLATIONS = ("uniform", "zero", "mean", "resample")
 
 
 def _fraction() -> Any:
@@ -21,6 +22,15 @@ def _fraction() -> Any:
 
 def _min_heads() -> Any:
     return option(1, "At least so many.", low=1)
+
+
+def ablation_option() -> Any:
+    return option(
+        "uniform",
+        "How a head is made to fail: uniform attention (as published), or its output zero, at its "
+        "mean, or that of another sample.",
+        choices=ABLATIONS,
+    )
 
 
 @dataclass(frozen=True)
@@ -50,9 +60,11 @@ class HeadsOptions:
     control_n: int = option(100, "Samples drawn from the control data.", low=1)
     rank: str = option(
         "delta",
-        "contrast: by what the problems need more than the control data [--control text].",
+        "contrast: by what the problems need more than the control data [--control text]; "
+        "contribution: by the cost of the output at its mean; both: by the smaller of the two.",
         choices=RANKS,
     )
+    ablation: str = ablation_option()
     seed: int = option(0, "Of resamples and of the control's draw.", low=0)
 
     def __post_init__(self) -> None:

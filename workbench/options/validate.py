@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from workbench.options.heads import ablation_option
 from workbench.options.record import check_options, option
 
 
@@ -37,6 +38,7 @@ class ValidateOptions:
     curve_n: int = option(40, "Samples of the cumulative knock-out; 0 leaves it out.", low=0)
     control_n: int = option(50, "Samples of each control.", low=1)
     seed: int = option(0, "Of samples and random sets.", low=0)
+    ablation: str = ablation_option()
 
     def __post_init__(self) -> None:
         check_options(self)

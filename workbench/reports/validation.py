@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from workbench.figures import control_rises, knockout_curve, random_draws, stability_bars
-from workbench.names import MEASURES, NATS, SETS, head_name, random_sets_name
+from workbench.names import ABLATED, MEASURES, NATS, SETS, head_name, random_sets_name
 from workbench.reports.escape import Markup
 from workbench.reports.page import figure, note, page, paragraph, section, verdict
 from workbench.reports.table import NOTHING, Column, html_table, number, share, unbroken
@@ -105,7 +105,7 @@ def measures_table(report: Report) -> Markup:
             values = (found[f"{mean}{measure}"] for measure in MEASURES)
             rows.append([name, *map(_value, MEASURES, values)])
     measured = [Column(m.label, f"{m.what}; {m.damage}") for m in MEASURES.values()]
-    return html_table(["made uniform", *measured], rows)
+    return html_table([f"made {ABLATED[report.get('ablation', 'uniform')]}", *measured], rows)
 
 
 def effect_table(report: Report) -> Markup:

@@ -6,6 +6,7 @@ overlap.shared, overlap.by_chance
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from typing import NamedTuple
 
@@ -30,10 +31,10 @@ def overlap_of(own: Collection[str], other: Collection[str], pool: pd.DataFrame)
     others = frozenset(other)
     n_shared = len(others.intersection(own))
     inside = np.array([row_id in others for row_id in pool["row_id"].tolist()], dtype=bool)
-    rows = pool[inside]
+    scores, tokens = (pool[name].to_numpy(float)[inside] for name in ("score", "n_tokens"))
     return Overlap(
         shared=n_shared / max(1, len(own)),
-        by_chance=len(rows) / max(1, len(pool)),
-        median_score=float(rows["score"].median()),
-        mean_tokens=float(rows["n_tokens"].mean()),
+        by_chance=len(scores) / max(1, len(pool)),
+        median_score=float(np.median(scores)) if len(scores) else math.nan,
+        mean_tokens=float(tokens.mean()) if len(tokens) else math.nan,
     )

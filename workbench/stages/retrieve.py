@@ -35,6 +35,7 @@ from workbench.runs import Finding, Outcome, Place, RunSpec, Task, answer
 from workbench.stages.calibrate import plan_of
 from workbench.stages.engine import engine_of
 from workbench.stages.heads import DELTAS, RESULT
+from workbench.stages.heads.find import FACTS, measured_facts
 
 SAMPLES = "samples.jsonl"
 TEXT = ("text",)
@@ -53,7 +54,7 @@ def run_retrieval(
     chosen = {"fraction": options.fraction, "min_heads": options.min_heads}
     spec = RunSpec(
         "heads-retrieval",
-        config={**dataclasses.asdict(options), "batch_tokens": batch_tokens},
+        config={**dataclasses.asdict(options), "batch_tokens": batch_tokens, "facts": FACTS},
         inputs={"data": fingerprint_sources(text), "model": source.fingerprint()},
         result_name=RESULT,
         model=source.manifest(),
@@ -76,7 +77,10 @@ def run_retrieval(
             seed=options.seed,
             method="retrieval",
             probe={**facts, "text": list(text)},
+            ablation="none",
         )
+        rendered = [sample.rendered for sample in probe]
+        heads = measured_facts(task, engine, heads, rendered, tokens=tokens, seed=options.seed)
         write_jsonl(task.run.path / SAMPLES, (sample.sample.row for sample in probe))
         task.run.merge_parts(DELTAS)
         counts = {"ok": len(importance.row_ids)}

@@ -40,6 +40,7 @@ from workbench.runs import Finding, Outcome, Place, RunSpec, Task, answer, check
 from workbench.stages.calibrate import padded_tokens, plan_of, seconds_per_token, timed
 from workbench.stages.engine import engine_of
 from workbench.stages.heads import read_importance, seen_rows
+from workbench.stages.heads.find import FACTS
 from workbench.types import Head, HeadScores, Sample
 
 RESULT = "validation.json"
@@ -79,7 +80,7 @@ def run_validate(
     seen = seen_rows(heads_path.parent)
     spec = RunSpec(
         "validate",
-        config={**dataclasses.asdict(options), "control": list(control)},
+        config={**_config(options), "control": list(control)},
         inputs={
             "data": fingerprint_sources(data),
             "control": {name: fingerprint_sources([name]) for name in control},
@@ -120,6 +121,14 @@ def run_validate(
         return Finding(report, counts={"ok": report["n_samples"]}, model=engine)
 
     return answer(place, spec, work)
+
+
+def _config(options: ValidateOptions) -> dict[str, Any]:
+    """What the run's name depends on; runs of before say nothing of contributions."""
+    config = {**dataclasses.asdict(options), "facts": FACTS}
+    if options.ablation == "uniform":
+        del config["ablation"]
+    return config
 
 
 def plan_validate(
@@ -195,6 +204,7 @@ def validation_options(options: ValidateOptions, batch_tokens: int) -> Validatio
         max_new_tokens=options.max_new_tokens,
         curve_n=options.curve_n,
         batch_tokens=batch_tokens,
+        ablation=options.ablation,
     )
 
 

@@ -32,6 +32,8 @@ def ask_tune() -> list[str]:
     chosen = {"model": choose_model(), "export": _choose_export()}
     steps = _ask_steps()
     answers = form(TuneOptions, keep="tune", first=("lora", "epochs", "lr", "seed"), faces=TUNE)
+    # Not every two values that are allowed go together.
+    TuneOptions(**answers)
     with st.expander("Memory and time"):
         spent = form(SpendOptions, keep="tune")
     return [

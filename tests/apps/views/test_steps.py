@@ -135,10 +135,11 @@ def test_the_run_page_offers_the_step_weights_of_air(finished):
     at = open_page("run")
     at.segmented_control(key="stage").select("score").run()
     at.selectbox(key="method").select("air").run()
-    at.selectbox(key="run_rule").select("softmax").run()
+    at.selectbox(key="run_rule").select("softmax")
+    at.number_input(key="run_temperature").set_value(2.0).run()
     command = next(c.value for c in at.code if c.value.startswith("workbench score"))
     assert "--method=air" in command
-    assert "--weights=softmax --temperature=1.0" in command
+    assert "--weights=softmax --temperature=2.0" in command
     assert "--part" not in command
 
 

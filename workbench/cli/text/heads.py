@@ -39,18 +39,39 @@ def print_heads(content: Any) -> None:
     if "accuracy" in content["probe"]:
         click.echo(f"values retrieved exactly {content['probe']['accuracy']:.1%}")
     beside = f" {'on control':>11} {'contrast':>9}" if control else ""
+    has_facts = any(h.get("contribution") is not None for h in every)
+    beside += f" {'contributes':>12} {'on first token':>15}" if has_facts else ""
     click.echo(f"{'rank':>4} {'head':>6} {measure:>15} {'95 % interval':>18} {'stable':>7}{beside}")
     for head in sorted((h for h in every if h["selected"]), key=lambda h: h["rank"]):
         interval = f"{head['ci_low']:+.4f} .. {head['ci_high']:+.4f}"
         beside = f" {head['control_delta']:+11.4f} {head['contrast']:+9.4f}" if control else ""
+        beside += _facts(head) if has_facts else ""
         click.echo(
             f"{head['rank']:4d} {head['layer']:3d}.{head['head']:<2d} {head['delta']:+15.4f} "
             f"{interval:>18} {head.get('stability', 0):7.0%}{beside}"
         )
+    _print_idle(every)
     _print_map(content, "delta", measure)
     if control:
         _print_map(content, "control_delta", f"{LOSS_INCREASE} on the control")
         _print_map(content, "contrast", "contrast")
+
+
+def _facts(head: Any) -> str:
+    """Loss increase with the output at its mean, attention on the first token, and `idle`."""
+    if head["contribution"] is None:
+        return ""
+    idle = "  idle" if head["idle"] else ""
+    return f" {head['contribution']:+12.4f} {head['sink_share']:15.0%}{idle}"
+
+
+def _print_idle(every: Any) -> None:
+    idle = [h for h in every if h.get("idle") and h["selected"]]
+    if idle:
+        click.echo(
+            "idle: uniform attention there costs loss, taking the head's output away costs none; "
+            "it contributes nothing as it is (see --rank contribution)"
+        )
 
 
 def _print_map(content: Any, field: str, measure: str) -> None:
@@ -112,3 +133,11 @@ def print_comparison(report: Any) -> None:
     click.echo(f"only in the second {', '.join(report['only_b']) or 'none'}")
     click.echo(f"overlap of the circuits (Jaccard) {report['overlap']:.2f}")
     click.echo(f"rank correlation over all heads   {report['rank_correlation']:.2f}")
+    first, second = report["kinds"]
+    click.echo(f"{'head':>8} {first:>24} {'rank':>5} {second:>24} {'rank':>5}")
+    for head in report["heads"]:
+        cells = (
+            f"{value:+24.4f} {rank:5d}"
+            for value, rank in zip(head["values"], head["ranks"], strict=True)
+        )
+        click.echo(f"{head['head']:>8} {' '.join(cells)}{'  idle' if head['idle'] else ''}")

@@ -20,6 +20,7 @@ from workbench.errors import InputError
 RESULT = "heads.json"
 DELTAS = "deltas.parquet"
 CONTROL_DELTAS = "control_deltas.parquet"
+CONTRIBUTIONS = "contributions.parquet"
 RACED = "raced.parquet"
 
 

@@ -13,8 +13,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from workbench.ablation import iter_importance
-from workbench.circuits import Importance, heads_to_json, rank_heads
+from workbench.ablation import KINDS, MEAN, Intervention, iter_importance, prepare
+from workbench.circuits import (
+    Importance,
+    head_facts,
+    heads_to_json,
+    leading_heads,
+    rank_heads,
+    with_facts,
+)
 from workbench.config import file_digest
 from workbench.data import batches_by_length, fingerprint_sources, read_usable
 from workbench.engines import Engine
@@ -27,6 +34,7 @@ from workbench.probe import control_probe, rendered_probe
 from workbench.runs import Finding, Outcome, Place, RunSpec, Task, answer, check_same_template
 from workbench.stages.engine import engine_of
 from workbench.stages.heads.deltas import (
+    CONTRIBUTIONS,
     CONTROL_DELTAS,
     DELTAS,
     RACED,
@@ -37,6 +45,9 @@ from workbench.stages.heads.deltas import (
 from workbench.stages.heads.race import SCHEDULE, raced_heads
 from workbench.stages.probe import ROWS, read_probe
 from workbench.types import HeadScores, ProbeSet
+
+# Part of a run's name: runs of before have no contributions, and cannot answer.
+FACTS = 1
 
 
 def run_heads(
@@ -80,6 +91,8 @@ def run_heads(
             heads = _exact_heads(
                 task, engine, probe, options, control=control, batch_tokens=tokens, summary=summary
             )
+        rendered = rendered_probe(engine.model, probe)
+        heads = measured_facts(task, engine, heads, rendered, tokens=tokens, seed=options.seed)
         return Finding(heads_to_json(heads), counts={"ok": len(probe.samples)}, model=engine)
 
     return answer(place, spec, work)
@@ -89,8 +102,15 @@ def check_options(options: HeadsOptions, control: Sequence[str]) -> None:
     """InputError for what cannot be asked, before any work."""
     if options.method in RACES and (control or options.rank != "delta"):
         raise InputError(
-            f"the method {options.method} runs few samples, which is too little for a contrast",
+            f"the method {options.method} runs few samples, too little for another ranking than "
+            "by delta",
             do="leave out --control and --rank, or find heads with --method exact",
+        )
+    if options.method == "screen" and options.ablation != "uniform":
+        raise InputError(
+            f"a screen of heads is asked for under the ablation {options.ablation}",
+            expected="uniform, which its gradients lead to",
+            do="pass --method race or exact",
         )
     if options.rank == "contrast" and not control:
         raise InputError(
@@ -133,12 +153,19 @@ def _exact_heads(
     summary: Mapping[str, Any],
 ) -> HeadScores:
     """Every head on every sample of the probe, and of the control where there is one."""
-    importance = _measure(task, engine, probe, batch_tokens)
+    kind = KINDS[options.ablation]
+    importance = _measure(task, engine, probe, batch_tokens, kind=kind, seed=options.seed)
     task.run.merge_parts(DELTAS)
-    beside = None
+    contributions, beside = (importance if kind is MEAN else None), None
+    if options.rank in ("contribution", "both") and kind is not MEAN:
+        how: dict[str, Any] = {"kind": MEAN, "seed": options.seed, "series": "contribution"}
+        contributions = _measure(task, engine, probe, batch_tokens, **how)
+        task.run.merge_parts(CONTRIBUTIONS, series="contribution")
     if control:
         rows = control_rows(engine.model, control, options)
-        beside = _measure(task, engine, rows, batch_tokens, series="control")
+        beside = _measure(
+            task, engine, rows, batch_tokens, kind=kind, seed=options.seed, series="control"
+        )
         task.run.merge_parts(CONTROL_DELTAS, series="control")
     return rank_heads(
         importance,
@@ -150,16 +177,52 @@ def _exact_heads(
         probe=summary,
         control=beside,
         control_probe={"data": list(control), "seed": options.seed},
+        contributions=contributions,
+        ablation=ablation_name(options.ablation),
         rank_by=options.rank,
     )
 
 
+def ablation_name(kind: str) -> str:
+    """The kind as `heads.json` has it."""
+    return "uniform-causal" if kind == "uniform" else kind
+
+
+def measured_facts(
+    task: Task,
+    engine: Engine,
+    heads: HeadScores,
+    rendered: Sequence[Rendered],
+    *,
+    tokens: int,
+    seed: int,
+) -> HeadScores:
+    """The heads with what the circuit and those next in rank contribute, and where they rest."""
+    leading, progress = leading_heads(heads), task.progress(engine)
+
+    def tell(done: int, total: int, text: str) -> None:
+        progress(done, total, f"contributions: {text}")
+
+    facts = head_facts(engine, rendered, leading, batch_tokens=tokens, seed=seed, on_progress=tell)
+    return with_facts(heads, facts)
+
+
 def _measure(
-    task: Task, engine: Engine, probe: ProbeSet, batch_tokens: int, *, series: str = ""
+    task: Task,
+    engine: Engine,
+    probe: ProbeSet,
+    batch_tokens: int,
+    *,
+    kind: Intervention,
+    seed: int,
+    series: str = "",
 ) -> Importance:
     """Importance of the whole probe; batches that an earlier attempt finished are read back."""
     model, rendered = engine.model, rendered_probe(engine.model, probe)
-    batches = probe_batches(rendered, batch_tokens)
+    batches, ablation = (
+        probe_batches(rendered, batch_tokens),
+        prepare(engine, kind, rendered, seed=seed),
+    )
     ids = [sample.row_id for sample in probe.samples]
     n_total, progress = len(batches) * model.n_layers, task.progress(engine)
     for number, batch in enumerate(batches):
@@ -170,7 +233,9 @@ def _measure(
             said = f"{series}: {text}" if series else text
             progress(before * model.n_layers + done, n_total, said)
 
-        (measured,) = iter_importance(engine, rendered, batches=[batch], on_progress=tell)
+        (measured,) = iter_importance(
+            engine, rendered, batches=[batch], ablation=ablation, on_progress=tell
+        )
         task.run.write_part(number, deltas_table(measured, ids), series=series)
     parts = [task.run.part(number, series=series) for number in range(len(batches))]
     return read_deltas(parts, model.n_layers, model.n_heads)
@@ -178,9 +243,13 @@ def _measure(
 
 def _config(options: HeadsOptions, control: Sequence[str]) -> dict[str, Any]:
     """What the run's name depends on; options of the control only where there is one."""
-    config = dataclasses.asdict(options)
+    config = {**dataclasses.asdict(options), "facts": FACTS}
+    if options.ablation == "uniform":
+        del config["ablation"]
     if not control:
-        del config["rank"], config["control_n"]
+        del config["control_n"]
+    if options.rank == "delta" and not control:
+        del config["rank"]
     if options.method in RACES:
         config["schedule"] = SCHEDULE
     else:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.ablation import iter_importance
+from workbench.circuits import facts_passes, n_selected
 from workbench.data import batches_by_length, read_usable
 from workbench.engines import Engine
 from workbench.engines import batch_tokens as free_tokens
@@ -55,6 +56,12 @@ def plan_heads(
     exact = passes = 1 + model.n_heads * (model.n_layers + 1) / 2
     if options.method in RACES:
         passes = expected_passes(model.info, max(1, len(rendered)), race_options(options))
+    if options.rank in ("contribution", "both"):
+        passes += exact
+    n_circuit = n_selected(
+        model.n_layers * model.n_heads, options.fraction, min_heads=options.min_heads
+    )
+    passes += facts_passes(model.n_layers, n_circuit, len(parts[0]))
     seconds = seconds_of_heads(engine, rendered, tokens) * passes / exact if rendered else 0.0
     lengths = [len(r.ids) for r in rendered]
     plan = plan_of(engine, lengths, tokens, passes=passes, batches=batches, seconds=seconds)

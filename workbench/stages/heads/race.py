@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from workbench.ablation import ImportanceBatch
+from workbench.ablation import KINDS, ImportanceBatch, prepare
 from workbench.circuits import Work, Worker, n_top_heads, race_heads, worker_of
 from workbench.engines import Engine
 from workbench.options import RaceOptions
@@ -45,7 +45,8 @@ def raced_heads(
     """Race the heads of `model` on `probe`; `summary` describes the probe in the result."""
     model, rendered = engine.model.info, rendered_probe(engine.model, probe)
     ids = [sample.row_id for sample in probe.samples]
-    worker = _Stored(task, worker_of(engine, rendered), engine, ids)
+    ablation = prepare(engine, KINDS[options.ablation], rendered, seed=options.seed)
+    worker = _Stored(task, worker_of(engine, rendered, ablation), engine, ids)
     worker.expected = len(rendered) * expected_passes(model, len(rendered), options)
     heads = race_heads(model, [len(r.ids) for r in rendered], worker, options, probe=summary)
     worker.tell(1, 1, "heads raced")
