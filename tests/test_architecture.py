@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LEVELS = (
     ("errors", "types", "names", "config", "bundled", "allocator", "options"),
     ("models", "data", "runs"),
+    ("engines",),
     ("probe", "ablation"),
     ("circuits", "scoring"),
     ("figures",),

@@ -90,7 +90,11 @@ def test_another_seed_draws_other_rows(strategy, tiny_model, pool):
 def test_a_random_probe_runs_no_model_and_keeps_the_order_of_the_pool(tiny_model, pool):
     seen = []
     probe = build_probe(
-        tiny_model, pool, n=9, strategy="random", on_progress=lambda *args: seen.append(args)
+        HookedEngine(tiny_model),
+        pool,
+        n=9,
+        strategy="random",
+        on_progress=lambda *args: seen.append(args),
     )
     places = [ids_of(pool).index(row_id) for row_id in ids_of(probe.samples)]
     assert places == sorted(places)

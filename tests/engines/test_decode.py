@@ -3,10 +3,10 @@ import sys
 import numpy as np
 import pytest
 import torch
-from workbench.models.decode import draw_tokens
 
 from workbench.ablation import ablated_heads
 from workbench.engines import HookedEngine, decode, decoded_text, default_stop_ids
+from workbench.engines.decode import draw_tokens
 from workbench.errors import InputError
 from workbench.types import Head
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from workbench.models.free_memory import LIMIT_AND_USE, free_host_bytes
 
-from workbench.models import free_memory
+from workbench.engines import free_memory
+from workbench.engines.free_memory import LIMIT_AND_USE, free_host_bytes
 
 MEMBERSHIP = {2: "0::/jobs/one\n", 1: "9:name=systemd:/x\n4:cpu,memory:/jobs/one\n0::/\n"}
 

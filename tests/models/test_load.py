@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, BertConfig, BertLMHeadModel, T5Config
 
 from tests.support.checkpoints import USABLE, write_checkpoint
+from workbench.engines import choose_engine
 from workbench.errors import InputError, ModelRefusedError
 from workbench.models import (
     find_model,
@@ -18,7 +19,6 @@ from workbench.models import (
     model_fingerprint,
     pattern_hook,
     weights_digest,
-    with_engine,
 )
 from workbench.models.configuration import layer_windows
 
@@ -96,10 +96,10 @@ def test_no_pattern_outlives_its_layer(name, tiny):
 
 @pytest.mark.parametrize("name", ["llama", "gpt2", "neox"])
 def test_a_model_that_is_let_go_leaves_no_weight_behind(name, checkpoint):
-    model = with_engine(load_model(str(checkpoint(name)), device="cpu"))
-    weights = [weakref.ref(tensor) for tensor in model.hooked.parameters()]
-    assert model.facts["engine"]["name"] == "fused"
-    del model
+    engine = choose_engine(load_model(str(checkpoint(name)), device="cpu"))
+    weights = [weakref.ref(tensor) for tensor in engine.model.hooked.parameters()]
+    assert engine.name == "fused"
+    del engine
     gc.collect()
     assert not [ref() for ref in weights if ref() is not None]
 

@@ -65,8 +65,10 @@ def test_the_dtype_asked_for_is_the_dtype_of_the_weights(dtype, checkpoint):
 
 def test_half_precision_scores_are_those_of_float32_within_its_precision(checkpoint, tiny):
     half = load_model(str(checkpoint("llama")), device="cpu", dtype="bfloat16")
-    exact = score_batch(tiny("llama"), HEADS, rendered_rows())
-    for found, expected in zip(score_batch(half, HEADS, rendered_rows()), exact, strict=True):
+    exact = score_batch(HookedEngine(tiny("llama")), HEADS, rendered_rows())
+    for found, expected in zip(
+        score_batch(HookedEngine(half), HEADS, rendered_rows()), exact, strict=True
+    ):
         assert found["cv2"] == pytest.approx(expected["cv2"], rel=0.1)
         assert np.isfinite(list(found.values())).all()
 

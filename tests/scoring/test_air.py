@@ -12,7 +12,7 @@ from workbench.ablation import ablated_heads
 from workbench.engines import HookedEngine, counted_mask
 from workbench.errors import InputError
 from workbench.models import capture, load_model, padded, render
-from workbench.scoring import ScoreRequest, score_shard
+from workbench.scoring import ScoreRequest, engine_for, score_shard
 from workbench.scoring.methods.air import AirOptions
 from workbench.scoring.step_scores import air_score
 from workbench.types import BadRow, Circuit, Head, Message, Sample
@@ -33,7 +33,7 @@ def copier(tmp_path_factory):
 
 def shard(rows, model, circuit, **options):
     request = ScoreRequest.of("air", **options)
-    return score_shard(rows, request=request, model=model, circuit=circuit)
+    return score_shard(rows, request=request, engine=engine_for(model, request), circuit=circuit)
 
 
 def token_losses_of(model, sample):

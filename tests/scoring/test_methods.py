@@ -20,6 +20,7 @@ from workbench.scoring import (
     Method,
     ScoreRequest,
     check_rows,
+    engine_for,
     own_records,
     score_shard,
 )
@@ -98,7 +99,9 @@ def test_the_columns_and_steps_found_are_those_declared(method: Method, tiny_mod
         assert set(one.columns) == {"score", *method.columns}
         assert np.isfinite(list(one.columns.values())).all()
         assert bool(one.steps) == method.has_steps
-    scored = score_shard(rows, request=request, model=tiny_model, circuit=circuit)
+    scored = score_shard(
+        rows, request=request, engine=engine_for(tiny_model, request), circuit=circuit
+    )
     assert scored.rows["status"].tolist() == ["ok", "ok"]
     assert scored.rows[["score", *method.columns]].notna().all(axis=None)
     assert (scored.steps is not None) == method.has_steps

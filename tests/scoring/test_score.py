@@ -14,7 +14,7 @@ from tests.support.checkpoints import byte_tokenizer
 from workbench.engines import HookedEngine, sample_losses
 from workbench.errors import InputError
 from workbench.models import load_model, render
-from workbench.scoring import ScoreRequest, score_batch, score_samples
+from workbench.scoring import ScoreRequest, engine_for, score_batch, score_samples
 from workbench.types import BadRow, Circuit, Head, Message, ModelInfo, Sample
 
 HEADS = (Head(0, 3), Head(1, 0))
@@ -35,7 +35,9 @@ def text(row_id: str, content: str) -> Sample:
 
 
 def scored(rows, model, circuit=None, **options) -> pd.DataFrame:
-    return score_samples(rows, request=ScoreRequest.of(**options), model=model, circuit=circuit)
+    request = ScoreRequest.of(**options)
+    engine = engine_for(model, request)
+    return score_samples(rows, request=request, engine=engine, circuit=circuit)
 
 
 def test_rows_without_a_score_say_why_and_keep_their_place(tiny_model, circuit):

@@ -8,8 +8,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from workbench.engines import attention_received
 from workbench.models import uniform_column_mean, uniform_pattern
-from workbench.scoring import VARIANTS, attention_received, contributions
+from workbench.scoring import VARIANTS, contributions
 
 PATTERN = torch.tensor([[1.0, 0.0, 0.0], [0.5, 0.5, 0.0], [0.2, 0.3, 0.5]])
 

@@ -112,7 +112,7 @@ def _idle(report: Report) -> str:
     n_idle, cost = found["n_idle"], report["effect"]["loss"]["cost"]
     are = "head of it is" if n_idle == 1 else "heads of it are"
     return (
-        f"{n_idle} {are} idle: uniform attention there breaks something, and taking the output away "
+        f"{n_idle} {are} idle: uniform attention there breaks something, taking the output away "
         f"costs nothing. Without {'it' if n_idle == 1 else 'them'} the circuit costs "
         f"{found['cost']:+.3f} nats instead of {cost:+.3f}."
     )
