@@ -52,7 +52,7 @@ def planted(pair):
     options = ValidationOptions(decode_n=30, curve_n=10)
     importance = Importance(tuple("ab"), np.ones(2), np.zeros((2, 2, 8)))
     return validate_circuit(
-        model,
+        HookedEngine(model),
         heads_of(model, PLANTED),
         samples,
         importance=(importance, None),
@@ -134,7 +134,7 @@ def test_heads_that_do_nothing_are_not_validated(pair, planted):
     model, samples = pair
     idle = heads_of(model, (Head(0, 6), Head(1, 1)))
     found = validate_circuit(
-        model, idle, samples, options=ValidationOptions(decode_n=30, curve_n=0)
+        HookedEngine(model), idle, samples, options=ValidationOptions(decode_n=30, curve_n=0)
     )
     assert found["judged_by"] == "accuracy"
     assert found["p"] > 0.2
@@ -162,7 +162,7 @@ def test_the_planted_pair_suffices_and_no_other_pair_does(planted):
 def test_validation_reports_the_losses_of_full_runs(tiny_model, samples):
     control = [Sample("c", 0, "tests", "text", text="It was a dark and stormy night.")]
     found = validate_circuit(
-        tiny_model,
+        HookedEngine(tiny_model),
         heads_of(tiny_model, CIRCUIT),
         samples,
         controls={"night": control, "same": samples},
@@ -226,7 +226,7 @@ def test_validation_repeats_with_the_seed(tiny_model, samples):
     heads = heads_of(tiny_model, CIRCUIT)
     first, again, other = (
         validate_circuit(
-            tiny_model,
+            HookedEngine(tiny_model),
             heads,
             samples[:2],
             options=ValidationOptions(
@@ -251,7 +251,11 @@ def test_a_control_without_a_usable_row_is_refused(tiny_model, samples):
     too_long = {"long": [Sample("c", 0, "tests", "text", text="x" * 200)]}
     with pytest.raises(InputError, match="none of the 1 control rows of 'long' can be used"):
         validate_circuit(
-            tiny_model, heads_of(tiny_model, CIRCUIT), samples, controls=too_long, options=QUICK
+            HookedEngine(tiny_model),
+            heads_of(tiny_model, CIRCUIT),
+            samples,
+            controls=too_long,
+            options=QUICK,
         )
 
 

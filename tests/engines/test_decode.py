@@ -1,5 +1,3 @@
-import sys
-
 import numpy as np
 import pytest
 import torch
@@ -112,7 +110,7 @@ def test_decoding_ends_where_the_context_is_full(name, tiny):
 def test_a_network_without_a_cache_decodes_the_same_tokens(temperature, tiny_model, monkeypatch):
     settings = {"max_new_tokens": 4, "temperature": temperature, "stop_ids": [160, 161, 162]}
     cached = decode(HookedEngine(tiny_model), PROMPTS, **settings)
-    monkeypatch.setattr(sys.modules["workbench.models.decode"], "_new_cache", lambda model: None)
+    monkeypatch.setattr(HookedEngine, "new_cache", lambda engine: None)
     assert decode(HookedEngine(tiny_model), PROMPTS, **settings) == cached
 
 

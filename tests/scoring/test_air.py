@@ -43,7 +43,7 @@ def token_losses_of(model, sample):
     base = HookedEngine(model).outcomes(capture(model, ids).final, ids, counted)
     with ablated_heads(model, HEADS):
         weak = HookedEngine(model).outcomes(capture(model, ids).final, ids, counted)
-    return [losses[0][counted[0]].double().numpy() for losses in (base, weak)]
+    return [found.losses[0][counted[0]].double().numpy() for found in (base, weak)]
 
 
 def test_a_step_is_scored_on_its_own_tokens(tiny_model, circuit):
@@ -163,10 +163,10 @@ def test_small_batches_change_nothing(tiny_model, circuit, samples):
     ("options", "words"),
     [
         ({"part": "prompt"}, "the part is 'prompt', expected completion, which is all that air"),
-        ({"floor": 0.0}, "the floor is '0.0', expected a finite number, above 0"),
-        ({"temperature": float("nan")}, "the temperature is 'nan', expected a finite number"),
+        ({"floor": 0.0}, "the floor is 0.0, expected a finite number above 0"),
+        ({"temperature": float("nan")}, "the temperature is nan, expected a finite number"),
         ({"weights": "best"}, "the weights is 'best', expected one of top-fraction, softmax"),
-        ({"top": 1.5}, "the top is '1.5', expected a finite number, above 0, at most 1"),
+        ({"top": 1.5}, "the top is 1.5, expected a finite number above 0 and at most 1"),
     ],
 )
 def test_what_cannot_be_asked_is_refused(options, words):

@@ -94,7 +94,7 @@ def test_the_columns_and_steps_found_are_those_declared(method: Method, tiny_mod
         ScoreRequest.of(method.name),
         [render(r, tiny_model.tokenizer) for r in rows],
     )
-    found = method.score(tiny_model, circuit, rows, rendered, request)
+    found = method.score(engine_for(tiny_model, request), circuit, rows, rendered, request)
     for one in found:
         assert set(one.columns) == {"score", *method.columns}
         assert np.isfinite(list(one.columns.values())).all()

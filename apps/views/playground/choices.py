@@ -14,13 +14,14 @@ from apps.reading.runs import FoundRun
 from apps.widgets.remembered import keep_inside
 from apps.widgets.runs import workspace
 from apps.words.numbers import WORDS
+from workbench import models
 from workbench.ablation import KINDS
 from workbench.bundled import DATASETS
 from workbench.circuits import circuit_of, layer_matched_sets
 from workbench.data import read_samples
 from workbench.errors import InputError
 from workbench.figures import head_name, heads_heatmap
-from workbench.models import Model, render
+from workbench.models import Model
 from workbench.types import Head, HeadScores, Sample
 
 N_REFERENCE = 32
@@ -117,7 +118,7 @@ def choose_ablation(model: Model, run: FoundRun | None, heads: tuple[Head, ...])
     if not KINDS[kind].reference:
         return Ablated(heads, kind)
     rows = list(probe_samples(run, workspace()).values()) if run else _rows("gsm8k")[:N_REFERENCE]
-    ids = [render(row, model.tokenizer).ids for row in rows[:N_REFERENCE]]
+    ids = [models.render(row, model.tokenizer).ids for row in rows[:N_REFERENCE]]
     st.caption(f"Refers to {len(ids)} rows of the {'probe' if run else 'pool gsm8k'}.")
     return Ablated(heads, kind, tuple(row for row in ids if len(row) <= model.n_ctx))
 
