@@ -166,10 +166,13 @@ def test_the_bundled_model_in_few_bits_passes_the_check_and_finds_the_same_head(
 def test_a_width_that_four_bits_cannot_pack_is_refused(checkpoint):
     """Which widths bitsandbytes multiplies on a CPU depends on the processor: used, or refused."""
     pytest.importorskip("bitsandbytes")
+    folder, refusal = str(checkpoint("llama")), ""
     try:
-        model = load_model(str(checkpoint("llama")), device="cpu", quantize="4bit")
+        model = load_model(folder, device="cpu", quantize="4bit")
     except ModelRefusedError as err:
-        assert "fails in its first pass" in str(err)
+        refusal = str(err)
+    if refusal:
+        assert "fails in its first pass" in refusal
     else:
         assert model.facts["self_check"]["effect"] > 0
 

@@ -22,6 +22,7 @@ from workbench.amplification import (
     UpdateOptions,
     answers_of,
     draw_rows,
+    parse_where,
     part_of,
     plain_network,
     problems_of,
@@ -81,7 +82,7 @@ def accuracy_on_test(home: Path, model: Path) -> float:
     """Held-out problems of the task, answered by the model in a folder."""
     samples = read_usable([str(home / "pairs.jsonl")])
     network = plain_network(str(model))
-    rows = draw_rows(samples, TEST, n=1000, seed=0, where=LOCALIZING.task)
+    rows = draw_rows(samples, TEST, n=1000, seed=0, where=parse_where(LOCALIZING.where))
     right = answers_of(network, problems_of(network, rows), max_new_tokens=6)[1]
     return sum(right) / len(right)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from workbench.data import batches_by_length
+from workbench.engines import HookedEngine
 from workbench.models import render
 from workbench.stages import calibrate
 from workbench.stages.heads import plan
@@ -46,7 +47,8 @@ def test_all_heads_are_told_from_those_of_two_layers(tiny_model, samples, monkey
     rows = [render(sample, tiny_model.tokenizer) for sample in samples]
     layers = []
 
-    def fake(model, rendered, *, batches, heads):
+    def fake(engine, rendered, *, batches, heads):
+        model = engine.model
         layers.append(sum(model.n_layers - h.layer for h in heads) * len(batches[0]) / 1e6)
         return iter(())
 
@@ -60,4 +62,4 @@ def test_all_heads_are_told_from_those_of_two_layers(tiny_model, samples, monkey
     same = [rows[0]] * 6
     n_heads, n_layers = tiny_model.n_heads, tiny_model.n_layers
     expected = 6 * n_heads * n_layers * (n_layers + 1) / 2 / 1e6
-    assert plan.seconds_of_heads(tiny_model, same, 4096) == pytest.approx(expected)
+    assert plan.seconds_of_heads(HookedEngine(tiny_model), same, 4096) == pytest.approx(expected)

@@ -54,7 +54,7 @@ def test_a_resumed_run_keeps_the_batches_it_began_with(source, data, tmp_path, m
     run.result.unlink()
     for part in (run.run / "parts").iterdir():
         part.unlink()
-    monkeypatch.setattr("workbench.models.budget.free_bytes", lambda device: 0)
+    monkeypatch.setattr("workbench.engines.budget.free_bytes", lambda device: 0)
     again = run_score(Place(tmp_path), source, data, HOOKED)
     assert not again.reused
     assert again.result.read_bytes() == before

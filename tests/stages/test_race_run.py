@@ -135,14 +135,16 @@ def test_a_race_cut_short_goes_on_to_the_same_bytes(method, kept, found, tmp_pat
 @pytest.mark.parametrize("method", METHODS)
 def test_progress_never_passes_its_end(method, found, tmp_path):
     seen = []
-    place = Place(tmp_path, lambda done, total, text: seen.append((done, total)))
+    place = Place(tmp_path, lambda done, total, text: seen.append((done, total, text)))
     run_heads(place, found.source, found.probe.result, options(method), batch_tokens=400)
-    assert all(done < total for done, total in seen[:-1])
-    assert seen[-1][0] == seen[-1][1]
+    last = [text.startswith("contributions") for _, _, text in seen].index(True)
+    for phase in (seen[:last], seen[last:]):
+        assert all(done < total for done, total, _ in phase[:-1])
+        assert phase[-1][0] == phase[-1][1]
 
 
 def test_a_contrast_is_refused(found):
-    with pytest.raises(InputError, match="too little for a contrast"):
+    with pytest.raises(InputError, match="too little for another ranking"):
         run_heads(found.place, found.source, found.probe.result, options("race"), control=["text"])
     for wrong, words in (({"confidence": 1.0}, "confidence is 1.0"), ({"first": 1}, "first is 1")):
         with pytest.raises(InputError, match=words):

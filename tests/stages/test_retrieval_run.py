@@ -11,6 +11,7 @@ import pytest
 import workbench.stages.retrieve as stage
 from workbench.circuits import RetrievalOptions, read_heads, retrieval_probe, retrieval_scores
 from workbench.data import read_samples
+from workbench.engines import choose_engine
 from workbench.runs import Run
 from workbench.stages import (
     ModelSource,
@@ -50,7 +51,7 @@ def test_the_heads_file_holds_every_heads_retrieval_score(found, source, texts):
     heads = read_heads(outcome.result)
     content = [sample.text for sample in read_samples([texts])]
     probe = retrieval_probe(source.load(), content, OPTIONS)
-    measured = retrieval_scores(source.load(), probe)
+    measured = retrieval_scores(choose_engine(source.load()), probe)
     assert heads.method == "retrieval"
     scores = measured.scores.mean(axis=0)
     assert [h.delta for h in heads.heads] == pytest.approx(scores.ravel().tolist())

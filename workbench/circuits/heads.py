@@ -193,7 +193,7 @@ def _contrast_stability(
 
 def _beside(
     importance: Importance, control: Importance | None, contributions: Importance | None
-) -> Callable[[int], dict[str, float]]:
+) -> Callable[[int], dict[str, Any]]:
     """The numbers that a control probe and mean ablation add to head `i`."""
     columns: dict[str, Float64[np.ndarray, " head"]] = {}
     if control is not None:

@@ -23,7 +23,7 @@ def heads_to_json(heads: HeadScores) -> dict[str, Any]:
 
     `measure` says what every head's `value` is; `delta` is the same number under its first name.
     """
-    content = dataclasses.asdict(heads) | {"measure": measure_of(heads)}
+    content: dict[str, Any] = dataclasses.asdict(heads) | {"measure": measure_of(heads)}
     for head in content["heads"]:
         head["value"] = head["delta"]
     for field, of_head in (

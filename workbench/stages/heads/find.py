@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from workbench.ablation import KINDS, MEAN, Intervention, iter_importance, prepare
+from workbench.ablation import KINDS, MEAN, iter_importance, prepare
 from workbench.circuits import (
     Importance,
     head_facts,
@@ -27,7 +27,7 @@ from workbench.data import batches_by_length, fingerprint_sources, read_usable
 from workbench.engines import Engine
 from workbench.engines import batch_tokens as free_tokens
 from workbench.errors import InputError
-from workbench.models import Model, ModelSource, Rendered
+from workbench.models import Intervention, Model, ModelSource, Rendered
 from workbench.options import HeadsOptions, RaceOptions
 from workbench.options.heads import RACES
 from workbench.probe import control_probe, rendered_probe
