@@ -25,7 +25,7 @@ test: .venv/installed ## all tests, also the slow ones
 
 test-tl3: .venv-tl3/installed ## model-facing tests on TransformerLens 3.9 (HookedTransformer)
 	.venv-tl3/bin/python -m pytest $(SPREAD) -m "not slow" tests/models tests/ablation \
-		tests/scoring/test_circuitseer.py
+		tests/engines tests/scoring/test_circuitseer.py
 
 lint: .venv/installed ## formatting, lint and types
 	$(BIN)/ruff check .

@@ -26,6 +26,7 @@ from scipy.stats import t as student
 from analyses.shared import Study
 from workbench.circuits import answerable, answers_right
 from workbench.data import atomic_file, is_held_out, make_problem, read_usable, write_jsonl
+from workbench.engines import choose_engine
 from workbench.models import load_model, load_plain
 from workbench.probe import usable_samples
 from workbench.stages import ModelSource, run_tune
@@ -89,7 +90,11 @@ def right_answers(folder: Path, data: str) -> list[bool]:
     model = load_model(str(folder))
     samples = read_usable([data])
     problems = answerable(usable_samples(model, samples), samples, n=len(samples))
-    return answers_right(model, problems, [()], max_new_tokens=MAX_NEW_TOKENS).right[0].tolist()
+    return (
+        answers_right(choose_engine(model), problems, [()], max_new_tokens=MAX_NEW_TOKENS)
+        .right[0]
+        .tolist()
+    )
 
 
 def answers_after(

@@ -9,8 +9,7 @@ import torch
 from benchmarks.measure import Measured, Settings
 from benchmarks.scoring import circuit
 from benchmarks.shapes import LARGE, TINY, large, loaded, random_ids
-from workbench.engines import batch_tokens
-from workbench.models import fused_columns, with_engine
+from workbench.engines import batch_tokens, choose_engine
 
 N_POS, SIDE, REPEATS = 1024, 8192, 50
 
@@ -19,15 +18,16 @@ def scoring_share(settings: Settings) -> Measured:
     """Multiplications of the layers that run, by the time they take, over the peak; in percent."""
     if not torch.cuda.is_available():
         return Measured(None, why_not="no GPU here")
-    model = with_engine(loaded(large(settings), dtype="bfloat16", device="cuda"), "fused")
-    heads, rows = circuit(model), max(1, batch_tokens(model) // N_POS)
+    model = loaded(large(settings), dtype="bfloat16", device="cuda")
+    engine = choose_engine(model, "fused")
+    heads, rows = circuit(model), max(1, batch_tokens(engine) // N_POS)
     ids = random_ids(rows, N_POS)
     spans = torch.tensor([[(0, N_POS)] * rows], device="cuda")
     # The last layer is left as soon as its queries and keys are known.
     n_whole = max(head.layer for head in heads)
 
     def score() -> None:
-        fused_columns(model, heads, ids, spans)
+        engine.columns(heads, ids, spans)
 
     sizes = {**LARGE, **TINY} if settings.quick else LARGE
     whole = 2 * _weights(sizes) + 2 * N_POS * sizes["hidden_size"]

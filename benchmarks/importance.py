@@ -16,7 +16,7 @@ from benchmarks.measure import Measured, Settings, interleaved
 from benchmarks.shapes import BUNDLED, equal_lengths, gsm8k, loaded, middle
 from workbench.ablation import iter_importance
 from workbench.data import batches_by_length
-from workbench.engines import counted_mask, sample_means
+from workbench.engines import choose_engine, counted_mask, sample_means
 from workbench.models import Model, Rendered, hooks, padded, pattern_hook, uniform_pattern
 
 PLAIN_ROWS = 8
@@ -58,9 +58,9 @@ def _compare(settings: Settings, model: Model, rows: list[Rendered], part: str) 
 
 def exact_deltas(model: Model, rows: Sequence[Rendered], part: str) -> np.ndarray:
     """Deltas `[sample, layer, head]` as the workbench gets them."""
-    deltas = np.empty((len(rows), model.n_layers, model.n_heads))
+    engine, deltas = choose_engine(model), np.empty((len(rows), model.n_layers, model.n_heads))
     batches = batches_by_length([len(row.ids) for row in rows], max_tokens=2048)
-    for batch in iter_importance(model, rows, batches=batches, part=part):
+    for batch in iter_importance(engine, rows, batches=batches, part=part):
         deltas[list(batch.indices)] = batch.deltas
     return deltas
 

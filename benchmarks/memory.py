@@ -17,7 +17,7 @@ from benchmarks.machine import ROOT
 from benchmarks.measure import Measured, Settings
 from benchmarks.scoring import circuit
 from benchmarks.shapes import large, loaded, middle, random_ids
-from workbench.models import fused_columns, with_engine
+from workbench.engines import choose_engine
 
 
 def loading(settings: Settings) -> Measured:
@@ -47,12 +47,12 @@ def flat(settings: Settings) -> Measured:
     """
     import torch
 
-    model = with_engine(loaded(middle(settings)), "fused")
-    heads, sizes = circuit(model), (64, 128) if settings.quick else (1024, 4096)
+    engine = choose_engine(loaded(middle(settings)), "fused")
+    heads, sizes = circuit(engine.model), (64, 128) if settings.quick else (1024, 4096)
     each = {}
     for n in sizes:
         ids, spans = random_ids(1, n), torch.tensor([[(0, n)]])
-        each[n] = peak_bytes(lambda i=ids, s=spans: fused_columns(model, heads, i, s)) / n
+        each[n] = peak_bytes(lambda i=ids, s=spans: engine.columns(heads, i, s)) / n
     few, many = (each[n] for n in sizes)
     kilobytes = {str(n): round(held / 1024, 2) for n, held in each.items()}
     return Measured(many / few, {"kilobytes_a_position": kilobytes})

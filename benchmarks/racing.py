@@ -19,6 +19,7 @@ from benchmarks.shapes import BUNDLED, equal_lengths, gsm8k, loaded, middle
 from workbench.ablation import ImportanceBatch, iter_screen, race
 from workbench.circuits import RaceOptions, Work, n_top_heads, race_heads, worker_of
 from workbench.data import batches_by_length, read_samples
+from workbench.engines import choose_engine
 from workbench.models import Model, Rendered
 from workbench.probe import build_probe, rendered_probe
 from workbench.types import HeadScores, ModelInfo, Sample
@@ -59,7 +60,9 @@ def _against_exact(
         options = RaceOptions(method, seed=next(seeds))
         lengths = [len(row.ids) for row in rows]
         tops[method].append(
-            _selected(race_heads(model.info, lengths, worker_of(model, rows), options))
+            _selected(
+                race_heads(model.info, lengths, worker_of(choose_engine(model), rows), options)
+            )
         )
 
     times = interleaved({"exact": exact, method: raced}, runs=settings.runs)
@@ -171,7 +174,7 @@ def _measure_stored(model: Model, settings: Settings, path: Path) -> None:
     part, lengths = "completion" if is_bundled else "all", [len(row.ids) for row in rows]
     estimates = np.empty((len(rows), model.n_layers, model.n_heads))
     batches = batches_by_length(lengths, max_tokens=2048)
-    for batch in iter_screen(model, rows, batches=batches, part=part):
+    for batch in iter_screen(choose_engine(model), rows, batches=batches, part=part):
         estimates[list(batch.indices)] = batch.deltas
     deltas = exact_deltas(model, rows, part)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -181,7 +184,7 @@ def _measure_stored(model: Model, settings: Settings, path: Path) -> None:
 def _probe(model: Model, settings: Settings) -> list[Rendered]:
     pool = [row for row in read_samples(["gsm8k"]) if isinstance(row, Sample)]
     pool, n = (pool[:60], 24) if settings.quick else (pool, N_PROBE)
-    return rendered_probe(model, build_probe(model, pool, n=n))
+    return rendered_probe(model, build_probe(choose_engine(model), pool, n=n))
 
 
 def _top(means: np.ndarray, options: RaceOptions, model: ModelInfo) -> list[int]:

@@ -17,7 +17,8 @@ import torch
 from benchmarks.measure import Measured, Settings, interleaved
 from benchmarks.shapes import large, loaded, middle, random_ids
 from workbench.ablation import weakened_losses
-from workbench.models import Model, Rendered, with_engine
+from workbench.engines import choose_engine
+from workbench.models import Model, Rendered
 from workbench.scoring import score_batch
 from workbench.types import Head
 
@@ -53,7 +54,8 @@ def _scores(
     settings: Settings, folder: Path, n_pos: int, *, against: str, n_rows: int = 1
 ) -> Measured:
     dtype = "bfloat16" if folder.name.startswith("large") else "float32"
-    model = with_engine(loaded(folder, dtype=dtype), "fused")
+    model = loaded(folder, dtype=dtype)
+    engine = choose_engine(model, "fused")
     heads, ids = circuit(model), random_ids(n_rows, n_pos)
     rows = [_row(ids[i : i + 1]) for i in range(n_rows)]
     last = max(head.layer for head in heads)
@@ -62,7 +64,7 @@ def _scores(
 
     def ours() -> None:
         for row in rows:
-            score_batch(model, heads, [row])
+            score_batch(engine, heads, [row])
 
     def baseline() -> None:
         for i in range(n_rows):
@@ -82,13 +84,14 @@ def _scores(
 def influence(settings: Settings) -> Measured:
     """Both losses of a row against two plain passes with all logits."""
     folder, n_pos = middle(settings), _short(512, settings)
-    model = with_engine(loaded(folder), "fused")
+    model = loaded(folder)
+    engine = choose_engine(model, "fused")
     heads, ids = circuit(model), random_ids(1, n_pos)
     counted = torch.ones(ids.shape, dtype=torch.bool)
     network = _network(folder, "sdpa", "float32", None)
 
     def ours() -> None:
-        weakened_losses(model, heads, ids, counted)
+        weakened_losses(engine, heads, ids, counted)
 
     def twice() -> None:
         for _ in range(2):

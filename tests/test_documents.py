@@ -18,10 +18,6 @@ PATH = re.compile(rf"(?<![\w./-])(?:{FOLDERS})/[\w./<>-]*")
 LINK = re.compile(r"\]\((?!https?:)([^)\s]+)\)")
 CITATION = re.compile(r"docs/methods\.md,\s+(?:[#/]+\s+)?([A-Z][^.;:,()\"]*)")
 SOURCES = ("workbench", "apps", "analyses", "tests")
-on_the_final_tree = pytest.mark.skipif(
-    not (ROOT / "workbench/engines").is_dir() or not (ROOT / "workbench/reports").is_dir(),
-    reason="files are on their way to where the documents have them",
-)
 
 
 def name_of(path: Path) -> str:
@@ -58,14 +54,12 @@ def citations() -> Iterator[tuple[str, str]]:
                     yield name_of(path), " ".join(title.replace("#", " ").split())
 
 
-@on_the_final_tree
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
 def test_every_path_that_a_document_names_exists(document):
     missing = {path for path in named_paths(document) if not (ROOT / path).exists()}
     assert missing == set()
 
 
-@on_the_final_tree
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
 def test_every_link_within_the_repository_leads_somewhere(document):
     broken = []

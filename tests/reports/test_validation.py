@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
-from workbench.cli.heads_text import print_validation
 
 from tests.support.page_parts import parts_of
+from workbench.cli.text.heads import print_validation
 from workbench.reports import amplification, validation
 from workbench.reports.table import Column
 
