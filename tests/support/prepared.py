@@ -421,7 +421,7 @@ class OfScoring(OfPackage):
 
     @cached_property
     def options(self):
-        return self.public.ScoreOptions("circuitseer")
+        return self.public.ScoreRequest.of("circuitseer")
 
     @cached_property
     def request(self):

@@ -20,6 +20,7 @@ from workbench.circuits.heads import (
     rank_heads,
 )
 from workbench.circuits.heads_file import heads_to_json, read_heads
+from workbench.circuits.knockouts import ValidationOptions, head_sets
 from workbench.circuits.racing import (
     Work,
     Worker,
@@ -42,7 +43,7 @@ from workbench.circuits.retrieval_probe import (
     sample_limit,
 )
 from workbench.circuits.stability import probe_stability
-from workbench.circuits.validation import ValidationOptions, head_sets, validate_circuit
+from workbench.circuits.validation import validate_circuit
 from workbench.circuits.validation_file import read_validation
 from workbench.options import RaceOptions, RetrievalOptions
 

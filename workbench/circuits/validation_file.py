@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from workbench.circuits.validation import NAMED, SCHEMA
+from workbench.circuits.knockouts import NAMED
+from workbench.circuits.validation import SCHEMA
 from workbench.circuits.verdict import LEVEL
 from workbench.errors import InputError
 
