@@ -25,7 +25,7 @@ from transformers import (
 from transformers.masking_utils import eager_mask
 
 from workbench.ablation import ablated_heads, iter_importance
-from workbench.engines import HookedEngine, choose_engine
+from workbench.engines import Engine, HookedEngine, choose_engine
 from workbench.models import (
     Model,
     Rendered,
@@ -210,11 +210,11 @@ def plain_loss(reference: Reference, row: Rendered, heads: Sequence[Head]) -> fl
     return float(losses[counted].double().mean())
 
 
-def score_difference(model: Model, reference: Reference) -> float:
+def score_difference(engine: Engine, reference: Reference) -> float:
     """Largest difference of T^2 times the CircuitSeer score from the one by `output_attentions`."""
     worst = 0.0
     rows = rendered_rows()
-    measured = score_batch(HookedEngine(model), HEADS, rows, part="prompt")
+    measured = score_batch(engine, HEADS, rows, part="prompt")
     for row, found in zip(rows, measured, strict=True):
         n = row.prompt_length
         reference.logits(torch.tensor([row.ids[:n]]))
@@ -270,7 +270,7 @@ def agreeing_row(name: str, folder: Path, model: Model) -> list[str]:
         word(*by_form["none"]),
         word(*by_form["right"], *by_form["left"]),
         word(importance_difference(model, reference)),
-        word(score_difference(model, reference)),
+        word(score_difference(HookedEngine(model), reference)),
         fused_word(model, reference, word),
     ]
 
