@@ -116,16 +116,13 @@ def measured(model):
     ids = padded([row.ids for row in rows], model.pad_id)
     counted = counted_mask(rows, "completion")
     (screened,) = iter_screen(HookedEngine(model), rows, batches=batches)
-    weak = [
-        weakened_losses(HookedEngine(model), heads, ids, counted, fold=fold) for fold in (None, 1)
-    ]
+    weak = weakened_losses(HookedEngine(model), heads, ids, counted)
     return {
         "screen": screened.deltas,
         "sets": set_effects(
             HookedEngine(model), rows, [(), heads, heads[:1]], batches=batches
         ).loss,
-        "weakened": weak[0].weak.numpy(),
-        "weakened, replayed": weak[1].weak.numpy(),
+        "weakened": weak.weak.numpy(),
         "decoded": decode_sets(
             HookedEngine(model), [[10, 20, 30], [99, 98]], [(), heads], max_new_tokens=6
         ),
