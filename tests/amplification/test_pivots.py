@@ -10,8 +10,8 @@ import workbench.amplification.forks as forks_module
 import workbench.amplification.pivots as pivots_module
 from workbench.amplification import PivotOptions, Problem, find_pivots
 from workbench.amplification.forks import Forking, Pair, fork_of, forks_of
+from workbench.amplification.network import PlainNetwork
 from workbench.data import Reference
-from workbench.models import Model
 from workbench.types import ModelInfo
 
 STOP = 0
@@ -32,17 +32,10 @@ def test_the_prefix_rule_finds_the_first_difference(greedy, sampled, place):
     assert fork_of(sampled, greedy) == place
 
 
-def a_model(n_ctx: int = 1000) -> Model:
+def a_model(n_ctx: int = 1000) -> PlainNetwork:
     """What only its context is asked of."""
-    return Model(
-        hooked=None,
-        tokenizer=None,
-        info=ModelInfo("made up", None, "", n_layers=1, n_heads=1),
-        n_ctx=n_ctx,
-        windows=(None,),
-        logit_cap=None,
-        facts={},
-    )
+    info = ModelInfo("made up", None, "", n_layers=1, n_heads=1)
+    return PlainNetwork(wrapped=None, tokenizer=None, info=info, n_ctx=n_ctx, facts={})
 
 
 def a_problem(*prompt: int) -> Problem:

@@ -35,11 +35,11 @@ def model(checkpoint):
 
 
 def weights_of(model) -> dict[str, torch.Tensor]:
-    return {n: p.detach().clone() for n, p in model.hooked.original_model.named_parameters()}
+    return {n: p.detach().clone() for n, p in model.wrapped.named_parameters()}
 
 
 def row_masters(model, dtype: torch.dtype = torch.float32) -> RowMasters:
-    network = model.hooked.original_model
+    network = model.wrapped
     rows = read_layout(network, network_shape(network)).rows(KEPT)
     return RowMasters(network, rows, dict.fromkeys(rows, dtype))
 
@@ -48,7 +48,7 @@ def lora_masters(model) -> LoraMasters:
     pytest.importorskip("peft", reason="needs the extra `train`")
     from workbench.tuning import TuneOptions, with_lora
 
-    adapted = with_lora(model.hooked.original_model, TuneOptions(lora=True, lora_rank=2))
+    adapted = with_lora(model.wrapped, TuneOptions(lora=True, lora_rank=2))
     return LoraMasters(adapted, dict.fromkeys(adapted_names(adapted), torch.float32))
 
 
