@@ -99,7 +99,7 @@ def test_a_head_that_the_model_lacks_is_refused_before_any_pass(tiny_model, samp
     seen = []
     with pytest.raises(InputError, match=r"has no head 7\.0, expected layer 0 to 2"):
         set_effects(
-            tiny_model,
+            HookedEngine(tiny_model),
             rendered_rows(tiny_model, samples),
             [(), (Head(7, 0),)],
             batches=BATCHES,
