@@ -89,7 +89,7 @@ def test_runs_are_listed_shown_and_located(workbench, made):
     status = {Path(run["run"]).name: run["status"] for run in listed}
     for stage in ("probe", "heads", "scores", "selection"):
         assert status[made[stage]] == "finished"
-    manifest = json.loads(workbench("runs", "show", "score-circuit", *where).out)
+    manifest = json.loads(workbench("runs", "show", made["scores"][:-3], *where).out)
     assert manifest["stage"] == "score-circuitseer"
     located = json.loads(workbench("runs", "path", made["scores"], *where).out)
     assert located["run"] == str(made["runs"] / made["scores"])
