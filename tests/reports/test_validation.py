@@ -31,7 +31,7 @@ def test_the_table_and_the_terminal_name_the_same_sets(report, capsys):
 
 
 def test_shares_are_per_cent_and_losses_are_not(report):
-    text = parts_of(validation.effect_table(report)).text
+    text = parts_of(validation.effect_table(report)).text.replace("\xa0", " ")
     assert "loss, nats per token0.5680.0930.4750.406 to 0.5470.020" in text
     assert "right answers, share90.0%60.1%29.9%" in text
 

@@ -5,7 +5,8 @@
 
 Uniform attention also switches on heads that write next to nothing as they are: a head that rests
 on the first token, made uniform, writes an average of all values that the model never saw there.
-Its loss increase is what that breaks, not what the head contributes (docs/methods.md, Kinds of ablation).
+Its loss increase is what that breaks, not what the head contributes (docs/methods.md,
+Kinds of ablation).
 """
 
 from __future__ import annotations
