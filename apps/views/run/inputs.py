@@ -102,11 +102,3 @@ def model_of(run: FoundRun) -> dict[str, Any]:
     note = "".join(f", {name} {value}" for name, value in special.items())
     st.caption(f"Model: {run.model}{note}, that of the run this builds on.")
     return {"model": checked_model(run.model, allowed_roots()), **special}
-
-
-def choose_seed() -> int:
-    return int(
-        st.number_input(
-            "Seed", 0, 2**31 - 1, 0, key="run_seed", persist_state="session", help=WORDS["seed"]
-        )
-    )
