@@ -1,6 +1,6 @@
 """A table of steps and the weights to take from it, with what a run's name must know of both.
 
-StepsSource(Path("runs/score-air-3f/steps.parquet"), StepWeights("softmax")).fingerprint()
+StepsSource(Path("runs/score-air-1a2b3c4d/steps.parquet"), StepWeights("softmax")).fingerprint()
 """
 
 from __future__ import annotations
