@@ -3,6 +3,7 @@
 import pytest
 import yaml
 
+from workbench.scoring import SCORERS
 from workbench.selection.card import Contents, dataset_card, size_category
 
 
@@ -60,6 +61,20 @@ def test_the_settings_and_the_known_bias_are_shown():
     assert '| budget | {"n":5} |' in card
     assert "The highest losses are often broken" in card
     assert "SECRET" not in card
+
+
+def test_the_bias_of_a_method_is_what_its_record_says():
+    for name, method in SCORERS.items():
+        assert method.bias in dataset_card(contents(), {"method": name})
+    assert "No bias of this score is on record" in dataset_card(contents(), {"method": "new"})
+
+
+def test_idle_heads_that_a_score_rests_on_are_named():
+    provenance = {"method": "circuitseer", "circuit": ["18.8", "7.2", "1.0"]}
+    assert "idle" not in dataset_card(contents(), {**provenance, "idle": None})
+    assert "idle" not in dataset_card(contents(), {**provenance, "idle": []})
+    card = dataset_card(contents(), {**provenance, "idle": ["18.8", "<b>"]})
+    assert "2 of the 3 heads scored with are idle (18.8, &lt;b&gt;)" in card
 
 
 def test_a_hostile_source_name_stays_one_inert_cell():

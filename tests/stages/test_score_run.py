@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from workbench.circuits import heads_to_json
-from workbench.runs import list_runs
+from workbench.runs import list_runs, read_manifest
 from workbench.scoring import SHARD_ROWS, ScoreRequest
 from workbench.stages import ModelSource, Place, run_score
 from workbench.types import HeadScore, HeadScores
@@ -41,7 +41,12 @@ def write_rows(path: Path, n_rows: int, *, first: int = 0) -> Path:
 @pytest.fixture(scope="module")
 def heads_path(tiny_model, tmp_path_factory) -> Path:
     heads = tuple(
-        HeadScore(layer, head, 0.0, 0.0, 0.0, rank=4 * layer + head + 1, selected=layer + head == 1)
+        HeadScore(
+            *(layer, head, 0.0, 0.0, 0.0),
+            rank=4 * layer + head + 1,
+            selected=layer + head == 1,
+            idle=(layer, head) == (1, 0) if layer + head <= 1 else None,
+        )
         for layer in range(tiny_model.n_layers)
         for head in range(tiny_model.n_heads)
     )
@@ -126,6 +131,11 @@ def test_an_interrupted_run_goes_on_to_the_same_bytes(
         assert (left.path / "parts" / name).stat().st_mtime_ns == mtime, (
             "a finished part was redone"
         )
+
+
+def test_the_run_says_which_heads_it_read_and_which_of_them_are_idle(uninterrupted):
+    details = read_manifest(uninterrupted.run)["details"]
+    assert (details["circuit"], details["idle"]) == (["0.1", "1.0"], ["1.0"])
 
 
 def test_every_row_is_counted_by_its_status(uninterrupted):

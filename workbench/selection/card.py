@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from workbench.reports.card import Section, Word, card
+from workbench.reports.escape import inline
 from workbench.reports.table import markdown_table
+from workbench.scoring import SCORERS
 from workbench.selection.trainers import slug
 
 SIZES = (
@@ -51,20 +53,6 @@ SHOWN = (
 
 # Rows may each name a source of their own.
 MAX_SOURCES = 30
-
-BIASES = {
-    "circuitseer": "The score follows prompt length and the attention sink. In its literal form "
-    "(variant paper) it prefers short prompts, the variant excess prefers long ones.",
-    "attention-influence": "The score is relative to the model's loss on the row, so rows the "
-    "model already predicts well can score high on a small absolute change. Compare it only "
-    "within one domain.",
-    "air": "The score is relative to the model's loss on the row, so rows the model already "
-    "predicts well can score high on a small absolute change.",
-    "loss": "The highest losses are often broken or foreign rows rather than hard ones.",
-    "length": "The score is the length itself.",
-    "ifd": "The score is a ratio of losses and is noisy for short answers.",
-    "random": "The score carries no information: this selection is a control.",
-}
 
 NO_KNOWN_BIAS = "No bias of this score is on record; compare lengths and sources before use."
 
@@ -111,7 +99,8 @@ class Contents:
 def dataset_card(contents: Contents, provenance: Mapping[str, Any]) -> str:
     """The text of the export's README.md."""
     use = f"`datasets.load_dataset` reads this folder. {_trainers(contents)}"
-    bias = BIASES.get(str(provenance.get("method")), NO_KNOWN_BIAS)
+    method = SCORERS.get(str(provenance.get("method")))
+    bias = [method.bias if method else NO_KNOWN_BIAS, *_idle(provenance)]
     settings = markdown_table(("setting", "value"), _settings(contents, provenance))
     return card(
         _front(contents, provenance),
@@ -120,7 +109,7 @@ def dataset_card(contents: Contents, provenance: Mapping[str, Any]) -> str:
         Section("How the rows were selected", [settings]),
         Section("Counts", [markdown_table(COUNTS, [_counts(contents)])]),
         Section("Sources", [markdown_table(MIX, _mix(contents))]),
-        Section("Known bias of the score", [bias]),
+        Section("Known bias of the score", bias),
         Section("Columns", [REPEAT_COLUMNS if contents.repeats else SUBSET_COLUMNS]),
         Section("Use", [use]),
         Section("Licence", ["The rows keep the licences of the sources they came from."]),
@@ -140,6 +129,18 @@ def _front(contents: Contents, provenance: Mapping[str, Any]) -> dict[str, Any]:
 
 def _trainers(contents: Contents) -> str:
     return TRAINERS if contents.has_trainers else MIXED
+
+
+def _idle(provenance: Mapping[str, Any]) -> list[str]:
+    """A sentence on the idle heads that the score rests on, where any are known."""
+    idle = provenance.get("idle") or []
+    if not idle:
+        return []
+    return [
+        f"{len(idle)} of the {len(provenance['circuit'])} heads scored with are idle "
+        f"({', '.join(map(inline, idle))}): uniform attention in them costs loss, yet taking their "
+        "output away costs none, so they were found by what they break and not by what they do."
+    ]
 
 
 def size_category(n_rows: int) -> str:

@@ -41,7 +41,7 @@ from workbench.scoring import (
     summarize,
 )
 from workbench.stages.calibrate import of_batches, plan_of
-from workbench.types import BadRow, Circuit, Sample
+from workbench.types import BadRow, Circuit, HeadScores, Sample
 
 RESULT = "scores.parquet"
 STEPS = "steps.parquet"
@@ -62,8 +62,20 @@ class Question:
     shape: str | None
 
     @cached_property
+    def heads(self) -> HeadScores | None:
+        return read_heads(self.heads_path) if self.heads_path else None
+
+    @property
     def circuit(self) -> Circuit | None:
-        return circuit_of(read_heads(self.heads_path)) if self.heads_path else None
+        return circuit_of(self.heads) if self.heads else None
+
+    @property
+    def idle(self) -> list[str] | None:
+        """The heads of the circuit that are known to be idle; None where nothing is known."""
+        chosen = [h for h in self.heads.heads if h.selected] if self.heads else []
+        if all(h.idle is None for h in chosen):
+            return None
+        return [f"{h.layer}.{h.head}" for h in chosen if h.idle]
 
     def rows(self) -> Iterator[Sample | BadRow]:
         return read_samples(self.data, shape=self.shape)
@@ -124,6 +136,7 @@ def _spec(asked: Question) -> RunSpec:
             "shape": asked.shape,
             "engine": {"asked": request.engine},
             "circuit": [f"{h.layer}.{h.head}" for h in circuit.heads] if circuit else None,
+            "idle": asked.idle,
             **request.method.details,
         },
     )
