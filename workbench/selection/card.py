@@ -13,6 +13,7 @@ from typing import Any
 
 from workbench.reports.card import Section, Word, card
 from workbench.reports.table import markdown_table
+from workbench.scoring import SCORERS, exported_names
 from workbench.selection.trainers import slug
 
 SIZES = (
@@ -35,11 +36,8 @@ SHOWN = (
     "model",
     "revision",
     "method",
-    "variant",
-    "drop_sink",
+    *exported_names(),
     "part",
-    "absolute",
-    "floor",
     "policy",
     "adjust",
     "temperature",
@@ -51,20 +49,6 @@ SHOWN = (
 
 # Rows may each name a source of their own.
 MAX_SOURCES = 30
-
-BIASES = {
-    "circuitseer": "The score follows prompt length and the attention sink. In its literal form "
-    "(variant paper) it prefers short prompts, the variant excess prefers long ones.",
-    "attention-influence": "The score is relative to the model's loss on the row, so rows the "
-    "model already predicts well can score high on a small absolute change. Compare it only "
-    "within one domain.",
-    "air": "The score is relative to the model's loss on the row, so rows the model already "
-    "predicts well can score high on a small absolute change.",
-    "loss": "The highest losses are often broken or foreign rows rather than hard ones.",
-    "length": "The score is the length itself.",
-    "ifd": "The score is a ratio of losses and is noisy for short answers.",
-    "random": "The score carries no information: this selection is a control.",
-}
 
 NO_KNOWN_BIAS = "No bias of this score is on record; compare lengths and sources before use."
 
@@ -111,7 +95,8 @@ class Contents:
 def dataset_card(contents: Contents, provenance: Mapping[str, Any]) -> str:
     """The text of the export's README.md."""
     use = f"`datasets.load_dataset` reads this folder. {_trainers(contents)}"
-    bias = BIASES.get(str(provenance.get("method")), NO_KNOWN_BIAS)
+    method = SCORERS.get(str(provenance.get("method")))
+    bias = method.bias if method else NO_KNOWN_BIAS
     settings = markdown_table(("setting", "value"), _settings(contents, provenance))
     return card(
         _front(contents, provenance),
