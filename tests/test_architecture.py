@@ -35,6 +35,7 @@ SAME_LEVEL = {
     ("config", "errors"),
     ("bundled", "errors"),
     ("options", "errors"),
+    ("options", "names"),
     ("stages", "distributed"),
 }
 ONLY_IMPORTER = {"transformer_lens": "models", "ray": "distributed"}

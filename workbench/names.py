@@ -28,13 +28,20 @@ SETS = {
 """The sets of a validation, in the order of its table."""
 
 
+class AblationName(NamedTuple):
+    """`state` comes after "with the heads ...", `how` says how a head is made to fail."""
+
+    state: str
+    how: str
+
+
 ABLATED = {
-    "uniform": "uniform",
-    "zero": "silent",
-    "mean": "constant",
-    "resample": "resampled",
+    "uniform": AblationName("uniform", "uniform attention (as published)"),
+    "zero": AblationName("silent", "its output zero"),
+    "mean": AblationName("constant", "its output at its mean"),
+    "resample": AblationName("resampled", "its output on another sample"),
 }
-"""What heads are under each kind of ablation, after "with the heads ..."."""
+"""The kinds of `workbench.ablation.KINDS`, which is slow to import; there is a test."""
 
 
 class Measure(NamedTuple):

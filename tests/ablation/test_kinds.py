@@ -11,12 +11,15 @@ from workbench.ablation import (
     decode_sets,
     iter_importance,
     mean_outputs,
+    other_sample,
     prepare,
     set_effects,
 )
 from workbench.engines import FusedEngine, HookedEngine, decode, sample_losses
 from workbench.errors import InputError
 from workbench.models import hooks, outputs_hook, render
+from workbench.names import ABLATED
+from workbench.options import HeadsOptions, records
 from workbench.types import Head
 
 ENGINES = pytest.mark.parametrize("engine_class", [HookedEngine, FusedEngine])
@@ -91,7 +94,7 @@ def test_a_resampled_head_writes_what_it_writes_on_another_sample_begun_again_wh
     found = measured(engine, rows, ablation)
     lengths = set()
     for i, row in enumerate(rows):
-        other = ablation._other(tuple(row.ids))
+        other = other_sample([tuple(r.ids) for r in rows], tuple(row.ids), seed=3)
         assert other != tuple(row.ids)
         lengths.add(len(other) < len(row.ids))
         donor = outputs_of(tiny_model, other, HEAD.layer)[:, HEAD.head]
@@ -164,4 +167,12 @@ def test_every_kind_says_what_it_does_and_is_in_the_table_by_its_name():
         assert kind.name == name
         assert len(kind.note) > 20
         assert kind.at in ("pattern", "output")
-        assert kind.reference in ("", "mean", "sample")
+        assert len(ABLATED[name].how) > 10
+
+
+def test_the_kinds_named_for_a_light_import_are_those_there_are():
+    assert list(ABLATED) == list(KINDS)
+    (record,) = records(HeadsOptions, "ablation")
+    assert list(record.choices) == list(KINDS)
+    assert all(name.how in record.help for name in ABLATED.values())
+    assert len({name.state for name in ABLATED.values()}) == len(KINDS)

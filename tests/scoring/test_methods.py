@@ -64,9 +64,11 @@ def test_an_option_of_two_methods_is_the_same_option():
 def test_the_defaults_are_allowed_and_what_no_option_allows_is_refused(method: Method):
     check_options(method.options())
     for record in records(method.options):
-        if record.kind is bool:
-            continue
         wrong = "nothing of the kind" if record.choices else float("nan")
+        if record.kind is int and record.low is not None:
+            wrong = int(record.low) - 1
+        elif record.kind in (bool, int):
+            continue
         with pytest.raises(InputError, match=f"the {record.name}.*; pass another {record.flag}"):
             ScoreRequest.of(method.name, **{record.name: wrong})
 

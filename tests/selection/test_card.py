@@ -1,5 +1,7 @@
 """The dataset card: front matter that parses, and no way for foreign text to act in it."""
 
+from dataclasses import replace
+
 import pytest
 import yaml
 
@@ -63,10 +65,19 @@ def test_the_settings_and_the_known_bias_are_shown():
     assert "SECRET" not in card
 
 
-def test_the_bias_of_a_method_is_what_its_record_says():
-    for name, method in SCORERS.items():
-        assert method.bias in dataset_card(contents(), {"method": name})
-    assert "No bias of this score is on record" in dataset_card(contents(), {"method": "new"})
+@pytest.mark.parametrize("method", SCORERS.values(), ids=list(SCORERS))
+def test_the_card_of_any_method_tells_its_bias_and_the_options_it_exports(method):
+    card = dataset_card(contents(), {"method": method.name, **dict.fromkeys(method.exported, 3)})
+    assert method.bias in card
+    shown = [name.replace("_", "\\_") for name in method.exported]
+    assert all(f"| {name} | 3 |" in card for name in shown)
+
+
+def test_the_bias_of_a_new_method_is_that_of_its_record(monkeypatch):
+    assert "No bias of this score" in dataset_card(contents(), {"method": "new"})
+    new = replace(SCORERS["length"], name="new", bias="Only its own record says this.")
+    monkeypatch.setitem(SCORERS, "new", new)
+    assert new.bias in dataset_card(contents(), {"method": "new"})
 
 
 def test_idle_heads_that_a_score_rests_on_are_named():

@@ -5,7 +5,7 @@ from workbench.ablation.hooks import ablated_heads, check_heads
 from workbench.ablation.importance import ImportanceBatch, heads_by_layer, iter_importance
 from workbench.ablation.kinds import KINDS, MEAN, RESAMPLE, ZERO
 from workbench.ablation.race import Raced, look_sizes, race
-from workbench.ablation.reference import BY_UNIFORM, Ablation, mean_outputs, prepare
+from workbench.ablation.reference import BY_UNIFORM, Ablation, mean_outputs, other_sample, prepare
 from workbench.ablation.screen import iter_screen
 from workbench.ablation.sets import SetEffects, set_effects
 from workbench.ablation.weakened import WeakenedLosses, weakened_losses
@@ -29,6 +29,7 @@ __all__ = [
     "iter_screen",
     "look_sizes",
     "mean_outputs",
+    "other_sample",
     "prepare",
     "race",
     "set_effects",

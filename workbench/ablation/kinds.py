@@ -12,6 +12,7 @@ from __future__ import annotations
 from jaxtyping import Float
 from torch import Tensor
 
+from workbench.ablation.reference import by_mean, by_sample
 from workbench.models import OUTPUT, UNIFORM, Intervention, Site
 
 
@@ -39,14 +40,14 @@ MEAN = Intervention(
     note="the head always writes its mean over all positions of the reference samples",
     at=OUTPUT,
     edit=donated,
-    reference="mean",
+    reference=by_mean,
 )
 RESAMPLE = Intervention(
     name="resample",
     note="the head writes what it writes on another reference sample, at the same position",
     at=OUTPUT,
     edit=donated,
-    reference="sample",
+    reference=by_sample,
 )
 
 KINDS = {kind.name: kind for kind in (UNIFORM, ZERO, MEAN, RESAMPLE)}

@@ -1,15 +1,15 @@
 """What stands in for a head where an ablation needs other samples: their mean, or one of them.
 
     ablation = prepare(engine, KINDS["mean"], reference_rows, seed=0)
-    ablation.donors(ids_of_rows, layers=[0])
+    ablation.donors(ids_of_rows, [0])
 
 The reference are the samples that are measured on, at most 64 of them, drawn by the seed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from hashlib import sha256
 
 import numpy as np
@@ -24,36 +24,19 @@ from workbench.models import UNIFORM, Donors, Intervention, Rendered, padded
 MOST_SAMPLES = 64
 BATCH_TOKENS = 2048
 Ids = tuple[int, ...]
+Donate = Callable[[Sequence[Ids], Sequence[int]], Donors]
 
 
 @dataclass(frozen=True)
 class Ablation:
-    """A kind of intervention with the reference it needs, ready for any batch."""
+    """A kind of intervention, ready for any batch: `donate` gives what it needs of a reference."""
 
     kind: Intervention = UNIFORM
-    engine: Engine | None = None
-    samples: tuple[Ids, ...] = ()
-    seed: int = 0
-    means: dict[int, Tensor] = field(default_factory=dict)
+    donate: Donate | None = None
 
     def donors(self, rows: Sequence[Ids], layers: Sequence[int]) -> Donors | None:
         """What stands in for the heads of `layers` in a batch of these token ids."""
-        if self.kind.reference == "mean":
-            return Donors(self.means)
-        if self.kind.reference != "sample" or not layers:
-            return None
-        assert self.engine is not None  # `prepare` has set it
-        chosen = [self._other(tuple(row)) for row in rows]
-        ids = padded(chosen, self.engine.model.pad_id)
-        with self.engine.editing(None):
-            outputs = self.engine.outputs(ids, layers)
-        return Donors(outputs, torch.tensor([len(row) for row in chosen]))
-
-    def _other(self, row: Ids) -> Ids:
-        """Another sample than `row`, drawn by its tokens and the seed alone."""
-        others = [sample for sample in self.samples if sample != row]
-        drawn = sha256(f"{self.seed} {','.join(map(str, row))}".encode()).digest()
-        return others[int.from_bytes(drawn[:8]) % len(others)]
+        return self.donate(rows, layers) if self.donate and layers else None
 
 
 BY_UNIFORM = Ablation()
@@ -66,21 +49,45 @@ def prepare(
 
     Raises InputError where these are too few.
     """
-    if not kind.reference:
+    if kind.reference is None:
         return Ablation(kind)
     order = np.random.default_rng(seed).permutation(len(reference))[:MOST_SAMPLES]
     samples = tuple(tuple(reference[i].ids) for i in sorted(order.tolist()))
-    if kind.reference == "mean":
-        if not samples:
-            raise InputError("there are no reference samples", expected="at least one")
-        return Ablation(kind, engine, samples, seed, mean_outputs(engine, samples))
-    if len(set(samples)) < 2:
+    if not samples:
+        raise InputError("there are no reference samples", expected="at least one")
+    return Ablation(kind, kind.reference(engine, samples, seed))
+
+
+def by_mean(engine: Engine, samples: Sequence[Ids], seed: int) -> Donate:
+    """For every row the mean outputs of the samples."""
+    means = Donors(mean_outputs(engine, samples))
+    return lambda rows, layers: means
+
+
+def by_sample(engine: Engine, samples: Sequence[Ids], seed: int) -> Donate:
+    """For each row the outputs on another of the samples."""
+    if (n_different := len(set(samples))) < 2:
         raise InputError(
-            f"{len(set(samples))} different reference samples are too few for resampling",
+            f"{n_different} different reference samples are too few for resampling",
             expected="at least two",
             do="pass more samples, or another --ablation",
         )
-    return Ablation(kind, engine, samples, seed)
+
+    def donate(rows: Sequence[Ids], layers: Sequence[int]) -> Donors:
+        chosen = [other_sample(samples, tuple(row), seed=seed) for row in rows]
+        ids = padded(chosen, engine.model.pad_id)
+        with engine.editing(None):
+            outputs = engine.outputs(ids, layers)
+        return Donors(outputs, torch.tensor([len(row) for row in chosen]))
+
+    return donate
+
+
+def other_sample(samples: Sequence[Ids], row: Ids, *, seed: int) -> Ids:
+    """Another sample than `row`, drawn by its tokens and the seed alone."""
+    others = [sample for sample in samples if sample != row]
+    drawn = sha256(f"{seed} {','.join(map(str, row))}".encode()).digest()
+    return others[int.from_bytes(drawn[:8]) % len(others)]
 
 
 def mean_outputs(engine: Engine, samples: Sequence[Ids]) -> dict[int, Tensor]:

@@ -43,7 +43,8 @@ def measure_of(heads: HeadScores) -> str:
     if heads.method == "retrieval":
         return "retrieval score: share of the gold tokens that the head copies"
     kind = heads.ablation.removesuffix("-causal")
-    return f"loss increase in nats a token with the head {ABLATED.get(kind, kind)}"
+    state = ABLATED[kind].state if kind in ABLATED else kind
+    return f"loss increase in nats a token with the head {state}"
 
 
 def read_heads(path: Path, *, fraction: float = 0.05) -> HeadScores:

@@ -73,7 +73,7 @@ def verdict(report: Report) -> str:
 
 def _figures(report: Report, measure: str) -> str:
     n_random, p = report["n_random"], report["effect"][measure]["p"]
-    kind = ABLATED[report.get("ablation", "uniform")]
+    kind = ABLATED[report.get("ablation", "uniform")].state
     if measure == "accuracy":
         return (
             f"With the circuit {kind} the model answers {report['circuit']['accuracy']:.0%} of "
@@ -157,7 +157,7 @@ def _sufficient(report: Report) -> str:
     recovered = report["only"]["recovered"]
     if recovered is None:
         return ""
-    others = ABLATED[report.get("ablation", "uniform")]
+    others = ABLATED[report.get("ablation", "uniform")].state
     return (
         f"Alone, with every other head {others}, these heads keep {recovered:.0%} of what all do."
     )

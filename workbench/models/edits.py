@@ -25,6 +25,7 @@ from workbench.models.uniform import padded_uniform_pattern, uniform_pattern
 from workbench.types import Head
 
 PATTERN, OUTPUT = "pattern", "output"
+Ids = tuple[int, ...]
 Hook = tuple[str, Callable[[Tensor, Any], Tensor]]
 
 
@@ -41,22 +42,26 @@ class Site(NamedTuple):
     donor: Tensor | None = None
 
 
+# Of an engine, token ids and a seed: what gives the donors of a batch in some layers.
+Reference = Callable[[Any, Sequence[Ids], int], Callable[[Sequence[Ids], Sequence[int]], "Donors"]]
+
+
 @dataclass(frozen=True)
 class Intervention:
     """One way to take a head's work away.
 
     `edit(activation, site)` gives what stands in for the activation of the chosen heads, of a shape
     that broadcasts to it: of `pattern` (`[row head query key]`) or of `output` (`[row pos head
-    d_head]`, before the output projection). `reference` says what it needs of other samples:
-    nothing, their "mean", or one "sample" each. `query_zeroed`: the same as zero queries, so that
-    no pattern is needed. `note` is a sentence for people.
+    d_head]`, before the output projection). `reference(engine, samples, seed)` makes what it needs
+    of other samples: donors for a batch of token ids, in the layers asked for. `query_zeroed`: the
+    same as zero queries, so that no pattern is needed. `note` is a sentence for people.
     """
 
     name: str
     note: str
     at: str
     edit: Callable[[Tensor, Site], Tensor]
-    reference: str = ""
+    reference: Reference | None = None
     query_zeroed: bool = False
 
 

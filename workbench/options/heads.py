@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from workbench.names import ABLATED
 from workbench.options.record import check_options, option
 
 RACES = ("race", "screen")
 RANKS = ("delta", "contrast", "contribution", "both")
-ABLATIONS = ("uniform", "zero", "mean", "resample")
 
 
 def _fraction() -> Any:
@@ -27,9 +27,8 @@ def _min_heads() -> Any:
 def ablation_option() -> Any:
     return option(
         "uniform",
-        "How a head is made to fail: uniform attention (as published), or its output zero, at its "
-        "mean, or that of another sample.",
-        choices=ABLATIONS,
+        f"How a head is made to fail: {', '.join(name.how for name in ABLATED.values())}.",
+        choices=tuple(ABLATED),
     )
 
 

@@ -105,7 +105,7 @@ def measures_table(report: Report) -> Markup:
             values = (found[f"{mean}{measure}"] for measure in MEASURES)
             rows.append([name, *map(_value, MEASURES, values)])
     measured = [Column(m.label, f"{m.what}; {m.damage}") for m in MEASURES.values()]
-    return html_table([f"made {ABLATED[report.get('ablation', 'uniform')]}", *measured], rows)
+    return html_table([f"made {ABLATED[report.get('ablation', 'uniform')].state}", *measured], rows)
 
 
 def effect_table(report: Report) -> Markup:

@@ -13,6 +13,7 @@ from workbench.scoring.methods.circuitseer import variant_columns
 from workbench.scoring.request import (
     ENGINES,
     ScoreRequest,
+    exported_names,
     exported_options,
     own_records,
     readers,
@@ -81,6 +82,7 @@ __all__ = [
     "contributions",
     "correlations",
     "engine_for",
+    "exported_names",
     "exported_options",
     "numeric_labels",
     "own_records",

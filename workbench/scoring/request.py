@@ -125,9 +125,13 @@ def exported_options(method: str, config: Mapping[str, Any]) -> dict[str, Any]:
 
     `config` is that of a run of scores.
     """
-    names = dict.fromkeys(name for scorer in SCORERS.values() for name in scorer.exported)
     own = SCORERS[method].exported
-    return {name: config.get(name) if name in own else None for name in names}
+    return {name: config.get(name) if name in own else None for name in exported_names()}
+
+
+def exported_names() -> list[str]:
+    """The own options, of any method, that an export names."""
+    return list(dict.fromkeys(name for one in SCORERS.values() for name in one.exported))
 
 
 def _refuse_unread(method: Method, name: str, value: Any) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from workbench.reports.card import Section, Word, card
 from workbench.reports.escape import inline
 from workbench.reports.table import markdown_table
-from workbench.scoring import SCORERS
+from workbench.scoring import SCORERS, exported_names
 from workbench.selection.trainers import slug
 
 SIZES = (
@@ -37,11 +37,8 @@ SHOWN = (
     "model",
     "revision",
     "method",
-    "variant",
-    "drop_sink",
+    *exported_names(),
     "part",
-    "absolute",
-    "floor",
     "policy",
     "adjust",
     "temperature",

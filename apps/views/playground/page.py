@@ -62,7 +62,7 @@ def show_answers(model: Model, sample: Sample, ablated: Ablated, n_new: int) -> 
     answers = []
     for column, (name, chosen) in zip(
         st.columns(2),
-        (("As it is", INTACT), (f"With these heads {SAID[ablated.kind]}", ablated)),
+        (("As it is", INTACT), (f"With these heads {SAID[ablated.kind].state}", ablated)),
         strict=True,
     ):
         with column:
@@ -140,7 +140,7 @@ with right:
             with st.expander("Given solution"):
                 show_text(sample.completion)
         names = ", ".join(head_name(*head) for head in heads)
-        title = SAID[ablated.kind].capitalize()
+        title = SAID[ablated.kind].state.capitalize()
         st.markdown(f"**{title}:** {names or 'no head; choose some on the left'}")
         show_answers(model, sample, ablated, n_new)
         show_losses(model, sample, ablated, n_new)

@@ -85,7 +85,7 @@ def _ask_retrieval() -> list[str]:
 
 def _ask_ablation(method: str) -> list[str]:
     raced = () if method == EXACT else ("confidence", "first")
-    asked = ("fraction", "min_heads", "rank", *raced, "seed")
+    asked = ("fraction", "min_heads", "rank", "ablation", *raced, "seed")
     answers = {"method": method, **form(HeadsOptions, keep="heads", only=asked, faces=HEADS)}
     is_asked = st.toggle("Also on plain text", key="heads_control", help=WORDS["control"], **KEPT)
     control = "text" if is_asked or answers["rank"] == "contrast" else None

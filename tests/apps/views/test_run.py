@@ -8,6 +8,7 @@ import pytest
 
 from apps.views.run.inputs import flags
 from tests.apps.conftest import open_page, words
+from workbench.ablation import KINDS
 
 
 def command(at) -> str:
@@ -83,6 +84,16 @@ def test_a_control_may_be_asked_for_and_a_contrast_needs_one(copied):
     at.selectbox(key="rank").select("contrast").run()
     assert "--control=text" in command(at)
     assert "--rank=contrast" in command(at)
+
+
+@pytest.mark.parametrize("stage", ["heads", "validate"])
+def test_heads_are_found_and_held_by_any_kind_of_ablation(stage, copied):
+    at = at_stage(stage)
+    kinds = at.selectbox(key=f"{stage}_ablation")
+    assert kinds.options == list(KINDS)
+    assert "--ablation" not in command(at)
+    kinds.select("zero").run()
+    assert "--ablation=zero" in command(at)
 
 
 def test_retrieval_reads_no_probe(copied):

@@ -3,18 +3,18 @@
 SCORERS["loss"].needs_heads
 """
 
-from workbench.scoring.method import Method
-from workbench.scoring.methods import (
-    air,
-    attention_influence,
-    circuitseer,
-    ifd,
-    length,
-    loss,
-    random,
-)
+from importlib import import_module
 
-SCORERS: dict[str, Method] = {
-    module.METHOD.name: module.METHOD
-    for module in (circuitseer, attention_influence, air, loss, length, ifd, random)
-}
+from workbench.scoring.method import Method
+
+FILES = (
+    "circuitseer",
+    "attention_influence",
+    "air",
+    "loss",
+    "length",
+    "ifd",
+    "random",
+)
+_METHODS: list[Method] = [import_module(f"{__name__}.{name}").METHOD for name in FILES]
+SCORERS = {method.name: method for method in _METHODS}
