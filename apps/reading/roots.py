@@ -11,7 +11,8 @@ import os
 import re
 from pathlib import Path
 
-from workbench.bundled import DATASETS, MODELS, bundled_dir
+from workbench.bundled import DATASETS, bundled_dir
+from workbench.catalog import here
 from workbench.data import resolve_source
 from workbench.errors import InputError
 
@@ -70,7 +71,7 @@ def checked_data(name: str, within: tuple[Path, ...]) -> str:
 
 def checked_model(name: str, within: tuple[Path, ...]) -> str:
     """A model as the command line gets it: a bundled name, an allowed folder, or a hub id."""
-    if name in MODELS:
+    if name in here():
         return name
     if Path(name).expanduser().exists():
         return str(allowed(name, within))
@@ -78,7 +79,7 @@ def checked_model(name: str, within: tuple[Path, ...]) -> str:
         return name
     raise InputError(
         f"no model named '{name}'",
-        expected=f"{', '.join(MODELS)}, a folder below an allowed root, or a hub id owner/name",
+        expected=f"{', '.join(here())}, a folder below an allowed root, or a hub id owner/name",
     )
 
 

@@ -12,7 +12,8 @@ from workbench.models.edits import (
     chosen_heads,
     edit_hooks,
 )
-from workbench.models.find import find_model, model_fingerprint, weights_digest
+from workbench.models.find import find_model
+from workbench.models.fingerprint import model_fingerprint, weights_digest
 from workbench.models.hooked import load_hooked, wrap_model
 from workbench.models.identity import check_same_model
 from workbench.models.load import load_model, load_plain
