@@ -85,12 +85,12 @@ CONFIGS = {
     "granite": lambda: GraniteConfig(
         **COMMON,
         num_key_value_heads=2,
-        logits_scaling=8.0,
+        logits_scaling=0.25,
         embedding_multiplier=3.0,
         residual_multiplier=0.5,
         attention_multiplier=0.25,
     ),
-    "cohere": lambda: CohereConfig(**COMMON, num_key_value_heads=2, logit_scale=0.0625),
+    "cohere": lambda: CohereConfig(**COMMON, num_key_value_heads=2, logit_scale=2.0),
     "cohere2": lambda: Cohere2Config(
         **COMMON,
         num_key_value_heads=2,
