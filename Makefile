@@ -19,7 +19,7 @@ demo: .venv/installed ## the whole chain on the bundled model and data (OUT=DIR)
 
 demo-real: .venv/installed ## the same on SmolLM2-135M, half an hour on two cores (OUT=DIR)
 	$(BIN)/workbench models get smollm2-135m
-	$(BIN)/workbench demo --model smollm2-135m --out "$(or $(OUT),demo-real)"
+	$(BIN)/workbench demo --chain smollm2-135m --out "$(or $(OUT),demo-real)"
 
 app: .venv/installed ## the workbench in the browser
 	$(BIN)/workbench app

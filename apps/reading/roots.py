@@ -15,6 +15,7 @@ from workbench.bundled import DATASETS, bundled_dir
 from workbench.catalog import here
 from workbench.data import resolve_source
 from workbench.errors import InputError
+from workbench.models import base_name, is_adapter
 
 VARIABLE = "WORKBENCH_ROOTS"
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(@[A-Za-z0-9][\w./-]*)?")
@@ -74,7 +75,10 @@ def checked_model(name: str, within: tuple[Path, ...]) -> str:
     if name in here():
         return name
     if Path(name).expanduser().exists():
-        return str(allowed(name, within))
+        path = allowed(name, within)
+        if is_adapter(path):
+            checked_model(base_name(path), within)
+        return str(path)
     if HUB_ID.fullmatch(name):
         return name
     raise InputError(

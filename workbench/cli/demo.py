@@ -21,15 +21,15 @@ from workbench.options import LoadOptions, records
     help="Folder for runs and exported data.",
 )
 @click.option(
-    "--model",
+    "--chain",
     type=click.Choice([entry.name for entry in catalog()]),
     default="math-tiny",
     show_default=True,
-    help="A named model; smollm2-135m takes half an hour of two cores.",
+    help="The model, and as much as fits it: smollm2-135m takes half an hour of two cores.",
 )
 @from_records(*records(LoadOptions, "device"))
 @json_option
-def demo(out: Path, model: str, device: str, as_json: bool) -> None:
+def demo(out: Path, chain: str, device: str, as_json: bool) -> None:
     """Probe, heads, validation, scores, selection and export on a named model and bundled data."""
     from workbench.cli.text.heads import print_heads, print_validation
     from workbench.cli.text.scores import print_scores
@@ -51,7 +51,7 @@ def demo(out: Path, model: str, device: str, as_json: bool) -> None:
             printers[kind](summary)
 
     report = run_demo(
-        place(out / "runs", quiet=as_json), out, model=model, device=device, tell=tell
+        place(out / "runs", quiet=as_json), out, chain=chain, device=device, tell=tell
     )
     if as_json:
         print_json(report)

@@ -18,9 +18,28 @@ from workbench.models.hub import ADAPTER
 WEIGHTS = "adapter_model.safetensors"
 
 
+def base_name(path: Path) -> str:
+    """The base as the adapter names it, with its revision."""
+    try:
+        config = json.loads((path / ADAPTER).read_text(encoding="utf-8"))
+        name, revision = config.get("base_model_name_or_path"), config.get("revision")
+    except (ValueError, AttributeError) as err:
+        raise InputError(
+            f"{path / ADAPTER} is no JSON object", do="save the adapter again"
+        ) from err
+    if not name:
+        raise InputError(
+            f"{path / ADAPTER} names no base model",
+            expected="base_model_name_or_path",
+            do="write the base's folder or hub id there",
+        )
+    is_local = Path(name).expanduser().exists()
+    return name if is_local or not revision else f"{name}@{revision}"
+
+
 def adapter_base(path: Path) -> tuple[Path, str | None]:
     """Where the base of an adapter lies and, for a hub model, its resolved revision."""
-    name = _base_name(path)
+    name = base_name(path)
     try:
         base, revision = find_model(name)
     except InputError as err:
@@ -49,7 +68,7 @@ def base_facts(path: Path) -> dict[str, Any]:
     """What a manifest says of an adapter beside the model's own facts; nothing of other models."""
     if not is_adapter(path):
         return {}
-    return {"adapter": path.name, "base": _base_name(path), "base_revision": adapter_base(path)[1]}
+    return {"adapter": path.name, "base": base_name(path), "base_revision": adapter_base(path)[1]}
 
 
 def check_adapter(name: str, path: Path) -> None:
@@ -80,22 +99,3 @@ def merged(name: str, path: Path, base: Any) -> Any:
             expected="weights that fit the base and are added to its own, as LoRA's are",
             do=f"check {ADAPTER}, or save the merged model and load that",
         ) from err
-
-
-def _base_name(path: Path) -> str:
-    """The base as the adapter names it, with its revision."""
-    try:
-        config = json.loads((path / ADAPTER).read_text(encoding="utf-8"))
-        name, revision = config.get("base_model_name_or_path"), config.get("revision")
-    except (ValueError, AttributeError) as err:
-        raise InputError(
-            f"{path / ADAPTER} is no JSON object", do="save the adapter again"
-        ) from err
-    if not name:
-        raise InputError(
-            f"{path / ADAPTER} names no base model",
-            expected="base_model_name_or_path",
-            do="write the base's folder or hub id there",
-        )
-    is_local = Path(name).expanduser().exists()
-    return name if is_local or not revision else f"{name}@{revision}"

@@ -68,36 +68,37 @@ CHAINS = {
 
 
 def run_demo(
-    place: Place, out: Path, *, tell: Tell, model: str = "math-tiny", device: str = "auto"
+    place: Place, out: Path, *, tell: Tell, chain: str = "math-tiny", device: str = "auto"
 ) -> dict[str, Any]:
     """Find, validate, score, select, export; `tell(title, kind, summary)` hears of every stage."""
     began = time.monotonic()
-    chain, source = CHAINS[model], ModelSource(model, device=device)
+    chosen = CHAINS[chain]
+    source = ModelSource(chosen.model, device=device)
     outcomes: dict[str, Outcome] = {}
-    pool, n = pool_of(chain, chain.pool, out), chain.probe.n
+    pool, n = pool_of(chosen, chosen.pool, out), chosen.probe.n
 
-    tell(f"1 Probe: {n} problems of the pool '{chain.pool}' with the highest loss", None, None)
-    probe = outcomes["probe"] = run_probe(place, source, [pool], chain.probe)
+    tell(f"1 Probe: {n} problems of the pool '{chosen.pool}' with the highest loss", None, None)
+    probe = outcomes["probe"] = run_probe(place, source, [pool], chosen.probe)
 
     tell("2 Heads: what does the solution's loss rise by when one head is uniform?", None, None)
-    heads = outcomes["heads"] = run_heads(place, source, probe.result, chain.heads)
+    heads = outcomes["heads"] = run_heads(place, source, probe.result, chosen.heads)
     tell("", "heads", heads.summary)
 
     tell("3 Validation on problems outside the probe: the circuit against chance", None, None)
     # The rows of the probe are left out by the validation itself.
-    outcomes["validation"] = run_validate(place, source, heads.result, [pool], chain.validation)
+    outcomes["validation"] = run_validate(place, source, heads.result, [pool], chosen.validation)
     tell("", "validation", outcomes["validation"].summary)
 
     scores = heads
-    for step, (name, what) in enumerate(chain.scored, start=4):
+    for step, (name, what) in enumerate(chosen.scored, start=4):
         tell(f"{step} Scores of the pool '{name}', {what}", None, None)
-        asked = ScoreRequest.of("circuitseer", with_loss=name == chain.pool)
-        rows = [pool_of(chain, name, out)]
+        asked = ScoreRequest.of("circuitseer", with_loss=name == chosen.pool)
+        rows = [pool_of(chosen, name, out)]
         scores = run_score(place, source, rows, asked, heads_path=heads.result)
-        outcomes[f"{name} scores" if name != chain.pool else "scores"] = scores
+        outcomes[f"{name} scores" if name != chosen.pool else "scores"] = scores
         tell("", "scores", scores.summary)
 
-    step, name = 4 + len(chain.scored), chain.scored[-1][0]
+    step, name = 4 + len(chosen.scored), chosen.scored[-1][0]
     tell(f"{step} Selection: a tenth of {name} by soft sampling, free of length", None, None)
     request = SelectOptions("soft", fraction=0.1, adjust="length")
     selection = outcomes["selection"] = run_select(place, scores.result, request)
