@@ -7,7 +7,7 @@ SPREAD := -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 OUT ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo app test test-tl3 lint check
+.PHONY: help install demo demo-real app test test-tl3 lint check
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-16s%s\n", $$1, $$2}'
@@ -16,6 +16,10 @@ install: .venv/installed ## make the virtual environment
 
 demo: .venv/installed ## the whole chain on the bundled model and data (OUT=DIR)
 	$(BIN)/workbench demo $(if $(OUT),--out "$(OUT)")
+
+demo-real: .venv/installed ## the same on SmolLM2-135M, half an hour on two cores (OUT=DIR)
+	$(BIN)/workbench models get smollm2-135m
+	$(BIN)/workbench demo --chain smollm2-135m --out "$(or $(OUT),demo-real)"
 
 app: .venv/installed ## the workbench in the browser
 	$(BIN)/workbench app
@@ -37,7 +41,7 @@ check: lint ## lint and the fast tests
 
 .venv/installed: pyproject.toml constraints.txt
 	"$(PYTHON)" -m venv .venv
-	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e ".[dev,eval,quant,train]"
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e ".[dev,eval,gguf,quant,train]"
 	touch .venv/installed
 
 # Sees all of .venv and puts TransformerLens 3.9 before it.

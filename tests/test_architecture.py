@@ -16,7 +16,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 LEVELS = (
-    ("errors", "types", "names", "config", "bundled", "allocator", "options"),
+    ("errors", "types", "names", "config", "bundled", "catalog", "allocator", "options"),
     ("models", "data", "runs"),
     ("engines",),
     ("probe", "ablation"),
@@ -34,6 +34,8 @@ SAME_LEVEL = {
     ("types", "errors"),
     ("config", "errors"),
     ("bundled", "errors"),
+    ("catalog", "errors"),
+    ("catalog", "bundled"),
     ("options", "errors"),
     ("options", "names"),
     ("stages", "distributed"),

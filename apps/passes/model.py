@@ -19,7 +19,7 @@ from apps.reading.roots import checked_model
 from apps.reading.runs import FoundRun
 from apps.reading.workspace import allowed_roots
 from workbench import models
-from workbench.bundled import MODELS
+from workbench.catalog import here
 from workbench.engines import Engine, choose_engine
 from workbench.errors import WorkbenchError
 from workbench.models import Model
@@ -44,7 +44,7 @@ def loaded(
 
     `how` are the options of `load_model` that change numbers: dtype, template, quantize.
     """
-    is_local = name in MODELS or Path(name).expanduser().is_dir()
+    is_local = name in here() or Path(name).expanduser().exists()
     if not is_local and not st.toggle(f"Load {name} from the Hugging Face hub", key="load"):
         st.caption("Not on this machine yet: it is downloaded and loaded only when you say so.")
         return None

@@ -11,9 +11,11 @@ import os
 import re
 from pathlib import Path
 
-from workbench.bundled import DATASETS, MODELS, bundled_dir
+from workbench.bundled import DATASETS, bundled_dir
+from workbench.catalog import here
 from workbench.data import resolve_source
 from workbench.errors import InputError
+from workbench.models import base_name, is_adapter
 
 VARIABLE = "WORKBENCH_ROOTS"
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(@[A-Za-z0-9][\w./-]*)?")
@@ -70,15 +72,18 @@ def checked_data(name: str, within: tuple[Path, ...]) -> str:
 
 def checked_model(name: str, within: tuple[Path, ...]) -> str:
     """A model as the command line gets it: a bundled name, an allowed folder, or a hub id."""
-    if name in MODELS:
+    if name in here():
         return name
     if Path(name).expanduser().exists():
-        return str(allowed(name, within))
+        path = allowed(name, within)
+        if is_adapter(path):
+            checked_model(base_name(path), within)
+        return str(path)
     if HUB_ID.fullmatch(name):
         return name
     raise InputError(
         f"no model named '{name}'",
-        expected=f"{', '.join(MODELS)}, a folder below an allowed root, or a hub id owner/name",
+        expected=f"{', '.join(here())}, a folder below an allowed root, or a hub id owner/name",
     )
 
 

@@ -26,10 +26,11 @@ from workbench.engines import HookedEngine
 from workbench.errors import ModelRefusedError
 from workbench.models import load_model
 
-REFUSED = ("gptj", "opt")
+REFUSED = ("neo", "gptoss", "bloom", "mpt", "deepseek3", "gptj", "opt")
 # The other half is held against the same properties, one by one, in the fast tests.
-CHEAP = [name for name in NOTES if name not in (*USABLE, *REFUSED)]
-OTHERS = [pytest.param(name, marks=pytest.mark.slow) for name in USABLE]
+LONG = (*USABLE, "gemma", "olmo", "olmo3", "phi", "smollm3", "stablelm")
+CHEAP = [name for name in NOTES if name not in (*LONG, *REFUSED)]
+OTHERS = [pytest.param(name, marks=pytest.mark.slow) for name in LONG]
 
 
 def test_the_table_has_every_architecture():

@@ -103,6 +103,15 @@ class Shared:
     def folder(self):
         return ROOT / "data/models/math-tiny"
 
+    @cached_property
+    def adapter(self):
+        """An adapter over the bundled model, as far as its configuration goes."""
+        folder = Path("my/adapter")
+        folder.mkdir()
+        config = {"base_model_name_or_path": "math-tiny"}
+        (folder / "adapter_config.json").write_text(json.dumps(config), encoding="utf-8")
+        return folder
+
     # Rows
 
     @cached_property

@@ -154,7 +154,8 @@ def load_spread(folder: str, devices: Sequence[str]) -> Model:
 
     def read(name: str, path: Path, placement: Any, **options: Any) -> Any:
         on_cpu = replace(placement, device_map={"": "cpu"})
-        return spread(read_weights(name, path, on_cpu, **options), devices)
+        read = read_weights(name, path, on_cpu, **options)
+        return read._replace(network=spread(read.network, devices))
 
     with patch.object(loading, "read_weights", read):
         return load_model(folder, device_map="auto")

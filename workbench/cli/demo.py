@@ -1,4 +1,4 @@
-"""`workbench demo`: the whole chain on bundled model and data."""
+"""`workbench demo`: the whole chain on a named model and bundled data."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from workbench.catalog import catalog
 from workbench.cli.frame import json_option, place, print_json
 from workbench.cli.from_records import from_records
 from workbench.options import LoadOptions, records
@@ -19,10 +20,17 @@ from workbench.options import LoadOptions, records
     show_default=True,
     help="Folder for runs and exported data.",
 )
+@click.option(
+    "--chain",
+    type=click.Choice([entry.name for entry in catalog()]),
+    default="math-tiny",
+    show_default=True,
+    help="The model, and as much as fits it: smollm2-135m takes half an hour of two cores.",
+)
 @from_records(*records(LoadOptions, "device"))
 @json_option
-def demo(out: Path, device: str, as_json: bool) -> None:
-    """Probe, heads, validation, scores, selection and export on the bundled model and data."""
+def demo(out: Path, chain: str, device: str, as_json: bool) -> None:
+    """Probe, heads, validation, scores, selection and export on a named model and bundled data."""
     from workbench.cli.text.heads import print_heads, print_validation
     from workbench.cli.text.scores import print_scores
     from workbench.cli.text.selection import print_selection
@@ -42,7 +50,9 @@ def demo(out: Path, device: str, as_json: bool) -> None:
         if kind in printers:
             printers[kind](summary)
 
-    report = run_demo(place(out / "runs", quiet=as_json), out, device=device, tell=tell)
+    report = run_demo(
+        place(out / "runs", quiet=as_json), out, chain=chain, device=device, tell=tell
+    )
     if as_json:
         print_json(report)
         return

@@ -22,6 +22,7 @@ from workbench.cli.demo import demo
 from workbench.cli.doctor import doctor
 from workbench.cli.export import export
 from workbench.cli.heads import heads
+from workbench.cli.models import models
 from workbench.cli.probe import probe
 from workbench.cli.runs import runs
 from workbench.cli.score import score
@@ -43,7 +44,8 @@ def cli() -> None:
     """
 
 
-for command in (amplify, app, demo, doctor, export, heads, probe, runs, score, select, tune):
+ALL = (amplify, app, demo, doctor, export, heads, models, probe, runs, score, select, tune)
+for command in ALL:
     cli.add_command(command)
 heads.add_command(validate)
 

@@ -167,7 +167,7 @@ class FusedEngine(ReplayEngine):
 
     @torch.no_grad()
     def logits(self, residual: Float[Tensor, "pos d_model"]) -> Float[Tensor, "pos vocab"]:
-        return self._capped(self.unembed(self.last_norm(residual)))
+        return self.model.finished(self.unembed(self.last_norm(residual)))
 
     @contextlib.contextmanager
     def editing(self, edits: RowEdits | None) -> Iterator[None]:
@@ -213,7 +213,7 @@ class FusedEngine(ReplayEngine):
     def next_logits(self, ids: Int[Tensor, "row pos"], cache: Any) -> Float[Tensor, "row vocab"]:
         plan = Plan(self.model, self.edits)
         done = self._network(ids, plan, use_cache=True, past_key_values=cache)
-        return self._capped(self.unembed(done.last_hidden_state[:, -1]))
+        return self.model.finished(self.unembed(done.last_hidden_state[:, -1]))
 
     @property
     def position_bytes(self) -> int:
@@ -227,10 +227,6 @@ class FusedEngine(ReplayEngine):
 
     def _network(self, ids: Tensor, plan: Plan, **options: Any) -> Any:
         return self.network.base_model(ids.to(self.model.device), plan=plan, **options)
-
-    def _capped(self, logits: Float[Tensor, "pos vocab"]) -> Float[Tensor, "pos vocab"]:
-        logits, cap = logits.float(), self.model.logit_cap
-        return logits if cap is None else cap * torch.tanh(logits / cap)
 
 
 def _blocks(network: Any, n_layers: int) -> Sequence[torch.nn.Module]:

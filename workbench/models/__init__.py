@@ -1,5 +1,6 @@
 """Models: what a model is. Load, self-check, render, and the hooks that read and edit heads."""
 
+from workbench.models.adapter import base_name
 from workbench.models.edits import (
     OUTPUT,
     PATTERN,
@@ -12,7 +13,8 @@ from workbench.models.edits import (
     chosen_heads,
     edit_hooks,
 )
-from workbench.models.find import find_model, model_fingerprint, weights_digest
+from workbench.models.find import find_model, is_adapter
+from workbench.models.fingerprint import model_fingerprint, weights_digest
 from workbench.models.hooked import load_hooked, wrap_model
 from workbench.models.identity import check_same_model
 from workbench.models.load import load_model, load_plain
@@ -58,6 +60,7 @@ __all__ = [
     "Site",
     "TextModel",
     "UnrenderableError",
+    "base_name",
     "by_layer",
     "capture",
     "check_same_model",
@@ -67,6 +70,7 @@ __all__ = [
     "final_residual",
     "find_model",
     "hooks",
+    "is_adapter",
     "kept_inputs",
     "last_logits_only",
     "load_hooked",

@@ -52,6 +52,12 @@ def logit_cap(of: Any, name: str) -> float | None:
     return float(cap) if cap is not None and cap > 0 else None
 
 
+def logit_scale(text_config: Any) -> float:
+    """What final logits are multiplied by outside the blocks: Granite divides, Cohere scales."""
+    divisor = getattr(text_config, "logits_scaling", None)
+    return 1 / divisor if divisor else float(getattr(text_config, "logit_scale", None) or 1.0)
+
+
 def check_configuration(cfg: Any, config: Any) -> None:
     """Raise ModelRefusedError where a HookedTransformer's `cfg` differs from its checkpoint's.
 

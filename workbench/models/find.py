@@ -1,58 +1,142 @@
-"""Where a model lies, and what its files are, without loading it.
+"""Where a model lies, without loading it; a name that means something else is told what it is.
 
-folder, revision = find_model("math-tiny")
-model_fingerprint(folder)["weights_sha256"]
+    path, revision = find_model("math-tiny")
+    is_gguf(path), is_adapter(path)
+
+The path says what a model is: a folder of safetensors, the folder of an adapter, which has an
+`adapter_config.json` beside its few weights, or a GGUF file.
 """
 
 from __future__ import annotations
 
-import hashlib
+import re
 from pathlib import Path
+from typing import NoReturn
 
-from workbench.bundled import MODELS, bundled_dir
-from workbench.config import file_digest
+from workbench.catalog import catalog, named_folder
 from workbench.errors import InputError
-from workbench.models.hub import from_hub
+from workbench.models.hub import ADAPTER, from_hub
+
+GGUF = ".gguf"
+WEIGHT_FILES = (".safetensors", ".bin", ".pt", ".pth", ".ckpt")
+# Names that the hub once knew without an owner.
+OWNED = {
+    "gpt2": "openai-community/gpt2",
+    "gpt2-medium": "openai-community/gpt2-medium",
+    "gpt2-large": "openai-community/gpt2-large",
+    "gpt2-xl": "openai-community/gpt2-xl",
+    "distilgpt2": "distilbert/distilgpt2",
+}
+NAMES = tuple(entry.name for entry in catalog())
+WHAT = f"a bundled name ({', '.join(NAMES)}), a folder, a GGUF file or a hub id like org/name"
 
 
 def find_model(name: str) -> tuple[Path, str | None]:
-    """The local folder of a model and, for a hub model, its resolved revision."""
-    if name in MODELS:
-        return bundled_dir("data") / MODELS[name], None
-    folder = Path(name).expanduser()
-    if (folder / "config.json").is_file():
-        return folder, None
-    if folder.is_dir():
+    """The folder or GGUF file of a model and, for a hub model, its resolved revision."""
+    if name in NAMES:
+        return _named(name), None
+    if re.match(r"https?://", name):
+        _refuse_url(name)
+    if name.endswith(GGUF):
+        return _gguf_file(name), None
+    path = Path(name).expanduser()
+    if (path / "config.json").is_file() or is_adapter(path):
+        return path, None
+    if path.is_dir():
+        _refuse_folder(name, path)
+    if path.suffix in WEIGHT_FILES:
         raise InputError(
-            f"the folder {name} has no config.json",
-            expected="a folder written by save_pretrained",
-            do="point --model at the folder that holds config.json and *.safetensors",
+            f"'{name}' is a weight file", expected="the folder it lies in", do=f"pass {path.parent}"
         )
     hub_id, _, revision = name.partition("@")
     if hub_id.count("/") != 1 or hub_id.startswith((".", "/", "~")):
+        owned = OWNED.get(hub_id)
         raise InputError(
             f"no model named '{name}'",
-            expected=f"a bundled name ({', '.join(MODELS)}), a folder or a hub id like org/name",
-            do="check the spelling or the path",
+            expected=WHAT,
+            do=f"pass {owned}" if owned else "check the spelling or the path",
         )
     return from_hub(hub_id, revision or None)
 
 
-def model_fingerprint(folder: Path) -> dict[str, str]:
-    """Hashes of a model's weights, configuration, tokenizer and template, without loading it."""
-    texts = ("config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
-    there = {name: folder / name for name in texts if (folder / name).is_file()}
-    return {
-        "weights_sha256": weights_digest(folder),
-        **{f"{name}_sha256": file_digest(path) for name, path in there.items()},
-    }
+def _named(name: str) -> Path:
+    """A model of the catalog; one that is fetched must have been."""
+    folder = named_folder(name)
+    if not (folder / "config.json").is_file():
+        raise InputError(
+            f"the model '{name}' has not been fetched yet",
+            expected=f"it in {folder}",
+            do=f"run workbench models get {name}",
+        )
+    return folder
 
 
-def weights_digest(folder: Path) -> str:
-    """sha256 over the names and bytes of all safetensors files."""
-    total = hashlib.sha256()
-    for path in sorted(folder.glob("*.safetensors")):
-        total.update(path.name.encode())
-        with path.open("rb") as file:
-            total.update(hashlib.file_digest(file, "sha256").digest())
-    return total.hexdigest()
+def is_gguf(path: Path) -> bool:
+    """Whether the path of a model is a GGUF file."""
+    return path.suffix == GGUF
+
+
+def transformers_source(path: Path) -> tuple[Path, dict[str, str]]:
+    """Where `from_pretrained` reads a model, and the option that a GGUF file needs beside it."""
+    return (path.parent, {"gguf_file": path.name}) if is_gguf(path) else (path, {})
+
+
+def is_adapter(path: Path) -> bool:
+    """Whether a folder holds an adapter and no whole model: some keep the base's config.json."""
+    whole = [*path.glob("model*.safetensors"), *path.glob("pytorch_model*.bin")]
+    return (path / ADAPTER).is_file() and not whole
+
+
+def _gguf_file(name: str) -> Path:
+    """The file that `folder/file.gguf` or `folder:file.gguf` means."""
+    folder, _, file = name.rpartition(":")
+    paths = [Path(name).expanduser(), *([Path(folder).expanduser() / file] if folder else [])]
+    found = next((path for path in paths if path.is_file()), None)
+    if found is None:
+        raise InputError(
+            f"no GGUF file '{name}'",
+            expected="a path, or folder:file.gguf",
+            do="check the path; a file on the hub is fetched by `hf download org/name file.gguf`",
+        )
+    return found
+
+
+def _refuse_url(name: str) -> NoReturn:
+    """The address of a page of the hub names the model; other addresses name none."""
+    on_hub = re.match(r"https?://(?:huggingface\.co|hf\.co)/([\w.-]+/[\w.-]+)", name)
+    raise InputError(
+        f"the model is given as an address, '{name}'",
+        expected=WHAT,
+        do=f"pass {on_hub[1]}" if on_hub else "download it and pass its folder",
+    )
+
+
+def _refuse_folder(name: str, folder: Path) -> NoReturn:
+    """A folder that is no model, but may hold some."""
+    inside = [path.parent for path in folder.glob("*/config.json")]
+    inside += [path.parent for path in folder.glob(f"*/{ADAPTER}")]
+    files = sorted(folder.glob(f"*{GGUF}"))
+    if files:
+        raise InputError(
+            f"the folder {name} holds GGUF files and no config.json",
+            expected=f"one of {', '.join(path.name for path in files)}",
+            do=f"pass {folder}:{files[0].name}",
+        )
+    if inside:
+        ordered = sorted(set(inside), key=_step)
+        raise InputError(
+            f"the folder {name} holds {len(ordered)} models and is none itself",
+            expected=f"one of {', '.join(path.name for path in ordered)}",
+            do=f"pass {ordered[-1]}",
+        )
+    raise InputError(
+        f"the folder {name} has no config.json",
+        expected="a folder written by save_pretrained",
+        do="point --model at the folder that holds config.json and *.safetensors",
+    )
+
+
+def _step(path: Path) -> tuple[int, str]:
+    """The training step in `checkpoint-500`, so that the last one comes last."""
+    number = re.search(r"(\d+)$", path.name)
+    return int(number[1]) if number else -1, path.name

@@ -24,8 +24,10 @@ from workbench.models.configuration import (
     hooked_windows,
     layer_windows,
     logit_cap,
+    logit_scale,
 )
-from workbench.models.find import find_model, weights_digest
+from workbench.models.find import find_model
+from workbench.models.fingerprint import weights_digest
 from workbench.models.hub import from_hub
 from workbench.models.identity import configuration_digest
 from workbench.models.load import checked, forget_patterns
@@ -104,6 +106,7 @@ def _model(hooked: Any, tokenizer: Any, name: str, origin: Origin) -> Model:
         logit_cap=logit_cap(text_config, "final_logit_softcapping")
         if config
         else logit_cap(cfg, "output_logits_soft_cap"),
+        logit_scale=logit_scale(text_config) if config else 1.0,
         facts={
             "architecture": getattr(cfg, "original_architecture", None) or type(hooked).__name__,
             "device": str(next(hooked.parameters()).device),
@@ -162,7 +165,7 @@ def load_hooked(
         tokenizer = read_tokenizer(official, folder, template=template)
         hooked = transformer.from_pretrained_no_processing(
             official,
-            hf_model=read_weights(official, folder, placement),
+            hf_model=read_weights(official, folder, placement).network,
             # TransformerLens changes the tokenizer it is given, so it gets one of its own.
             tokenizer=read_tokenizer(official, folder),
             device=str(placement.device),

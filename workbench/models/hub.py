@@ -23,19 +23,21 @@ SMALL = ("*.json", "*.jinja", "*.model", "*.txt")
 WEIGHTS = ("*.safetensors",)
 # Files in folders and `consolidated` ones are the same weights again in other layouts.
 OTHER = ("*/*", "consolidated*")
+ADAPTER = "adapter_config.json"
 
 
 def from_hub(hub_id: str, revision: str | None) -> tuple[Path, str]:
     """The cached folder of a hub model and its commit; InputError says why there is none."""
     folder = _fetch(hub_id, revision, SMALL)
-    if not (folder / "config.json").is_file():
+    if (folder / "config.json").is_file():
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        refuse_other_kinds(hub_id, config.get("architectures"), custom="auto_map" in config)
+    elif not (folder / ADAPTER).is_file():
         raise InputError(
             f"the hub repository '{hub_id}' holds no config.json",
             expected="a model that transformers can load",
-            do="check the name",
+            do="check the name; of a repository of GGUF files fetch one and pass its path",
         )
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    refuse_other_kinds(hub_id, config.get("architectures"), custom="auto_map" in config)
     everything, commit = (*SMALL, *WEIGHTS), folder.name
     with contextlib.suppress(InputError):
         cached = _fetch(hub_id, commit, everything, from_cache=True)

@@ -1,30 +1,32 @@
-"""Load a causal language model by bundled name, local folder or hub id, and check it.
+"""Load a causal language model by bundled name, folder, GGUF file or hub id, and check it.
 
     model = load_model("math-tiny")
     model = load_model("math-tiny", dtype="bfloat16", device="cpu")
 
-Weights are read from safetensors only, repository code is not run unless asked for, and numbers
+Weights are read from safetensors or GGUF, repository code is not run unless asked for, and numbers
 are plain Hugging Face numerics (TransformerLens' weight processing stays off).
 """
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from workbench.bundled import MODELS
 from workbench.errors import ModelRefusedError, first_line
-from workbench.models.configuration import layer_windows, logit_cap
-from workbench.models.find import find_model, weights_digest
+from workbench.models.adapter import base_facts
+from workbench.models.configuration import layer_windows, logit_cap, logit_scale
+from workbench.models.find import GGUF, NAMES, find_model
+from workbench.models.fingerprint import weights_digest
 from workbench.models.identity import configuration_digest
 from workbench.models.model import Model
 from workbench.models.placement import Placement, resolve_placement
 from workbench.models.reading import quiet, read_config, read_weights
 from workbench.models.selfcheck import self_check
 from workbench.models.shared import shared_network
-from workbench.models.tokenizer import read_tokenizer, tokenizer_facts
+from workbench.models.tokenizer import fitting_tokenizer, read_tokenizer, tokenizer_facts
 from workbench.types import ModelInfo
 
 # Where bridges of GPT-2, GPT-NeoX and Phi-3 keep the pattern of their last pass.
@@ -42,7 +44,7 @@ def load_model(
     trust_remote_code: bool = False,
     check: bool = True,
 ) -> Model:
-    """Load model `name` (`bundled`, folder, or `org/name[@revision]`) and self-check it.
+    """Load model `name` (as `find_model` knows it) and self-check it.
 
     `template` says how rows are rendered (`workbench.models.tokenizer`), `device_map` spreads the
     weights over several devices, `quantize` ("8bit", "4bit") packs them. Raises InputError for an
@@ -52,18 +54,22 @@ def load_model(
     placement = resolve_placement(
         device=device, dtype=dtype, device_map=device_map, quantize=quantize
     )
-    folder, revision = find_model(name)
-    config = read_config(name, folder, trust_remote_code=trust_remote_code)
+    path, revision = find_model(name)
+    config = read_config(name, path, trust_remote_code=trust_remote_code)
     with quiet():
         tokenizer = read_tokenizer(
-            name, folder, template=template, trust_remote_code=trust_remote_code
+            name, path, template=template, trust_remote_code=trust_remote_code
         )
-        hooked, plain = _boot(name, folder, placement, trust_remote_code)
+        network, unused = read_weights(name, path, placement, trust_remote_code=trust_remote_code)
+        tokenizer = fitting_tokenizer(name, tokenizer, n_embedded(network))
+        hooked, plain = _boot(
+            name, path, network, placement, tokenizer, trust_remote_code=trust_remote_code
+        )
     text_config = config.get_text_config()
     info = ModelInfo(
-        id=name.partition("@")[0] if revision or name in MODELS else folder.absolute().name,
+        id=name.partition("@")[0] if revision or name in NAMES else own_name(path),
         revision=revision,
-        weights_sha256=weights_digest(folder),
+        weights_sha256=weights_digest(path),
         n_layers=int(hooked.cfg.n_layers),
         n_heads=int(hooked.cfg.n_heads),
         config_sha256=configuration_digest(config),
@@ -75,12 +81,15 @@ def load_model(
         n_ctx=int(getattr(text_config, "max_position_embeddings", None) or hooked.cfg.n_ctx),
         windows=layer_windows(text_config, info.n_layers),
         logit_cap=logit_cap(text_config, "final_logit_softcapping"),
+        logit_scale=logit_scale(text_config),
         facts={
             "architecture": (config.architectures or [config.model_type])[0],
             "device": _devices(hooked, placement),
             "dtype": dtype,
             "quantize": quantize,
-            **tokenizer_facts(tokenizer, folder),
+            **({"unused_weights": list(unused)} if unused else {}),
+            **base_facts(path),
+            **tokenizer_facts(tokenizer, path),
         },
         plain=plain,
     )
@@ -108,39 +117,50 @@ def load_plain(
     For training: every weight may change, and attention is the architecture's own default. Raises
     the errors of `load_model`, which also hold for an architecture TransformerLens does not know.
     """
-    folder, _ = find_model(name)
-    read_config(name, folder, trust_remote_code=trust_remote_code)
+    path, _ = find_model(name)
+    read_config(name, path, trust_remote_code=trust_remote_code)
+    placement = resolve_placement(device="cpu", dtype=dtype)
     with quiet():
         tokenizer = read_tokenizer(
-            name, folder, template=template, trust_remote_code=trust_remote_code
+            name, path, template=template, trust_remote_code=trust_remote_code
         )
-        weights = read_weights(
-            name,
-            folder,
-            resolve_placement(device="cpu", dtype=dtype),
-            attention=None,
-            trust_remote_code=trust_remote_code,
+        network, _ = read_weights(
+            name, path, placement, attention=None, trust_remote_code=trust_remote_code
         )
-    return weights, tokenizer
+        return network, fitting_tokenizer(name, tokenizer, n_embedded(network))
+
+
+def own_name(path: Path) -> str:
+    """What a model is called by where it lies: its folder, or its GGUF file."""
+    return path.absolute().name.removesuffix(GGUF)
+
+
+def n_embedded(network: Any) -> int:
+    """How many tokens a network has an embedding for."""
+    return int(network.get_input_embeddings().weight.shape[0])
 
 
 def _boot(
-    name: str, folder: Path, placement: Placement, trust_remote_code: bool
+    name: str,
+    path: Path,
+    network: Any,
+    placement: Placement,
+    tokenizer: Any,
+    *,
+    trust_remote_code: bool,
 ) -> tuple[Any, Any | None]:
     """The network wrapped by TransformerLens, and as it was, both around the same tensors."""
     from transformer_lens.model_bridge import TransformerBridge
-    from transformers import AutoTokenizer
 
-    weights = read_weights(name, folder, placement, trust_remote_code=trust_remote_code)
-    plain = None if placement.placed_while_read else shared_network(weights)
+    plain = None if placement.placed_while_read else shared_network(network)
     try:
         hooked = TransformerBridge.boot_transformers(
-            str(folder),
-            hf_model=weights,
+            str(path),
+            hf_model=network,
             device=placement.device,
             dtype=placement.dtype,
             # TransformerLens changes the tokenizer it is given, so it gets one of its own.
-            tokenizer=AutoTokenizer.from_pretrained(folder, trust_remote_code=trust_remote_code),
+            tokenizer=copy.deepcopy(tokenizer),
             trust_remote_code=trust_remote_code,
         )
     except (ValueError, NotImplementedError, KeyError, AttributeError) as err:

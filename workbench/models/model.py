@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from workbench.types import ModelInfo
 
@@ -36,10 +38,11 @@ class Model:
 
     `hooked` has TransformerLens' shape (`cfg`, `blocks`, `ln_final`, `unembed`, `hooks`);
     `windows[layer]` is the sliding window of a layer or None; `logit_cap` the soft-cap of the final
-    logits or None; `facts` (tokenizer and template hash, dtype, device, self-check) goes into every
-    manifest. `tokenizer` is None for a network of one's own that knows token ids only. `plain` is
-    the Hugging Face network around the same weights (`workbench.models.shared`), None where there
-    is none. How passes are run is an engine's (`workbench.engines`).
+    logits or None, `logit_scale` what they are multiplied by before it; `facts` (tokenizer and
+    template hash, dtype, device, self-check) goes into every manifest. `tokenizer` is None for a
+    network of one's own that knows token ids only. `plain` is the Hugging Face network around the
+    same weights (`workbench.models.shared`), None where there is none. How passes are run is an
+    engine's (`workbench.engines`).
     """
 
     hooked: Any
@@ -50,6 +53,7 @@ class Model:
     logit_cap: float | None
     facts: Mapping[str, Any]
     plain: Any = None
+    logit_scale: float = 1.0
 
     @property
     def n_layers(self) -> int:
@@ -73,6 +77,12 @@ class Model:
         """Where token ids go; weights that wait on disk or in main memory have no device."""
         places = (p.device for p in self.hooked.parameters())
         return next((place for place in places if place.type != "meta"), torch.device("cpu"))
+
+    def finished(self, logits: Float[Tensor, "*pos vocab"]) -> Float[Tensor, "*pos vocab"]:
+        """What the unembedding gives, scaled and capped as the architecture does, in float32."""
+        logits = logits.float() * self.logit_scale if self.logit_scale != 1.0 else logits.float()
+        cap = self.logit_cap
+        return logits if cap is None else cap * torch.tanh(logits / cap)
 
     @property
     def pass_options(self) -> dict[str, Any]:

@@ -160,16 +160,13 @@ def last_logits_only(model: Model) -> Iterator[None]:
 def position_logits(
     model: Model, residual: Float[Tensor, "pos d_model"]
 ) -> Float[Tensor, "pos vocab"]:
-    """Final norm, unembedding and soft-cap of single positions, in float32.
+    """Final norm, unembedding, scale and soft-cap of single positions, in float32.
 
     Differentiable where `residual` is.
     """
     with torch.set_grad_enabled(residual.requires_grad):
         normed = model.hooked.ln_final(residual[None])
-        logits = model.hooked.unembed(normed)[0].float()
-        if model.logit_cap is not None:
-            logits = model.logit_cap * torch.tanh(logits / model.logit_cap)
-    return logits
+        return model.finished(model.hooked.unembed(normed)[0])
 
 
 @contextmanager

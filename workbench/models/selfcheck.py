@@ -34,6 +34,8 @@ def self_check(model: Model) -> dict[str, float]:
     uniform head changes the logits and equals the run with that head's queries at zero. Replaying
     captured blocks equals the full run, and the next clean run is bit-identical.
     """
+    if (reason := known_obstacle(model)) is not None:
+        _refuse(model, reason)
     tolerance = TOLERANCE.get(model.hooked.cfg.dtype, 1e-4)
     ids = _random_ids(model)
     with warnings.catch_warnings():
@@ -54,6 +56,34 @@ def self_check(model: Model) -> dict[str, float]:
         if not torch.equal(_logits(model, ids), clean):
             _refuse(model, "a clean run after an edited one differs, so the edit left a trace")
     return report
+
+
+def known_obstacle(model: Model) -> str | None:
+    """Why heads of this attention cannot be made uniform, where the figures would not say it."""
+    config = getattr(model.wrapped, "config", None)
+    stated = config.get_text_config() if hasattr(config, "get_text_config") else None
+    if getattr(stated, "kv_lora_rank", None):
+        return (
+            "its heads are unpacked from latent vectors (multi-head latent attention): a part of "
+            "each query is rotated, and TransformerLens cuts the outputs at another width than a "
+            "head's"
+        )
+    if any(name.endswith(".sinks") for name, _ in model.hooked.named_parameters()):
+        return (
+            "each head gives a learned share of its attention to no token (a sink), so a uniform "
+            "head could keep that share or lose it"
+        )
+    own = getattr(stated, "attn_config", None)
+    biased = (
+        getattr(model.hooked.cfg, "positional_embedding_type", None),
+        *[getattr(of, "alibi", False) for of in (stated, own)],
+    )
+    if "alibi" in biased or True in biased or getattr(stated, "model_type", "") == "bloom":
+        return (
+            "a bias on distance (ALiBi) is all that tells its heads the order of tokens, so a head "
+            "without queries is not uniform, and a uniform one loses the order too"
+        )
+    return None
 
 
 def _random_ids(model: Model) -> Int[Tensor, "batch pos"]:
@@ -148,5 +178,5 @@ def _refuse(model: Model, reason: str) -> NoReturn:
     raise ModelRefusedError(
         f"the model {model.info.id} cannot be used: {reason}",
         do="choose a model whose attention TransformerLens computes itself "
-        "(Llama, Qwen2, Qwen3, Mistral, Gemma, GPT-2, OLMo, Phi-3 do)",
+        "(Llama, Qwen2, Qwen3, Mistral, Gemma, GPT-2, OLMo, Phi-3, Granite, Cohere do)",
     )

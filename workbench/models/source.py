@@ -9,7 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from workbench.models.find import find_model, model_fingerprint
+from workbench.models.find import find_model
+from workbench.models.fingerprint import model_fingerprint
 from workbench.models.load import load_model
 from workbench.models.model import Model
 

@@ -9,27 +9,33 @@ validation and tuning cannot render a row in different ways.
 from __future__ import annotations
 
 import copy
+import json
 from pathlib import Path
 from typing import Any
 
 from workbench.config import digest, file_digest
 from workbench.errors import InputError, ModelRefusedError, first_line
+from workbench.models.adapter import tokenizer_of
+from workbench.models.find import transformers_source
 
 TEMPLATES = ("auto", "none", "chat")
 
 
 def read_tokenizer(
-    name: str, folder: Path, *, template: str = "auto", trust_remote_code: bool = False
+    name: str, path: Path, *, template: str = "auto", trust_remote_code: bool = False
 ) -> Any:
-    """The tokenizer beside the weights of model `name`, rendering as `template` says.
+    """The tokenizer beside (or in) the weights of model `name`, rendering as `template` says.
 
     `auto` uses the chat template if there is one, `none` never, `chat` always: InputError where
     there is none.
     """
     from transformers import AutoTokenizer
 
+    folder, option = transformers_source(tokenizer_of(path))
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=trust_remote_code)
+        tokenizer = AutoTokenizer.from_pretrained(
+            folder, trust_remote_code=trust_remote_code, **option
+        )
     except (OSError, ValueError, ImportError) as err:
         raise InputError(
             f"the tokenizer of model '{name}' cannot be read",
@@ -62,17 +68,52 @@ def usable_tokenizer(tokenizer: Any, name: str, template: str) -> Any:
     return tokenizer
 
 
-def tokenizer_facts(tokenizer: Any, folder: Path | None = None) -> dict[str, Any]:
+def tokenizer_facts(tokenizer: Any, path: Path | None = None) -> dict[str, Any]:
     """How rows become tokens, for the manifest.
 
     `template` is what is used, `chat` or `none`; `added_tokens` what the tokenizer puts around any
     text of its own accord (a BOS, say), and nothing else is ever added.
     """
-    path = (folder or Path()) / "tokenizer.json"
-    from_file = folder is not None and path.is_file()
+    file = tokenizer_of(path) / "tokenizer.json" if path is not None else None
     return {
-        "tokenizer_sha256": file_digest(path) if from_file else digest(tokenizer.get_vocab()),
+        "tokenizer_sha256": (
+            file_digest(file) if file and file.is_file() else digest(tokenizer.get_vocab())
+        ),
         "template": "chat" if tokenizer.chat_template else "none",
         "template_sha256": digest(tokenizer.chat_template or ""),
         "added_tokens": tokenizer.convert_ids_to_tokens(tokenizer("")["input_ids"]),
     }
+
+
+def fitting_tokenizer(name: str, tokenizer: Any, n_rows: int) -> Any:
+    """The tokenizer, none of whose tokens lies beyond the `n_rows` of the model's embedding.
+
+    Marks of images and the like, which only a text that spells them out would become, are taken
+    off (Gemma 3 has one); ModelRefusedError for any other token.
+    """
+    vocabulary = tokenizer.get_vocab()
+    beyond = {token for token, number in vocabulary.items() if number >= n_rows}
+    if not beyond:
+        return tokenizer
+    named = {tokenizer.bos_token, tokenizer.eos_token, tokenizer.pad_token}
+    template = tokenizer.chat_template or ""
+    special = {t.content for t in tokenizer.added_tokens_decoder.values() if t.special} - named
+    if needed := {token for token in beyond if token not in special or token in template}:
+        raise ModelRefusedError(
+            f"the tokenizer of model '{name}' has {len(beyond)} tokens ({min(needed)!r}, ...) "
+            f"beyond the {n_rows} rows of its embedding",
+            expected="the tokenizer that the model was trained with",
+            do="pass the folder of that one, or resize the embedding and save the model",
+        )
+    return _without_marks(tokenizer, beyond)
+
+
+def _without_marks(tokenizer: Any, marks: set[str]) -> Any:
+    """A tokenizer to which the special tokens `marks` are text like any other."""
+    from tokenizers import Tokenizer
+
+    state = json.loads(tokenizer.backend_tokenizer.to_str())
+    state["added_tokens"] = [t for t in state["added_tokens"] if t["content"] not in marks]
+    tokenizer = copy.copy(tokenizer)
+    tokenizer._tokenizer = Tokenizer.from_str(json.dumps(state))
+    return tokenizer

@@ -19,7 +19,9 @@ ENGINES = ("auto", "fused", "hooked")
 class LoadOptions:
     """A model by name; `dtype`, `quantize` and `template` change numbers, the others do not."""
 
-    model: str = option("math-tiny", "Bundled name, folder, or hub id[@revision].", metavar="M")
+    model: str = option(
+        "math-tiny", "Name (see `models list`), folder, GGUF, or hub id[@revision].", metavar="M"
+    )
     device: str = option("auto", "auto, cpu, cuda, cuda:1, mps.")
     dtype: str = option("float32", "Of weights and arithmetic.", choices=DTYPES)
     device_map: str | None = option(

@@ -1,15 +1,19 @@
-"""The whole chain on the bundled model and data, small enough for two cores.
+"""The whole chain on a named model and bundled data, small enough for two cores.
 
 report = run_demo(Place(Path("demo/runs")), Path("demo"), tell=lambda *said: None)
 """
 
 from __future__ import annotations
 
+import gzip
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from workbench.bundled import DATASETS, bundled_dir
 from workbench.models import ModelSource
 from workbench.options import HeadsOptions, ProbeOptions, SelectOptions, ValidateOptions
 from workbench.runs import Outcome, Place
@@ -21,54 +25,88 @@ from workbench.stages.score import run_score
 from workbench.stages.select import run_select
 from workbench.stages.validate import run_validate
 
-MODEL = "math-tiny"
-POOL = "generated"
-MIN_HEADS = 3
-N_PROBE = 100
-VALIDATION = ValidateOptions(n=40, control_n=15, decode_n=20, curve_n=15)
-
 Tell = Callable[[str, str | None, Any], None]
 
 
-def run_demo(place: Place, out: Path, *, tell: Tell, device: str = "auto") -> dict[str, Any]:
+@dataclass(frozen=True)
+class Chain:
+    """A model, the pool that its heads are found on, and what is spent on each stage.
+
+    `scored` are pools with what is said of each; of every pool the first `rows` are read, or all.
+    """
+
+    model: str
+    pool: str
+    probe: ProbeOptions
+    heads: HeadsOptions
+    validation: ValidateOptions
+    scored: tuple[tuple[str, str], ...]
+    rows: int | None = None
+
+
+CHAINS = {
+    "math-tiny": Chain(
+        "math-tiny",
+        "generated",
+        ProbeOptions(n=100, trim=0.02),
+        HeadsOptions(min_heads=3),
+        ValidateOptions(n=40, control_n=15, decode_n=20, curve_n=15),
+        (("generated", "whose true step counts are known"), ("gsm8k", "real problems")),
+    ),
+    # What 30 minutes of two cores are enough for.
+    "smollm2-135m": Chain(
+        "smollm2-135m",
+        "gsm8k",
+        ProbeOptions(n=16, trim=0.02),
+        HeadsOptions(method="screen"),
+        ValidateOptions(n=8, random=20, control_n=4, decode_n=0, curve_n=0),
+        (("gsm8k", "real problems"),),
+        rows=120,
+    ),
+}
+"""By the name of the model."""
+
+
+def run_demo(
+    place: Place, out: Path, *, tell: Tell, chain: str = "math-tiny", device: str = "auto"
+) -> dict[str, Any]:
     """Find, validate, score, select, export; `tell(title, kind, summary)` hears of every stage."""
     began = time.monotonic()
-    source = ModelSource(MODEL, device=device)
+    chosen = CHAINS[chain]
+    source = ModelSource(chosen.model, device=device)
     outcomes: dict[str, Outcome] = {}
+    pool, n = pool_of(chosen, chosen.pool, out), chosen.probe.n
 
-    tell(f"1 Probe: {N_PROBE} problems of the pool '{POOL}' with the highest loss", None, None)
-    probe = outcomes["probe"] = run_probe(place, source, [POOL], ProbeOptions(n=N_PROBE, trim=0.02))
+    tell(f"1 Probe: {n} problems of the pool '{chosen.pool}' with the highest loss", None, None)
+    probe = outcomes["probe"] = run_probe(place, source, [pool], chosen.probe)
 
     tell("2 Heads: what does the solution's loss rise by when one head is uniform?", None, None)
-    options = HeadsOptions(min_heads=MIN_HEADS)
-    heads = outcomes["heads"] = run_heads(place, source, probe.result, options)
+    heads = outcomes["heads"] = run_heads(place, source, probe.result, chosen.heads)
     tell("", "heads", heads.summary)
 
     tell("3 Validation on problems outside the probe: the circuit against chance", None, None)
     # The rows of the probe are left out by the validation itself.
-    outcomes["validation"] = run_validate(place, source, heads.result, [POOL], VALIDATION)
+    outcomes["validation"] = run_validate(place, source, heads.result, [pool], chosen.validation)
     tell("", "validation", outcomes["validation"].summary)
 
-    tell(f"4 Scores of the pool '{POOL}', whose true step counts are known", None, None)
-    scoring = ScoreRequest.of("circuitseer", with_loss=True)
-    scores = run_score(place, source, [POOL], scoring, heads_path=heads.result)
-    outcomes["scores"] = scores
-    tell("", "scores", scores.summary)
+    scores = heads
+    for step, (name, what) in enumerate(chosen.scored, start=4):
+        tell(f"{step} Scores of the pool '{name}', {what}", None, None)
+        asked = ScoreRequest.of("circuitseer", with_loss=name == chosen.pool)
+        rows = [pool_of(chosen, name, out)]
+        scores = run_score(place, source, rows, asked, heads_path=heads.result)
+        outcomes[f"{name} scores" if name != chosen.pool else "scores"] = scores
+        tell("", "scores", scores.summary)
 
-    tell("5 Scores of the pool 'gsm8k', real problems", None, None)
-    scoring = ScoreRequest.of("circuitseer")
-    real = run_score(place, source, ["gsm8k"], scoring, heads_path=heads.result)
-    outcomes["gsm8k scores"] = real
-    tell("", "scores", real.summary)
-
-    tell("6 Selection: a tenth of gsm8k by soft sampling, free of length", None, None)
+    step, name = 4 + len(chosen.scored), chosen.scored[-1][0]
+    tell(f"{step} Selection: a tenth of {name} by soft sampling, free of length", None, None)
     request = SelectOptions("soft", fraction=0.1, adjust="length")
-    selection = outcomes["selection"] = run_select(place, real.result, request)
+    selection = outcomes["selection"] = run_select(place, scores.result, request)
     tell("", "selection", selection.summary)
 
-    folder = out / "gsm8k-top10"
+    folder = out / f"{name}-top10"
     exported = run_export(place, selection.result, folder, format="messages")
-    tell(f"7 Export: {exported['counts']['selected']} rows in {folder}", None, None)
+    tell(f"{step + 1} Export: {exported['counts']['selected']} rows in {folder}", None, None)
     return {
         "run": str(selection.run),
         "result": str(folder),
@@ -77,3 +115,14 @@ def run_demo(place: Place, out: Path, *, tell: Tell, device: str = "auto") -> di
         "runs": {name: str(outcome.run) for name, outcome in outcomes.items()},
         "seconds": round(time.monotonic() - began, 1),
     }
+
+
+def pool_of(chain: Chain, name: str, out: Path) -> str:
+    """The pool as data is named: its first rows as a file in `out` if no more are read."""
+    if chain.rows is None:
+        return name
+    path = out / f"{name}-{chain.rows}.jsonl"
+    with gzip.open(bundled_dir("data") / DATASETS[name], "rt", encoding="utf-8") as pool:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("".join(islice(pool, chain.rows)), encoding="utf-8")
+    return str(path)

@@ -14,7 +14,7 @@ from apps.widgets.sample_card import show_text
 from apps.words.guides import show_guide
 from apps.words.numbers import WORDS
 from workbench import models
-from workbench.bundled import MODELS
+from workbench.catalog import here
 from workbench.circuits import read_heads
 from workbench.engines import decoded_text
 from workbench.figures import head_name, likeliest, next_token_bars, rise_of, token_strip, visible
@@ -32,7 +32,7 @@ def choose_model() -> tuple[Model, HeadScores | None, FoundRun | None]:
     circuits = {run.title: run for run in workspace().finished("heads")}
     with st.sidebar:
         choice = st.selectbox(
-            "Circuit or model", [*circuits, *MODELS, OTHER], key="circuit", bind="query-params"
+            "Circuit or model", [*circuits, *here(), OTHER], key="circuit", bind="query-params"
         )
     run = circuits.get(choice or "")
     if run is not None:

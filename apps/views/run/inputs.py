@@ -16,7 +16,8 @@ from apps.reading.runs import FoundRun
 from apps.reading.workspace import allowed_roots, own_root
 from apps.widgets.runs import workspace
 from apps.words.numbers import WORDS
-from workbench.bundled import DATASETS, MODELS
+from workbench.bundled import DATASETS
+from workbench.catalog import here
 from workbench.errors import InputError
 
 OTHER_FOLDER = "another folder"
@@ -41,7 +42,7 @@ def flags(values: Mapping[str, Any]) -> list[str]:
 
 def choose_model() -> str:
     """A bundled model, or another one below the allowed roots or of the hub."""
-    names = [*MODELS, OTHER]
+    names = [*here(), OTHER]
     name = st.selectbox("Model", names, key="model", persist_state="session", help=WORDS["model"])
     if name != OTHER:
         return str(name)

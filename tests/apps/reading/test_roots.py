@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 
 import pytest
 
@@ -82,6 +83,16 @@ def test_no_name_passes_for_an_option_or_a_path(name):
 def test_a_model_folder_outside_is_refused(home):
     with pytest.raises(InputError, match="outside"):
         roots.checked_model(str(home.parent), (home.resolve(),))
+
+
+def test_an_adapter_must_not_lead_to_a_base_outside(home):
+    adapter, config = home / "adapter", "adapter_config.json"
+    adapter.mkdir()
+    (adapter / config).write_text(json.dumps({"base_model_name_or_path": str(home.parent)}))
+    with pytest.raises(InputError, match="outside"):
+        roots.checked_model(str(adapter), (home.resolve(),))
+    (adapter / config).write_text(json.dumps({"base_model_name_or_path": "math-tiny"}))
+    assert roots.checked_model(str(adapter), (home.resolve(),)) == str(adapter.resolve())
 
 
 def test_an_upload_never_keeps_its_name(home):
