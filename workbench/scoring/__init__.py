@@ -20,7 +20,6 @@ from workbench.scoring.request import (
 )
 
 if TYPE_CHECKING:
-    from workbench.scoring.columns import column_means
     from workbench.scoring.correlation import (
         correlations,
         numeric_labels,
@@ -45,7 +44,6 @@ if TYPE_CHECKING:
     from workbench.scoring.within_length import score_within_length
 
 HEAVY = {
-    "columns": ("column_means",),
     "correlation": ("correlations", "numeric_labels", "partial_spearman", "spearman"),
     "rows": ("CheckedRows", "check_rows"),
     "score": (
@@ -78,7 +76,6 @@ __all__ = [
     "add_within_length",
     "check_request",
     "check_rows",
-    "column_means",
     "contributions",
     "correlations",
     "engine_for",

@@ -9,11 +9,11 @@ from collections.abc import Callable, Sequence
 from functools import cache, partial
 
 import numpy as np
+import torch
 from jaxtyping import Float64
 
 from workbench.engines import Engine
 from workbench.models import Model, Rendered, padded, uniform_column_mean
-from workbench.scoring.columns import column_means
 from workbench.scoring.variance import VARIANTS
 from workbench.types import Head
 
@@ -40,7 +40,8 @@ def score_batch(
     }
     n_pos = max(end for _, end in windows[""])
     ids = padded([r.ids[:n_pos] for r in rendered], engine.model.pad_id)
-    received = column_means(engine, heads, ids, list(windows.values()))
+    spans = torch.tensor(list(windows.values()))
+    received = engine.columns(heads, ids, spans).cpu().numpy()
     uniform = cache(partial(_uniform, engine.model, tuple(heads)))
     result: list[dict[str, float]] = [{} for _ in rendered]
     for (suffix, spans), means in zip(windows.items(), received, strict=True):
