@@ -18,7 +18,7 @@ from apps.passes.model import engine_of, key_of, turn
 from workbench import models
 from workbench.engines import HookedEngine
 from workbench.models import Model
-from workbench.scoring import column_means, without_sink
+from workbench.scoring import without_sink
 from workbench.types import Head, Sample
 
 
@@ -66,10 +66,9 @@ def _received(
     key: str, ids: tuple[int, ...], start: int, heads: tuple[Head, ...], _model: Model
 ) -> Float[np.ndarray, "head pos"]:
     with turn():
-        (means,) = column_means(
-            engine_of(_model), heads, torch.tensor([ids]), [[(start, len(ids))]]
-        )
-    return means[0]
+        spans = torch.tensor([[[(start, len(ids))]]])
+        means = engine_of(_model).columns(heads, torch.tensor([ids]), spans)
+    return means[0, 0].cpu().numpy()
 
 
 def head_pattern(model: Model, ids: tuple[int, ...], head: Head) -> Float[np.ndarray, "query key"]:

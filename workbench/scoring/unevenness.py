@@ -40,8 +40,7 @@ def score_batch(
     }
     n_pos = max(end for _, end in windows[""])
     ids = padded([r.ids[:n_pos] for r in rendered], engine.model.pad_id)
-    spans = torch.tensor(list(windows.values()))
-    received = engine.columns(heads, ids, spans).cpu().numpy()
+    received = engine.columns(heads, ids, torch.tensor(list(windows.values()))).cpu().numpy()
     uniform = cache(partial(_uniform, engine.model, tuple(heads)))
     result: list[dict[str, float]] = [{} for _ in rendered]
     for (suffix, spans), means in zip(windows.items(), received, strict=True):
