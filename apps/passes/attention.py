@@ -66,7 +66,7 @@ def _received(
     key: str, ids: tuple[int, ...], start: int, heads: tuple[Head, ...], _model: Model
 ) -> Float[np.ndarray, "head pos"]:
     with turn():
-        spans = torch.tensor([[[(start, len(ids))]]])
+        spans = torch.tensor([[(start, len(ids))]])
         means = engine_of(_model).columns(heads, torch.tensor([ids]), spans)
     return means[0, 0].cpu().numpy()
 
