@@ -181,6 +181,20 @@ def test_a_fingerprint_of_an_adapter_knows_both_files(adapter, checkpoint, tmp_p
     assert moved["base_config.json_sha256"] != after["base_config.json_sha256"]
 
 
+def test_the_base_of_an_adapter_may_be_a_gguf_file(adapter, packed, tmp_path):
+    own = shutil.copytree(adapter, tmp_path / "own")
+    config = json.loads((own / "adapter_config.json").read_text())
+    config["base_model_name_or_path"] = str(packed)
+    (own / "adapter_config.json").write_text(json.dumps(config))
+    assert model_fingerprint(own)["base_weights_sha256"] == weights_digest(packed)
+    network, tokenizer = load_plain(str(own))
+    assert not torch.equal(
+        network.get_parameter("model.layers.0.self_attn.q_proj.weight"),
+        load_plain(str(packed))[0].get_parameter("model.layers.0.self_attn.q_proj.weight"),
+    )
+    assert tokenizer.chat_template
+
+
 def test_an_adapter_on_the_hub_and_its_base_are_both_fetched(
     adapter, checkpoint, tmp_path, monkeypatch
 ):

@@ -85,17 +85,16 @@ def patterns(plain, row):
 
 
 def test_importance_is_the_loss_that_transformers_loses(plain, loaded):
-    (found,) = iter_importance(loaded.hooked, loaded.rows, batches=[[0, 1]], heads=HEADS)
-    for i, row in enumerate(loaded.rows):
-        counted = torch.from_numpy(row.counted("completion")[1:])
-        base = float(token_losses(plain, row)[counted].mean())
-        assert found.base_loss[i] == pytest.approx(base, abs=TOLERANCE)
-        for head in HEADS:
-            ablated = float(token_losses(plain, row, [head])[counted].mean())
-            measured = found.deltas[i, head.layer, head.head]
-            assert measured == pytest.approx(ablated - base, abs=TOLERANCE), head
-    largest = np.nanmax(np.abs(found.deltas))
-    assert largest > 100 * TOLERANCE
+    row = loaded.rows[0]
+    (found,) = iter_importance(loaded.hooked, [row], batches=[[0]], heads=HEADS)
+    counted = torch.from_numpy(row.counted("completion")[1:])
+    base = float(token_losses(plain, row)[counted].mean())
+    assert found.base_loss[0] == pytest.approx(base, abs=TOLERANCE)
+    for head in HEADS:
+        ablated = float(token_losses(plain, row, [head])[counted].mean())
+        measured = found.deltas[0, head.layer, head.head]
+        assert measured == pytest.approx(ablated - base, abs=TOLERANCE), head
+    assert np.nanmax(np.abs(found.deltas)) > 100 * TOLERANCE
 
 
 @pytest.mark.parametrize("name", ["hooked", "chosen"])
@@ -116,7 +115,7 @@ def test_column_means_are_those_of_output_attentions(name, plain, loaded):
 def test_retrieval_heads_copy_what_their_largest_weights_say(plain, loaded):
     texts = (sample.text for sample in read_samples(["text"]))
     sentences = plain_sentences(texts)
-    options = RetrievalOptions(n=2, n_shots=0, key_length=6, limit=180)
+    options = RetrievalOptions(n=1, n_shots=0, key_length=6, limit=150)
     probe = retrieval_probe(loaded.model, sentences, options)
     found = retrieval_scores(loaded.hooked, probe).scores
     for i, sample in enumerate(probe):

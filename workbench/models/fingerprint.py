@@ -13,6 +13,7 @@ from workbench.config import file_digest
 from workbench.models.adapter import adapter_base, tokenizer_of
 from workbench.models.find import is_adapter, is_gguf
 
+OF_BASE = ("weights_sha256", "config.json_sha256")
 TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
 
 
@@ -26,9 +27,8 @@ def model_fingerprint(path: Path) -> dict[str, str]:
     digests = {"weights_sha256": weights_digest(path)}
     texts = [path / "config.json", *(tokenizer_of(path) / name for name in TOKENIZER)]
     if is_adapter(path):
-        base = adapter_base(path)[0]
-        files = model_fingerprint(base)
-        digests |= {f"base_{key}": files[key] for key in ("weights_sha256", "config.json_sha256")}
+        files = model_fingerprint(adapter_base(path)[0])
+        digests |= {f"base_{key}": files[key] for key in OF_BASE if key in files}
         texts[0] = path / "adapter_config.json"
     return digests | {f"{text.name}_sha256": file_digest(text) for text in texts if text.is_file()}
 

@@ -60,8 +60,8 @@ def self_check(model: Model) -> dict[str, float]:
 
 def known_obstacle(model: Model) -> str | None:
     """Why heads of this attention cannot be made uniform, where the figures would not say it."""
-    config = getattr(model.wrapped, "config", None)
-    stated = config.get_text_config() if hasattr(config, "get_text_config") else None
+    text_config = getattr(getattr(model.wrapped, "config", None), "get_text_config", None)
+    stated = text_config() if text_config is not None else None
     if getattr(stated, "kv_lora_rank", None):
         return (
             "its heads are unpacked from latent vectors (multi-head latent attention): a part of "
