@@ -134,14 +134,17 @@ def _status(folder: Path) -> str:
 
 
 def cancel_job(job: Job) -> None:
-    """End the job's process group; the command stops by itself and its run can go on later."""
+    """End the job's process group; the command stops by itself and its run can go on later.
+
+    Where there are no such groups (Windows) the runner sees the note and ends the command.
+    """
     try:
         pid = int((job.folder / PID).read_text())
     except (OSError, ValueError):
         return
     (job.folder / CANCEL).touch()
     # The lock tells that this is still the runner, and not another process of the same number.
-    if is_going(job.folder):
+    if is_going(job.folder) and runner.HAS_GROUPS:
         try:
             os.killpg(pid, signal.SIGINT)
         except ProcessLookupError:

@@ -25,6 +25,8 @@ PAUSE = 0.3
 STARTING_SECONDS = 20
 # How long the command may take to stop by itself before it is killed.
 GRACE_SECONDS = 20
+# Without process groups (Windows) no signal reaches the command; it looks for the note of a cancel.
+HAS_GROUPS = hasattr(os, "killpg")
 INTERRUPTED = 130
 
 
@@ -87,15 +89,27 @@ def _run(folder: Path, argv: list[str]) -> int:
     with (folder / OUT).open("wb") as out, (folder / LOG).open("wb") as log:
         child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=log)
         try:
-            return child.wait()
+            return child.wait() if HAS_GROUPS else _watched(child, folder)
         except Cancelled:
             # The signal went to the whole group: a second one would disturb its last words.
+            if not HAS_GROUPS:
+                child.terminate()
             try:
                 child.wait(GRACE_SECONDS)
             except (subprocess.TimeoutExpired, Cancelled):
                 child.kill()
                 child.wait()
             return INTERRUPTED
+
+
+def _watched(child: subprocess.Popen[bytes], folder: Path) -> int:
+    """The child's exit status; `Cancelled` when a note says so."""
+    while not (folder / CANCEL).is_file():
+        try:
+            return child.wait(PAUSE)
+        except subprocess.TimeoutExpired:
+            continue
+    raise Cancelled
 
 
 def _cancel(_signal: int, _frame: FrameType | None) -> None:

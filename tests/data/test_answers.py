@@ -3,8 +3,15 @@ import time
 
 import pytest
 
-from workbench.data import as_number, is_right, marked_answer, reference_answer, same_answer
-from workbench.data.answers import Reference, checker
+from workbench.data import (
+    Reference,
+    as_number,
+    checker,
+    is_right,
+    marked_answer,
+    reference_answer,
+    same_answer,
+)
 from workbench.types import Message, Sample
 
 
@@ -18,7 +25,18 @@ def sample(completion, **row):
     [
         ("3 + 4 = 7\n#### 7", "7"),
         ("#### 1\nno, wait\n#### 1,234 ", "1,234"),
-        (r"so \boxed{1} and \boxed{\frac{1}{2}}", r"\frac{1}{2}"),
+        (r"so \boxed{1} and \boxed{\frac{1}{2}}", r"1,\frac{1}{2}"),
+        (r"so \boxed{1}. No, it is \boxed{\frac{1}{2}}", r"\frac{1}{2}"),
+        (r"\boxed{5} or $x = \boxed{3}$", "5,3"),
+        ("\\boxed{5} but it is #### 7", "7"),
+        ("#### 7\nno: \\boxed{5}", "5"),
+        (r"so it is $\boxed 4$.", "4"),
+        ("#### 72, in total", "72"),
+        ("The answer is (B) because it's bigger", "(B)"),
+        ("<think>the answer is 5</think>\nThe answer is 7", "7"),
+        ("<think>the answer is 5", None),
+        ("<think>hm</think>\n7", "7"),
+        ("<think>hm</think>\nit is 7", None),
         (r"so \boxed{3} and \boxed{\frac{1", "3"),
         ("So the answer is 12.", "12"),
         ("The final answer is: **3.5**", "3.5"),
@@ -89,7 +107,14 @@ def test_a_text_is_right_by_its_final_answer(text, marked, right):
         ("1,2", None),
         ("x", None),
         ("1/0", None),
-        ("1e9", None),
+        ("1e9", 10**9),
+        ("1e9999999", None),
+        ("1.5 million", 1_500_000),
+        ("five thousand", 5000),
+        ("1.234.567,5", 1234567.5),
+        ("1.250", 1.25),
+        ("12m", None),
+        ("12 m", 12),
         ("", None),
     ],
 )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
+import psutil
 import pytest
 
 from workbench.engines import free_memory
@@ -13,9 +16,10 @@ MEMBERSHIP = {2: "0::/jobs/one\n", 1: "9:name=systemd:/x\n4:cpu,memory:/jobs/one
 @pytest.fixture
 def system(tmp_path, monkeypatch):
     """1,024 bytes available on the machine, and a folder for control groups."""
-    for name, path in (("MEMORY_FILE", "meminfo"), ("MEMBERSHIP", "cgroup"), ("GROUPS", "groups")):
+    for name, path in (("MEMBERSHIP", "cgroup"), ("GROUPS", "groups")):
         monkeypatch.setattr(free_memory, name, tmp_path / path)
-    (tmp_path / "meminfo").write_text("MemTotal:       2 kB\nMemAvailable:   1 kB\n")
+    machine = SimpleNamespace(total=2048, available=1024)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: machine)
     return tmp_path
 
 
@@ -49,7 +53,14 @@ def test_the_narrowest_of_several_limits_counts(system):
     assert free_host_bytes() == 400
 
 
-def test_a_system_that_tells_nothing_is_no_trouble(system):
+def test_a_system_without_control_groups_is_asked_by_psutil(system):
     assert free_host_bytes() == 1024
-    (system / "meminfo").unlink()
+
+
+@pytest.mark.parametrize("fault", [OSError, NotImplementedError])
+def test_a_system_that_tells_nothing_is_no_trouble(system, fault, monkeypatch):
+    def fail():
+        raise fault("not here")
+
+    monkeypatch.setattr(psutil, "virtual_memory", fail)
     assert free_host_bytes() is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -89,3 +90,13 @@ def test_merging_keeps_order_and_types_an_all_null_part_from_the_others(tmp_path
     merged = pq.read_table(tmp_path / "all")
     assert merged.to_pydict() == {"id": ["a", "b", "c"], "score": [None, None, 0.5]}
     assert merged.schema.field("score").type == pa.float64()
+
+
+def test_files_are_written_where_folders_cannot_be_opened(tmp_path, monkeypatch):
+    def refuse(path, *_):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(os, "open", refuse)
+    monkeypatch.delattr(os, "O_DIRECTORY", raising=False)
+    write_json_file(tmp_path / "x.json", {"a": 1})
+    assert (tmp_path / "x.json").is_file()

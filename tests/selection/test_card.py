@@ -39,7 +39,24 @@ def test_the_front_matter_names_the_data_file_and_the_size():
 def test_any_name_survives_the_front_matter(name):
     card = dataset_card(contents(name=name), {"method": "x: [y]\n"})
     assert front_matter(card)["pretty_name"] == name
-    assert set(front_matter(card)) == {"pretty_name", "tags", "size_categories", "configs"}
+    assert set(front_matter(card)) == {
+        *("pretty_name", "license", "task_categories", "tags", "size_categories", "configs")
+    }
+
+
+def test_licence_language_and_task_are_those_given_and_an_unknown_licence_is_said():
+    front = front_matter(dataset_card(contents(license="mit", language="en"), {}))
+    assert (front["license"], front["language"]) == ("mit", ["en"])
+    assert front["task_categories"] == ["text-generation"]
+    assert "None was given for this card" not in dataset_card(contents(license="mit"), {})
+    unknown = dataset_card(contents(), {})
+    assert front_matter(unknown)["license"] == "unknown"
+    assert "None was given for this card" in unknown
+
+
+def test_rows_without_a_completion_are_told():
+    assert "7 rows without a completion stand in" in dataset_card(contents(n_aside=7), {})
+    assert "nothing for a trainer" in dataset_card(contents(prompts_alone=True), {})
 
 
 def test_counts_and_mix_are_shown():

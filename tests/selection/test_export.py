@@ -279,3 +279,60 @@ def test_the_trl_script_reads_repeated_rows_twice(tmp_path):
     )
     places = (i for i, n in enumerate(dataset["_repeat"]) for _ in range(n))
     assert dataset.select(list(places))["level"] == [0, 0, 1, 2, 3, 3, 4, 5, 5, 6, 7]
+
+
+def mixed_samples():
+    """A plain row, a prompt alone, an empty answer, and turns that end with a question."""
+    rows = [
+        {"prompt": "1 + 1?", "completion": "2"},
+        {"prompt": "2 + 2?", "completion": None},
+        {"prompt": "3 + 3?", "completion": " "},
+        {"prompt": "4 + 4?", "completion": "8"},
+    ]
+    return [to_sample(row, i, "a.jsonl", "prompt-completion") for i, row in enumerate(rows)]
+
+
+@pytest.mark.parametrize("fmt", FORMATS)
+def test_rows_without_a_completion_stand_apart_in_every_format(tmp_path, fmt):
+    samples = mixed_samples()
+    options = {"samples": samples, "selection": selection_of(samples, (0, 1, 2, 3))}
+    summary = export(tmp_path / "out", format=fmt, **options)
+    assert [row["_row_id"] for row in rows_of(tmp_path / "out")] == [
+        samples[0].row_id,
+        samples[3].row_id,
+    ]
+    aside = (tmp_path / "out" / "prompt-only.jsonl").read_text().splitlines()
+    assert [json.loads(line)["_row_id"] for line in aside] == [s.row_id for s in samples[1:3]]
+    assert summary["counts"] == {"input": 4, "bad": 0, "selected": 4, "prompt_only": 2}
+    assert "prompt-only.jsonl" in summary["files"]
+
+
+def test_prompts_alone_are_data_and_nothing_to_train_on(tmp_path):
+    samples = [to_sample({"prompt": f"{i} + 1?"}, i, "a.jsonl") for i in range(3)]
+    options = {"samples": samples, "selection": selection_of(samples, (0, 2))}
+    for fmt in ("jsonl", "parquet"):
+        export(tmp_path / fmt, format=fmt, **options)
+        assert [row["prompt"] for row in rows_of(tmp_path / fmt)] == ["0 + 1?", "2 + 1?"]
+        assert not (tmp_path / fmt / "trainers").exists()
+        assert not (tmp_path / fmt / "prompt-only.jsonl").exists()
+    for fmt in ("prompt-completion", "messages", "alpaca", "sharegpt"):
+        with pytest.raises(InputError, match="none of the selected rows has a completion"):
+            export(tmp_path / fmt, format=fmt, **options)
+        assert not (tmp_path / fmt).exists()
+
+
+def test_any_format_is_written_as_parquet_where_asked(tmp_path):
+    summary = export(tmp_path / "out", format="messages", file_type="parquet")
+    assert summary["data_file"] == "data.parquet"
+    turns = rows_of(tmp_path / "out")[0]["messages"]
+    assert [dict(turn) for turn in turns] == [
+        {"role": "user", "content": "What is 0 + 1?"},
+        {"role": "assistant", "content": "It is 1."},
+    ]
+    assert "ds_type: parquet" in (tmp_path / "out" / "trainers" / "axolotl.yaml").read_text()
+
+
+def test_licence_and_language_reach_the_card(tmp_path):
+    export(tmp_path / "out", license="apache-2.0", language="de")
+    front = yaml.safe_load((tmp_path / "out" / "README.md").read_text().split("---\n")[1])
+    assert (front["license"], front["language"]) == ("apache-2.0", ["de"])

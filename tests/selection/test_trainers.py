@@ -2,7 +2,12 @@
 
 import ast
 import json
+import os
+import re
 import runpy
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import yaml
@@ -37,6 +42,7 @@ CASES = [
     if shape != "text" or fmt in ("jsonl", "parquet")
 ]
 DATA_FILE = "data.jsonl"
+MODEL = Path(__file__).resolve().parents[2] / "data/models/math-tiny"
 
 
 def row_and_files(shape, fmt):
@@ -139,3 +145,61 @@ def test_parquet_is_told_to_axolotl():
 @pytest.mark.parametrize(("name", "short"), [("a b/c", "a-b-c"), ("..", "selection"), ("x", "x")])
 def test_a_dataset_name_has_no_path_in_it(name, short):
     assert slug(name) == short
+
+
+def turns_of(*said):
+    return [{"from": speaker, "value": text} for speaker, text in said]
+
+
+def files_for(row, shape):
+    return trainer_files(row_layout(row, shape), data_file=DATA_FILE, name="x")
+
+
+def test_speakers_are_called_as_the_rows_call_them():
+    row = {"conversations": turns_of(("human", "1 + 1?"), ("assistant", "2"))}
+    files = files_for(row, "sharegpt")
+    (entry,) = json.loads(files["dataset_info.json"]).values()
+    assert (entry["tags"]["user_tag"], entry["tags"]["assistant_tag"]) == ("human", "assistant")
+    (block,) = yaml.safe_load(files["axolotl.yaml"])["datasets"]
+    assert block["roles"]["assistant"] == ["assistant"]
+
+
+@pytest.mark.parametrize("chat", [True, False])
+def test_a_question_that_nobody_answered_is_not_learned(tmp_path, chat):
+    row = {"conversations": turns_of(("human", "1 + 1?"), ("gpt", "2"), ("human", "3 + 4?"))}
+    made = training_row(files_for(row, "sharegpt"), tmp_path)(row, chat=chat)
+    answer = made["completion"][0]["content"] if chat else made["completion"]
+    assert answer == "2"
+
+
+def test_the_script_has_half_precision_only_on_a_card_and_cuts_nothing():
+    script = files_for(ROWS["messages"], "messages")["sft.py"]
+    assert "bf16=torch.cuda.is_available() and torch.cuda.is_bf16_supported()" in script
+    assert "max_length=options.max_length" in script
+
+
+@pytest.mark.slow
+def test_the_trl_script_trains_and_saves_on_a_processor(tmp_path):
+    pytest.importorskip("trl", reason="needs the extra 'train'")
+    lines = [json.dumps({"prompt": f"{i} + 1 = ", "completion": "2 " * 1300}) for i in range(2)]
+    (tmp_path / DATA_FILE).write_text("\n".join(lines) + "\n")
+    (tmp_path / "README.md").write_text(
+        "---\nconfigs:\n- config_name: default\n  data_files: data.jsonl\n---\n"
+    )
+    script = tmp_path / "trainers" / "sft.py"
+    script.parent.mkdir()
+    script.write_text(files_for(ROWS["prompt-completion"], "prompt-completion")["sft.py"])
+    options = ["--max-steps", "1", "--learning-rate", "1e-4", "--out", str(tmp_path / "out")]
+    done = subprocess.run(
+        [sys.executable, str(script), "--model", str(MODEL), *options],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"HF_DATASETS_CACHE": str(tmp_path / "cache"), "CUDA_VISIBLE_DEVICES": ""},
+    )
+    assert done.returncode == 0, done.stderr
+    said = re.search(r"2 rows, the longest of (\d+) tokens", done.stdout)
+    # Longer than what TRL cuts at by itself.
+    assert said
+    assert int(said[1]) > 1024
+    assert (tmp_path / "out" / "model.safetensors").is_file()
+    assert (tmp_path / "out" / "tokenizer.json").is_file()

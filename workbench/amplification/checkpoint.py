@@ -39,7 +39,7 @@ def save_state(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, An
             save_file(plain, unfinished, {FACTS: json.dumps(facts)})
         except SafetensorError as err:
             raise OSError(errno.ENOSPC, str(err)) from err
-        with unfinished.open("rb") as file:
+        with unfinished.open("r+b") as file:  # Windows syncs only what may be written
             os.fsync(file.fileno())
         unfinished.replace(path)
 

@@ -3,20 +3,14 @@
 from workbench.data import read_samples, to_format, write_jsonl
 """
 
-from workbench.data.answers import (
-    Reference,
-    as_number,
-    checker,
-    is_right,
-    marked_answer,
-    reference_answer,
-    same_answer,
-)
+from workbench.data.answers import Reference, is_right, marked_answer, reference_answer
 from workbench.data.batching import batches_by_length, padding_share
 from workbench.data.draws import draw, unseen
+from workbench.data.equality import checker, same_answer
 from workbench.data.formats import FORMATS, to_format
-from workbench.data.plain import plain
+from workbench.data.plain import json_bytes, plain
 from workbench.data.problems import MAX_STEPS, SETTINGS, Problem, is_held_out, make_problem
+from workbench.data.quantities import as_number
 from workbench.data.readers import read_samples
 from workbench.data.retrieval import (
     KEY_LENGTH,
@@ -55,6 +49,7 @@ __all__ = [
     "fingerprint_sources",
     "is_held_out",
     "is_right",
+    "json_bytes",
     "make_document",
     "make_problem",
     "marked_answer",

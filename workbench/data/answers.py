@@ -1,38 +1,31 @@
 """Is the final answer of a text right? GSM8K's `####`, `\\boxed{}`, or a short `answer` column.
 
-Numbers are compared here; other answers by the package math-verify where it is installed (extra
-`eval`), as text otherwise. Its time limits use signals, which only a main thread may; they are off,
-and what could run for long (towers of powers, sums, integrals) is compared as text alone.
-
-    reference = reference_answer(sample)
-    reference is not None and is_right(decoded_text, reference)
+reference = reference_answer(sample)
+reference is not None and is_right(decoded_text, reference)
 """
 
 from __future__ import annotations
 
-import importlib.util
-import logging
+import math
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from fractions import Fraction
+from decimal import Decimal
+from typing import Any, NamedTuple
 
+from workbench.data.equality import same_answer
+from workbench.data.quantities import LONGEST, as_number
 from workbench.types import Sample
 
-LONGEST = 120
 _HASHES = re.compile(r"####[ \t]*([^\n]+)")
-_SAID = re.compile(r"answer\s*(?:is|:|=)[\s:*]*([^\n]+?)(?:\.\s|\.?$|\n)", re.IGNORECASE)
+_SAID = re.compile(r"answers?\s*(?:is|are|:|=)[\s:*]*([^\n]+?)(?:\.\s|\.?$|\n)", re.IGNORECASE)
 _NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?(?:/\d+)?")
-_FRACTION = re.compile(r"(-?)\\[dt]?frac\{?(-?\d+)\}?\{?(\d+)\}?")
-_PLAIN = re.compile(r"-?(?:\d+(?:\.\d+)?|\.\d+)(?:/\d+)?")
-_MIXED = re.compile(r"(-?)(\d+)(?:\\[dt]?frac\{?(\d+)\}?\{?(\d+)\}?|\s+(\d+)/(\d+))")
-_NOISE = re.compile(r"\\left|\\right|\\!|\\,|\\;|\\ |\\\$|\$|\s|\\%|%|\^\{?\\circ\}?")
-# Behind a number a word is a unit; anywhere else it is the answer, or part of it.
-_UNIT = re.compile(r"(?<=[\d}])\s*\\(?:text|mathrm)\{[^{}]*\}(?:\^\{?\d\}?)?$")
-_WORDS = re.compile(r"\\(?:text|textbf|mathrm)\{([^{}]*)\}")
-_UNIT_WORD = re.compile(r"(?<=\d)\s+[A-Za-z]{3,}(?:\s[A-Za-z]+)*$")
-_SLOW = re.compile(r"\\(?:int|sum|prod|lim|binom)|!|\^.*\^|\^\{?\d{3}|\d{16}")
+_BOX = re.compile(r"\\(?:boxed|fbox)\s*(?:(?=\{)|(-?[\w.]*\w))")
+# What stands between boxes that hold one answer together: `\boxed{2}$ or $x = \boxed{3}`.
+_JOINT = re.compile(r"[\s$]*(?:,|,?(?:\\text\{)?\s*(?:and|or)\b\s*\}?)[\s$]*(?:\w+\s*=\s*)?")
+_REMARK = re.compile(
+    r"(?:,\s+(?!(?:and|or)\b)[a-z]{2,}\b|\s+(?:because|since|in total|in all)\b).*"
+)
 
 
 @dataclass(frozen=True)
@@ -43,6 +36,12 @@ class Reference:
     marked: bool
 
 
+class _Box(NamedTuple):
+    start: int
+    end: int
+    content: str
+
+
 def reference_answer(sample: Sample) -> Reference | None:
     """The answer that a text can be held against, or None where the row gives none.
 
@@ -50,15 +49,13 @@ def reference_answer(sample: Sample) -> Reference | None:
     solution, else a solution that is a number and nothing more.
     """
     in_solution = marked_answer(sample.completion)
-    column = sample.row.get("answer")
-    if isinstance(column, int | float) and not isinstance(column, bool):
-        column = f"{column:g}" if isinstance(column, float) else str(column)
-    if isinstance(column, str) and column.strip():
+    column = _written(sample.row.get("answer"))
+    if column:
         in_column = marked_answer(column)
         if in_column is not None:
             return Reference(in_column, marked=True)
-        if "\n" not in column.strip() and len(column) <= LONGEST:
-            return Reference(column.strip(), marked=in_solution is not None)
+        if "\n" not in column and len(column) <= LONGEST:
+            return Reference(column, marked=in_solution is not None)
     if in_solution is not None:
         return Reference(in_solution, marked=True)
     alone = sample.completion.strip()
@@ -70,99 +67,76 @@ def is_right(text: str, reference: Reference) -> bool:
 
     Where the reference solution marks its answer, the text has to mark one too (`####`, boxed,
     "the answer is"): the last number of a text that broke off is no answer. Otherwise the last
-    number counts, or the whole text.
+    number counts, or the whole text. What stands in a think block is never the answer.
     """
     found = marked_answer(text)
     if found is None and not reference.marked:
-        numbers = _NUMBER.findall(text)
-        found = numbers[-1] if numbers and as_number(reference.answer) is not None else text
+        said = _without_thought(text)
+        numbers = _NUMBER.findall(said)
+        found = numbers[-1] if numbers and as_number(reference.answer) is not None else said
     return found is not None and same_answer(found, reference.answer)
 
 
 def marked_answer(text: str) -> str | None:
-    """The last answer that `text` marks as final: boxed, after `####`, or "the answer is"."""
-    boxed = _last_boxed(text)
-    if boxed is not None:
-        return boxed
-    for pattern in (_HASHES, _SAID):
-        found = pattern.findall(text)
-        if found:
-            return found[-1].strip(" *")
-    return None
+    """The last answer that `text` marks as final behind its think block.
+
+    The last of boxed and `####`, else "the answer is". Boxes joined by a comma, "and" or "or" are
+    one answer, `2,3`. A number alone behind a think block needs no mark.
+    """
+    whole, text = text, _without_thought(text)
+    boxes = list(_boxes(text))
+    hashes = list(_HASHES.finditer(text))
+    if boxes and not (hashes and hashes[-1].start() > boxes[-1].start):
+        return _joined(boxes, text)
+    if said := hashes or list(_SAID.finditer(text)):
+        return _REMARK.sub("", " ".join(said[-1][1].split())).strip(" *")
+    alone = text != whole and as_number(text) is not None
+    return text.strip() if alone else None
 
 
-def same_answer(found: str, right: str) -> bool:
-    """Equal as text without layout, as numbers, or as mathematics (math-verify)."""
-    if _bare(right) and _bare(found) == _bare(right):
-        return True
-    numbers = as_number(found), as_number(right)
-    if None not in numbers:
-        return numbers[0] == numbers[1]
-    return _same_mathematics(found, right)
+def _without_thought(text: str) -> str:
+    """What stands behind the last think block; of one that broke off nothing."""
+    return text.rpartition("</think>")[2].partition("<think>")[0]
 
 
-def as_number(text: str) -> Fraction | None:
-    """The number that `text` is, layout, thousands separators, units and per cent signs aside."""
-    if mixed := _MIXED.fullmatch(_UNIT.sub("", text.strip(" $."))):
-        sign, whole, *parts = mixed.groups()
-        top, bottom = (int(part) for part in parts if part is not None)
-        if not bottom:
-            return None
-        return (-1 if sign else 1) * (int(whole) + Fraction(top, bottom))
-    bare = _FRACTION.sub(r"\1\2/\3", _bare(_UNIT_WORD.sub("", text.strip().rstrip("."))))
-    bare = bare.rstrip(".")
-    bare = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", bare)
-    if len(bare) > LONGEST or not _PLAIN.fullmatch(bare):
-        return None
-    top, _, bottom = bare.partition("/")
-    if bottom and not int(bottom):
-        return None
-    return Fraction(top) / (int(bottom) if bottom else 1)
+def _written(value: Any) -> str:
+    """An `answer` column as text, floats with all their digits; "" for what is no answer."""
+    if isinstance(value, str):
+        return value.strip()
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        return ""
+    if not math.isfinite(value):
+        return ""
+    return repr(float(value)) if isinstance(value, float) else str(value)
 
 
-def checker() -> str:
-    """What compares answers that are no plain numbers: `math-verify`, or `text` without it."""
-    return "math-verify" if importlib.util.find_spec("math_verify") else "text"
+def _joined(boxes: list[_Box], text: str) -> str:
+    contents = [boxes[-1].content]
+    for box, following in zip(reversed(boxes[:-1]), reversed(boxes), strict=False):
+        if not _JOINT.fullmatch(text[box.end : following.start]):
+            break
+        contents.insert(0, box.content)
+    return ",".join(contents)
 
 
-def _bare(text: str) -> str:
-    text = _UNIT.sub("", text.strip().rstrip(".").strip("$ "))
-    return _NOISE.sub("", _WORDS.sub(r"\1", text))
+def _boxes(text: str) -> Iterator[_Box]:
+    """Every complete `\\boxed{...}`, braces balanced, or `\\boxed 4`."""
+    closing = _closing_braces(text)
+    for found in _BOX.finditer(text):
+        end = found.end()
+        if found[1]:
+            yield _Box(found.start(), end, found[1])
+        elif end in closing:
+            yield _Box(found.start(), closing[end] + 1, text[end + 1 : closing[end]].strip())
 
 
-def _last_boxed(text: str) -> str | None:
-    """The content of the last complete `\\boxed{...}`, braces balanced."""
-    start = text.rfind("\\boxed{")
-    while start >= 0:
-        depth, begin = 0, start + len("\\boxed")
-        for place in range(begin, len(text)):
-            depth += {"{": 1, "}": -1}.get(text[place], 0)
-            if depth == 0:
-                return text[begin + 1 : place].strip()
-        start = text.rfind("\\boxed{", 0, start)
-    return None
-
-
-def _same_mathematics(found: str, right: str) -> bool:
-    texts = (found, right)
-    if checker() == "text" or any(len(t) > LONGEST or _SLOW.search(t) for t in texts):
-        return False
-    from math_verify import parse, verify
-
-    with _quiet():
-        read = [parse(f"${t.strip('$')}$", parsing_timeout=None) for t in texts]  # type: ignore
-        return all(read) and verify(read[1], read[0], timeout_seconds=None)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """math-verify warns on every call that its time limits are off."""
-    loggers = [logging.getLogger(f"math_verify.{part}") for part in ("parser", "grader")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
+def _closing_braces(text: str) -> dict[int, int]:
+    """The place of each `{` that is closed, and of the `}` that closes it."""
+    closing: dict[int, int] = {}
+    opened: list[int] = []
+    for brace in re.finditer(r"[{}]", text):
+        if brace[0] == "{":
+            opened.append(brace.start())
+        elif opened:
+            closing[opened.pop()] = brace.start()
+    return closing

@@ -1,5 +1,7 @@
 """Memory that the system still gives: what the machine has, and what a container may have of it.
 
+psutil tells the first on every platform; containers are asked in the files of Linux.
+
 free = free_host_bytes()
 """
 
@@ -8,7 +10,8 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
-MEMORY_FILE = Path("/proc/meminfo")
+import psutil
+
 # Control groups of this process, and where version 2 keeps them; version 1 in `memory` below it.
 MEMBERSHIP, GROUPS = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")
 LIMIT_AND_USE = {
@@ -20,8 +23,8 @@ LIMIT_AND_USE = {
 def free_host_bytes() -> int | None:
     """The least of what machine and containers leave; None where the system does not tell."""
     known = _free_in_containers()
-    with contextlib.suppress(OSError, ValueError, KeyError):
-        known.append(1024 * _field(MEMORY_FILE, "MemAvailable"))
+    with contextlib.suppress(OSError, ValueError, KeyError, NotImplementedError):
+        known.append(int(psutil.virtual_memory().available))
     return min(known, default=None)
 
 

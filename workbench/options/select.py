@@ -13,6 +13,7 @@ from workbench.options.record import check_options, option
 POLICIES = ("soft", "top", "bottom", "random", "length-matched")
 ADJUSTED = ("none", "length")
 FORMATS = ("jsonl", "parquet", "prompt-completion", "messages", "alpaca", "sharegpt")
+FILES = ("jsonl", "parquet")
 FORMS = ("subset", "repeat-weight")
 
 
@@ -54,6 +55,11 @@ class ExportOptions:
         choices=FORMS,
         flag="--as",
     )
+    file_type: str | None = option(
+        None, "Type of the data file; default: parquet for parquet.", choices=FILES, flag="--file"
+    )
+    license: str = option("unknown", "Of the rows, for the card, as Hugging Face spells it.")
+    language: str | None = option(None, "Of the rows, for the card: en.", metavar="CODE")
 
     def __post_init__(self) -> None:
         check_options(self)

@@ -65,7 +65,9 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
 
 
 def _sync_directory(folder: Path) -> None:
-    """Make a rename survive a power cut."""
+    """Make a rename survive a power cut, where a folder can be opened: not on Windows."""
+    if not hasattr(os, "O_DIRECTORY"):
+        return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -68,6 +68,11 @@ REPEAT_COLUMNS = (
     "corpus. `_p` and `_rank` are 0 for rows that were not selected. Of the files in `trainers/`, "
     "`sft.py` reads rows as often as `_repeat` says; other trainers read each row once unless told."
 )
+LICENCE = "The rows keep the licences of the sources they came from."
+UNKNOWN_LICENCE = (
+    f"{LICENCE} None was given for this card: look it up before you pass the rows on, and export "
+    "with `--license`."
+)
 TRAINERS = (
     "`trainers/` holds a LLaMA-Factory `dataset_info.json` (`--dataset_dir trainers`), an axolotl "
     "`datasets:` block and a TRL script `sft.py`."
@@ -86,6 +91,10 @@ class Contents:
     sources: Mapping[str, tuple[int, int]]
     has_trainers: bool
     repeats: bool = False
+    n_aside: int = 0
+    prompts_alone: bool = False
+    license: str = "unknown"
+    language: str | None = None
 
     @property
     def n_rows(self) -> int:
@@ -109,7 +118,7 @@ def dataset_card(contents: Contents, provenance: Mapping[str, Any]) -> str:
         Section("Known bias of the score", bias),
         Section("Columns", [REPEAT_COLUMNS if contents.repeats else SUBSET_COLUMNS]),
         Section("Use", [use]),
-        Section("Licence", ["The rows keep the licences of the sources they came from."]),
+        Section("Licence", [UNKNOWN_LICENCE if contents.license == "unknown" else LICENCE]),
     )
 
 
@@ -118,6 +127,9 @@ def _front(contents: Contents, provenance: Mapping[str, Any]) -> dict[str, Any]:
     files = {"split": Word("train"), "path": contents.data_file}
     return {
         "pretty_name": contents.name,
+        "license": contents.license,
+        **({"language": [contents.language]} if contents.language else {}),
+        "task_categories": ["text-generation"],
         "tags": ["circuit-workbench", "data-selection", *method],
         "size_categories": [size_category(contents.n_rows)],
         "configs": [{"config_name": Word("default"), "data_files": [files]}],
@@ -125,7 +137,12 @@ def _front(contents: Contents, provenance: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _trainers(contents: Contents) -> str:
-    return TRAINERS if contents.has_trainers else MIXED
+    """What to train with, and how many rows have nothing to learn from."""
+    if contents.prompts_alone:
+        return "No row has a completion, so there is nothing for a trainer to learn from."
+    n = contents.n_aside
+    aside = f" {n} rows without a completion stand in `prompt-only.jsonl`." if n else ""
+    return (TRAINERS if contents.has_trainers else MIXED) + aside
 
 
 def _idle(provenance: Mapping[str, Any]) -> list[str]:

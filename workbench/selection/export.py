@@ -7,45 +7,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
 
-from workbench.config import canonical_json, file_digest, finite_or_none
-from workbench.data import FORMATS, Written, to_format, write_jsonl, write_parquet
+from workbench.config import canonical_json, file_digest
+from workbench.data import FORMATS, Written, json_bytes, write_jsonl, write_parquet
 from workbench.errors import InputError
 from workbench.selection.card import Contents, dataset_card
 from workbench.selection.folder import new_folder
-from workbench.selection.layout import Layout, row_layout, shape_of_export
+from workbench.selection.layout import Layout
+from workbench.selection.rows import Tally, marked_rows, marks_of
 from workbench.selection.trainers import trainer_files
 from workbench.types import BadRow, Sample
 
 RECORD = "provenance.json"
-MARKS = ("_score", "_p", "_rank", "_row_id", "_repeat")
+PROMPT_ONLY = "prompt-only.jsonl"
 FORMS = ("subset", "repeat-weight")
-# The paper adds the selected part on top of the corpus.
-REPEATS = 2
-
-
-class Mark(NamedTuple):
-    """What the selection says about one row."""
-
-    score: float | None
-    p: float
-    rank: int
-
-
-@dataclass
-class Tally:
-    """What has passed by while the rows stream: counted, because they are read only once."""
-
-    n_input: int = 0
-    n_bad: int = 0
-    before: dict[str, int] = field(default_factory=dict)
-    after: dict[str, int] = field(default_factory=dict)
-    layouts: set[Layout] = field(default_factory=set)
+# Formats that hold rows as they are, also those that no trainer learns an answer from.
+AS_THEY_ARE = ("jsonl", "parquet")
 
 
 def export_selection(
@@ -58,12 +39,19 @@ def export_selection(
     provenance: Mapping[str, Any],
     name: str,
     scores: Mapping[str, float] | None = None,
+    file_type: str | None = None,
+    license: str = "unknown",
+    language: str | None = None,
 ) -> dict[str, Any]:
     """Write the selected of `samples`, in their order, as a dataset folder `out`.
 
     With the form `repeat-weight` every readable row is written, with a column `_repeat`: 2 for the
     selected, 1 for all others, whose `_score` is looked up in `scores` (AttentionInfluence, arXiv
     2505.07293, trains on the corpus with the selected part on top).
+
+    Rows without a completion stand in `prompt-only.jsonl`, in every format; if no row has one,
+    jsonl and parquet hold the prompts, and other formats are refused. `file_type` is jsonl or
+    parquet where it is not what the format says; `license` and `language` go to the card.
 
     `selection` has the columns of `selection.parquet`; `provenance` must be JSON-able, and with
     equal arguments every byte is equal. Returns `out`, `format`, `as`, `data_file`, `counts`,
@@ -74,12 +62,23 @@ def export_selection(
         raise InputError(f"format is '{format}'", expected=f"one of {', '.join(FORMATS)}")
     if form not in FORMS:
         raise InputError(f"the form is '{form}'", expected=f"one of {', '.join(FORMS)}")
-    marks, repeats = _marks(selection), form == "repeat-weight"
-    data_file = "data.parquet" if format == "parquet" else "data.jsonl"
+    marks, repeats = marks_of(selection), form == "repeat-weight"
+    data_file = f"data.{file_type or ('parquet' if format == 'parquet' else 'jsonl')}"
     tally = Tally()
     with new_folder(out, record=RECORD) as folder:
-        rows = _rows(samples, marks, format, tally, others=(scores or {}) if repeats else None)
-        written = _write_data(folder / data_file, rows)
+        others = (scores or {}) if repeats else None
+        with (folder / PROMPT_ONLY).open("wb") as aside:
+            rows = marked_rows(
+                *(samples, marks, format, tally),
+                others=others,
+                put_aside=lambda row: aside.write(json_bytes(row) + b"\n") and None,
+            )
+            written = _write_data(folder / data_file, rows)
+        prompts_alone = not written.n_rows
+        if prompts_alone:
+            written = _prompts_alone(folder, data_file, format)
+        elif not tally.n_prompt_only:
+            (folder / PROMPT_ONLY).unlink()
         layout = _single_layout(tally.layouts, written)
         contents = Contents(
             name=name,
@@ -90,9 +89,15 @@ def export_selection(
             sources={s: (n, tally.after.get(s, 0)) for s, n in tally.before.items()},
             has_trainers=layout is not None,
             repeats=repeats,
+            n_aside=0 if prompts_alone else tally.n_prompt_only,
+            prompts_alone=prompts_alone,
+            license=license,
+            language=language,
         )
         _write_texts(folder, contents, provenance, layout)
         counts = {"input": tally.n_input, "bad": tally.n_bad, "selected": len(marks)}
+        if tally.n_prompt_only:
+            counts["prompt_only"] = tally.n_prompt_only
         if repeats:
             counts["written"] = written.n_rows
         files = _digests(folder)
@@ -110,60 +115,19 @@ def export_selection(
     }
 
 
-def _marks(selection: pd.DataFrame) -> dict[str, Mark]:
-    columns = [selection[name] for name in ("row_id", "score", "p", "rank")]
-    marks = {
-        str(row_id): Mark(finite_or_none(float(score)), float(p), int(rank))
-        for row_id, score, p, rank in zip(*columns, strict=True)
-    }
-    if not marks or len(marks) < len(selection):
-        what = "holds no rows" if selection.empty else "names a row_id more than once"
-        raise InputError(f"the selection {what}", do="run workbench select again")
-    return marks
-
-
-def _rows(
-    samples: Iterable[Sample | BadRow],
-    marks: dict[str, Mark],
-    fmt: str,
-    tally: Tally,
-    *,
-    others: Mapping[str, float] | None,
-) -> Iterator[dict[str, Any]]:
-    """The selected rows in the chosen format; `InputError` at the end if any did not turn up.
-
-    With the scores of the `others` these are written too, and each row with its `_repeat`.
-    """
-    missing = dict(marks)
-    for sample in samples:
-        tally.n_input += 1
-        tally.before[sample.source] = tally.before.get(sample.source, 0) + 1
-        if isinstance(sample, BadRow):
-            tally.n_bad += 1
-            continue
-        mark = missing.pop(sample.row_id, None)
-        if mark is not None:
-            tally.after[sample.source] = tally.after.get(sample.source, 0) + 1
-        elif others is None:
-            continue
-        row = to_format(sample, fmt)
-        tally.layouts.add(row_layout(row, shape_of_export(sample, fmt)))
-        repeat = {} if others is None else {"_repeat": 1 if mark is None else REPEATS}
-        mark = mark or Mark((others or {}).get(sample.row_id), 0.0, 0)
-        yield _marked(row, sample.row_id, mark) | repeat
-    if missing:
+def _prompts_alone(folder: Path, data_file: str, fmt: str) -> Written:
+    """The rows put aside as the data, where there are no others and the format allows it."""
+    if fmt not in AS_THEY_ARE:
         raise InputError(
-            f"{len(missing)} of {len(marks)} selected rows are not in the data "
-            f"(first: row_id '{next(iter(missing))}')",
-            expected="the data that was scored",
-            do="pass the same data, or score and select again",
+            f"none of the selected rows has a completion, which '{fmt}' is to be learned from",
+            expected="rows with an answer",
+            do="export as jsonl or parquet, or select from data with answers",
         )
-
-
-def _marked(row: dict[str, Any], row_id: str, mark: Mark) -> dict[str, Any]:
-    # An export can itself be selected from: the earlier marks are then original columns.
-    kept = {f"original{key}" if key in MARKS else key: value for key, value in row.items()}
-    return kept | {"_score": mark.score, "_p": mark.p, "_rank": mark.rank, "_row_id": row_id}
+    aside = folder / PROMPT_ONLY
+    with aside.open(encoding="utf-8") as lines:
+        written = _write_data(folder / data_file, map(json.loads, lines))
+    aside.unlink()
+    return written
 
 
 def _write_data(path: Path, rows: Iterator[dict[str, Any]]) -> Written:

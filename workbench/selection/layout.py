@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from workbench.data.shapes import PAIRS, TURNS
+from workbench.data.shapes import PAIRS, ROLES, TURNS
 from workbench.types import Sample
 
 
@@ -62,6 +62,9 @@ def _turns_layout(row: Mapping[str, Any], column: str) -> TurnsLayout:
     turns = row[column]
     role = "role" if "role" in turns[0] else "from"
     content = "content" if "content" in turns[0] else "value"
-    if {turn[role] for turn in turns} & {"human", "gpt"}:
-        return TurnsLayout(column, role, content, "human", "gpt")
-    return TurnsLayout(column, role, content, "user", "assistant")
+    # A speaker who says nothing in this row is called as the column's spelling has it.
+    names = {"user": "human", "assistant": "gpt"} if role == "from" else {}
+    for turn in reversed(turns):
+        names[ROLES[turn[role]]] = turn[role]
+    user, assistant = (names.get(speaker, speaker) for speaker in ("user", "assistant"))
+    return TurnsLayout(column, role, content, user, assistant)

@@ -17,9 +17,10 @@ SFT_SCRIPT = '''\
 """Fine-tune a model on this selection with TRL.
 
     pip install trl
-    python sft.py --model MODEL [--out DIR]
+    python sft.py --model MODEL [--out DIR] [--max-steps N] [--learning-rate R] [--max-length N]
 
-The loss counts the tokens of the last answer; everything before it is context.
+The loss counts the tokens of the last answer; everything before it is context. No row is cut unless
+--max-length says so. Half precision (bfloat16) where a card has it, on a processor none.
 """
 
 import argparse
@@ -42,21 +43,40 @@ def training_rows(chat):
     )
 
 
+def say_lengths(dataset, max_length):
+    lengths = [len(ids) for ids in dataset["input_ids"]]
+    print(f"{{len(lengths)}} rows, the longest of {{max(lengths)}} tokens")
+    if max_length:
+        print(f"{{sum(n >= max_length for n in lengths)}} rows reach {{max_length}} and may be cut")
+
+
 def main():
+    import torch
     from transformers import AutoTokenizer
     from trl import SFTConfig, SFTTrainer
 
     parser = argparse.ArgumentParser()
     parser.add_argument("--model", required=True)
     parser.add_argument("--out", default="sft-output")
+    parser.add_argument("--max-length", type=int, help="cut rows to so many tokens; default: none")
+    parser.add_argument("--max-steps", type=int, default=-1)
+    parser.add_argument("--learning-rate", type=float, default=2e-5)
     options = parser.parse_args()
     tokenizer = AutoTokenizer.from_pretrained(options.model)
     trainer = SFTTrainer(
         model=options.model,
-        args=SFTConfig(output_dir=options.out),
+        args=SFTConfig(
+            output_dir=options.out,
+            max_length=options.max_length,
+            max_steps=options.max_steps,
+            learning_rate=options.learning_rate,
+            bf16=torch.cuda.is_available() and torch.cuda.is_bf16_supported(),
+            report_to="none",
+        ),
         train_dataset=training_rows(chat=tokenizer.chat_template is not None),
         processing_class=tokenizer,
     )
+    say_lengths(trainer.train_dataset, options.max_length)
     trainer.train()
     trainer.save_model()
 
@@ -90,6 +110,8 @@ TURNS_BODY = """\
         {{"role": roles.get(turn[{role}], turn[{role}]), "content": turn[{content}]}}
         for turn in row[{column}]
     ]
+    while turns[-1]["role"] != "assistant":  # a question that nobody answered
+        turns.pop()
     if chat:
         return {{"prompt": turns[:-1], "completion": turns[-1:]}}
     *before, last = [turn["content"] for turn in turns]
@@ -156,6 +178,7 @@ def _axolotl_type(layout: Layout) -> list[str]:
     if isinstance(layout, PairLayout):
         extra = [f"  field_input: {json.dumps(layout.extra)}"] if layout.extra else []
         return [
+            "# Without a chat template; for a chat model export with --format messages.",
             "type:",
             f"  field_instruction: {json.dumps(layout.prompt)}",
             *extra,

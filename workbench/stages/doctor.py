@@ -10,6 +10,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import psutil
 import torch
 
 from workbench.models import ModelSource
@@ -25,7 +26,7 @@ def examine(source: ModelSource) -> dict[str, Any]:
         "versions": package_versions(),
         "machine": {
             "cores": os.cpu_count(),
-            "memory_gb": _memory_gb(),
+            "memory_gb": round(psutil.virtual_memory().total / 1e9, 1),
             "free_disk_gb": round(shutil.disk_usage(Path.cwd()).free / 1e9, 1),
             "cuda": torch.cuda.get_device_name(0) if torch.cuda.is_available() else "none",
             "mps": torch.backends.mps.is_available(),
@@ -41,11 +42,3 @@ def examine(source: ModelSource) -> dict[str, Any]:
         },
         "self-check": {**check, "verdict": "usable"},
     }
-
-
-def _memory_gb() -> float | None:
-    """Physical memory, where the system tells it."""
-    try:
-        return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1)
-    except (ValueError, OSError, AttributeError):
-        return None

@@ -30,8 +30,11 @@ def run_export(
     format: str = "jsonl",
     form: str = "subset",
     data: Sequence[str] = (),
+    **card: Any,
 ) -> dict[str, Any]:
     """Write the selected rows with every original column, a dataset card and their provenance.
+
+    `card`: `file_type`, `license` and `language`, as `export_selection` takes them.
 
     With the form `repeat-weight` the whole pool is written, and how often each row is to be read.
     """
@@ -47,11 +50,12 @@ def run_export(
         provenance=provenance_of(chain),
         name=out.resolve().name,
         scores=scores_behind(selection_path, place.runs, chain) if form != "subset" else None,
+        **card,
     )
 
 
 def plan_export(
-    selection_path: Path, out: Path, *, format: str = "jsonl", form: str = "subset"
+    selection_path: Path, out: Path, *, format: str = "jsonl", form: str = "subset", **card: Any
 ) -> dict[str, Any]:
     """What would be written, and where: no pass over a model."""
     return {
@@ -59,6 +63,7 @@ def plan_export(
         "rows": len(read_selection(selection_path)),
         "format": format,
         "as": form,
+        **card,
         "out": str(out),
         "out_exists": out.exists(),
     }

@@ -63,7 +63,7 @@ def save_checkpoint(
             save_file(plain, unfinished, header)
         except SafetensorError as err:
             raise OSError(errno.ENOSPC, str(err)) from err
-        with unfinished.open("rb") as file:
+        with unfinished.open("r+b") as file:  # Windows syncs only what may be written
             os.fsync(file.fileno())
         unfinished.replace(path)
 

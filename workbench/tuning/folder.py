@@ -46,5 +46,5 @@ def save_model(model: Any, tokenizer: Any, folder: Path) -> None:
 
 
 def _sync(path: Path) -> None:
-    with path.open("rb") as file:
+    with path.open("r+b") as file:  # Windows syncs only what may be written
         os.fsync(file.fileno())

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from apps.jobs import job as jobs
 
+REPOSITORY = Path(__file__).resolve().parents[3]
 SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
 SPEAK = [sys.executable, "-c", "import json; print(json.dumps({'run': 'x'}))"]
 
@@ -115,3 +118,22 @@ def test_progress_is_that_of_the_run_the_job_works_on(root, monkeypatch):
     monkeypatch.setattr("workbench.runs.listing._is_locked", lambda folder: True)
     progress = jobs.progress_of(root, job)
     assert (progress.done, progress.total, progress.message) == (3, 4, "new")
+
+
+def test_a_job_ends_where_there_are_no_process_groups(root, monkeypatch):
+    """As on Windows: the runner has no `os.killpg` either, and no signal is sent."""
+    started = subprocess.Popen
+    windows = "import os, sys; del os.killpg; from apps.jobs import runner; "
+    run = windows + "sys.exit(runner.main(__import__('pathlib').Path(sys.argv[1])))"
+
+    def without_groups(argv, **options):
+        return started([sys.executable, "-c", run, argv[-1]], cwd=REPOSITORY, **options)
+
+    monkeypatch.setattr(jobs.subprocess, "Popen", without_groups)
+    monkeypatch.setattr(jobs.runner, "HAS_GROUPS", False)
+    monkeypatch.delattr(os, "killpg")
+    job = jobs.start_job(root, "score", SLEEP, title="a", heavy=True)
+    until(lambda: status(root, job) == "running")
+    jobs.cancel_job(job)
+    until(lambda: status(root, job) == "cancelled")
+    assert json.loads((job.folder / "ended.json").read_text())["code"] == 130

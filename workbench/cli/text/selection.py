@@ -56,4 +56,8 @@ def print_export(report: Any, out: Path, *, whole_pool: bool) -> None:
     if whole_pool:
         click.echo(f"{counts['written']} rows in {file}, {counts['selected']} of them twice")
     else:
-        click.echo(f"{counts['selected']} rows in {file}")
+        # Where no row has an answer, the prompts are the data.
+        n_rows = counts["selected"] - counts.get("prompt_only", 0) or counts["selected"]
+        click.echo(f"{n_rows} rows in {file}")
+    if counts.get("prompt_only"):
+        click.echo(f"{counts['prompt_only']} rows have no completion: nothing to train on")

@@ -1,0 +1,106 @@
+"""The rows of an export while they stream by: marked, counted, those without an answer put aside.
+
+tally = Tally()
+rows = list(marked_rows(samples, marks_of(selection), "messages", tally, others=None))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from workbench.config import finite_or_none
+from workbench.data import to_format
+from workbench.errors import InputError
+from workbench.selection.layout import Layout, row_layout, shape_of_export
+from workbench.types import BadRow, Sample
+
+MARKS = ("_score", "_p", "_rank", "_row_id", "_repeat")
+# The paper adds the selected part on top of the corpus.
+REPEATS = 2
+
+
+class Mark(NamedTuple):
+    """What the selection says about one row."""
+
+    score: float | None
+    p: float
+    rank: int
+
+
+@dataclass
+class Tally:
+    """What has passed by while the rows stream: counted, because they are read only once."""
+
+    n_input: int = 0
+    n_bad: int = 0
+    before: dict[str, int] = field(default_factory=dict)
+    after: dict[str, int] = field(default_factory=dict)
+    layouts: set[Layout] = field(default_factory=set)
+    n_prompt_only: int = 0
+
+
+def marks_of(selection: pd.DataFrame) -> dict[str, Mark]:
+    columns = [selection[name] for name in ("row_id", "score", "p", "rank")]
+    marks = {
+        str(row_id): Mark(finite_or_none(float(score)), float(p), int(rank))
+        for row_id, score, p, rank in zip(*columns, strict=True)
+    }
+    if not marks or len(marks) < len(selection):
+        what = "holds no rows" if selection.empty else "names a row_id more than once"
+        raise InputError(f"the selection {what}", do="run workbench select again")
+    return marks
+
+
+def marked_rows(
+    samples: Iterable[Sample | BadRow],
+    marks: dict[str, Mark],
+    fmt: str,
+    tally: Tally,
+    *,
+    others: Mapping[str, float] | None,
+    put_aside: Callable[[dict[str, Any]], None] = lambda row: None,
+) -> Iterator[dict[str, Any]]:
+    """The selected rows in the chosen format; `InputError` at the end if any did not turn up.
+
+    With the scores of the `others` these are written too, and each row with its `_repeat`. A row
+    without a completion is no example to learn from: it goes to `put_aside` and is counted.
+    """
+    missing = dict(marks)
+    for sample in samples:
+        tally.n_input += 1
+        tally.before[sample.source] = tally.before.get(sample.source, 0) + 1
+        if isinstance(sample, BadRow):
+            tally.n_bad += 1
+            continue
+        mark = missing.pop(sample.row_id, None)
+        if mark is not None:
+            tally.after[sample.source] = tally.after.get(sample.source, 0) + 1
+        elif others is None:
+            continue
+        row = to_format(sample, fmt)
+        repeat = {} if others is None else {"_repeat": 1 if mark is None else REPEATS}
+        mark = mark or Mark((others or {}).get(sample.row_id), 0.0, 0)
+        row = _marked(row, sample.row_id, mark) | repeat
+        if sample.text is None and not sample.completion.strip():
+            tally.n_prompt_only += 1
+            put_aside(row)
+            continue
+        tally.layouts.add(row_layout(row, shape_of_export(sample, fmt)))
+        yield row
+    if missing:
+        raise InputError(
+            f"{len(missing)} of {len(marks)} selected rows are not in the data "
+            f"(first: row_id '{next(iter(missing))}')",
+            expected="the data that was scored",
+            do="pass the same data, or score and select again",
+        )
+
+
+def _marked(row: dict[str, Any], row_id: str, mark: Mark) -> dict[str, Any]:
+    # An export can itself be selected from: the earlier marks are then original columns.
+    kept = {f"original{key}" if key in MARKS else key: value for key, value in row.items()}
+    return kept | {"_score": mark.score, "_p": mark.p, "_rank": mark.rank, "_row_id": row_id}
