@@ -23,52 +23,6 @@ WITHOUT = {
     "workbench/models/hub.py": "asks the hub, which tests/models/test_hub.py stands in for",
     "workbench/models/hooked.py": "needs TransformerLens 3.x, on which `make test-tl3` runs",
 }
-# Not run: whole chains that take minutes, and lines with a word that nobody has prepared (data of a
-# figure, a finished run). An entry goes when its line works.
-PENDING = {
-    "workbench/amplification/mask_file.py",
-    "workbench/amplification/report.py",
-    "workbench/cli/frame.py",
-    "workbench/cli/from_records.py",
-    "workbench/cli/text/amplify.py",
-    "workbench/cli/text/heads.py",
-    "workbench/cli/text/probe.py",
-    "workbench/cli/text/scores.py",
-    "workbench/cli/text/selection.py",
-    "workbench/cli/text/tuning.py",
-    "workbench/data/draws.py",
-    "workbench/engines/replay.py",
-    "workbench/figures/heads.py",
-    "workbench/figures/numbers.py",
-    "workbench/figures/ranking.py",
-    "workbench/models/shared.py",
-    "workbench/reports/amplification.py",
-    "workbench/reports/card.py",
-    "workbench/reports/page.py",
-    "workbench/runs/__init__.py",
-    "workbench/runs/answer.py",
-    "workbench/runs/facts.py",
-    "workbench/scoring/method.py",
-    "workbench/scoring/tables.py",
-    "workbench/selection/card.py",
-    "workbench/selection/overlap.py",
-    "workbench/selection/provenance.py",
-    "workbench/selection/tables.py",
-    "workbench/stages/amplify/chain.py",
-    "workbench/stages/amplify/cost.py",
-    "workbench/stages/amplify/localize.py",
-    "workbench/stages/amplify/mask.py",
-    "workbench/stages/amplify/measure.py",
-    "workbench/stages/amplify/report.py",
-    "workbench/stages/amplify/target.py",
-    "workbench/stages/amplify/update.py",
-    "workbench/stages/calibrate.py",
-    "workbench/stages/demo.py",
-    "workbench/stages/export.py",
-    "workbench/stages/heads/deltas.py",
-    "workbench/stages/heads/race.py",
-    "workbench/stages/select.py",
-}
 LIBRARIES = {"np": "numpy", "torch": "torch", "json": "json", "random": "random", "st": "streamlit"}
 
 
@@ -106,9 +60,14 @@ def every_package() -> list[ModuleType]:
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory, anywhere):
     from workbench.bundled import DATASETS
+    from workbench.options import ValidateOptions
+    from workbench.stages import demo
 
     made = Prepared(tmp_path_factory.mktemp("usage"), SimpleNamespace(**anywhere))
     with pytest.MonkeyPatch.context() as patch:
+        few = ValidateOptions(n=4, control_n=2, decode_n=0, curve_n=0, random=3)
+        patch.setattr(demo, "N_PROBE", 8)
+        patch.setattr(demo, "VALIDATION", few)
         for name, path in made.shared.pools.items():
             patch.setitem(DATASETS, name, path)
         yield made
@@ -135,7 +94,7 @@ def scope_of(path: Path, code: str, prepared: Prepared, anywhere: dict[str, Any]
             elif name in LIBRARIES:
                 scope[name] = importlib.import_module(LIBRARIES[name])
             else:
-                scope[name] = prepared.word(package, name)
+                scope[name] = prepared.word(module.__name__, name)
         except LookupError:
             if name in anywhere:
                 scope[name] = anywhere[name]
@@ -143,12 +102,10 @@ def scope_of(path: Path, code: str, prepared: Prepared, anywhere: dict[str, Any]
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
-def test_the_usage_lines_of_a_module_work(path, prepared, anywhere, monkeypatch):
+def test_the_usage_lines_of_a_module_work(path, prepared, anywhere, tmp_path, monkeypatch):
     from workbench.cli.main import cli
     from workbench.errors import WorkbenchError
 
-    if name_of(path) in PENDING:
-        pytest.xfail("its line is to be mended, or takes minutes")
     usage = usage_of(path)
     if not usage.code and not usage.commands:
         assert path.name == "__init__.py" or name_of(path) in WITHOUT, "no usage line"
@@ -157,7 +114,8 @@ def test_the_usage_lines_of_a_module_work(path, prepared, anywhere, monkeypatch)
         check_command(command, cli)
     if name_of(path) in WITHOUT:
         return
-    monkeypatch.chdir(prepared.shared.home)
+    prepared.shared.fresh(tmp_path)
+    monkeypatch.chdir(tmp_path)
     scope = scope_of(path, usage.code, prepared, anywhere)
     code = compile(usage.code, name_of(path), "exec")
     if usage.code.startswith("raise "):
@@ -167,8 +125,8 @@ def test_the_usage_lines_of_a_module_work(path, prepared, anywhere, monkeypatch)
     exec(code, scope)
 
 
-def test_the_lists_of_modules_name_modules():
-    assert [name for name in [*WITHOUT, *PENDING] if not (ROOT / name).is_file()] == []
+def test_the_list_of_modules_without_a_line_names_modules():
+    assert [name for name in WITHOUT if not (ROOT / name).is_file()] == []
 
 
 @pytest.mark.parametrize(

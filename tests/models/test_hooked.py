@@ -12,7 +12,7 @@ import transformer_lens
 from transformers import AutoModelForCausalLM
 
 from tests.support.checkpoints import byte_tokenizer
-from tests.support.matrix import FORMS, TOLERANCE, Reference, score_difference, uniform_difference
+from tests.support.eager_reference import TOLERANCE, Reference, score_difference
 from tests.support.two_libraries import (
     FIXTURE,
     FIXTURE_CFG,
@@ -22,6 +22,7 @@ from tests.support.two_libraries import (
     needs_hooked_transformer,
     stored_rows,
 )
+from tests.support.uniform_forms import FORMS, uniform_difference
 from workbench.ablation import ablated_heads, decode_sets, iter_screen, set_effects, weakened_losses
 from workbench.engines import HookedEngine, counted_mask, decode
 from workbench.errors import InputError, ModelRefusedError

@@ -7,21 +7,16 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from tests.support.checkpoints import USABLE
-from tests.support.matrix import (
-    FORMS,
+from tests.support.eager_reference import (
     HEADS,
-    NOTES,
     TOLERANCE,
     Reference,
-    agreeing_row,
-    documented_rows,
     importance_difference,
-    refused_row,
     score_difference,
-    table_line,
     token_ids,
-    uniform_difference,
 )
+from tests.support.matrix import NOTES, agreeing_row, documented_rows, refused_row, table_line
+from tests.support.uniform_forms import FORMS, uniform_difference
 from workbench.engines import HookedEngine
 from workbench.errors import ModelRefusedError
 from workbench.models import load_model

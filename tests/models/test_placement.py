@@ -8,7 +8,7 @@ import pytest
 import torch
 from transformers import AutoConfig
 
-from tests.support.matrix import HEADS, rendered_rows
+from tests.support.eager_reference import HEADS, rendered_rows
 from workbench.ablation import iter_importance
 from workbench.data import read_samples
 from workbench.engines import HookedEngine

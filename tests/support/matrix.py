@@ -1,9 +1,6 @@
-"""One row of the architecture matrix: an architecture held against plain Hugging Face eager code.
+"""The architecture matrix of docs/models.md: each architecture held against its reference.
 
-The reference shares nothing with the workbench or TransformerLens: an attention function of its own
-inside the Hugging Face model, where visible keys are those the model's own mask leaves open.
-
-    row = matrix_row("mistral", folder, model)
+row = agreeing_row("mistral", folder, model)
 """
 
 from __future__ import annotations
@@ -11,220 +8,19 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import torch
-from torch.nn.functional import cross_entropy
-from transformers import (
-    AttentionInterface,
-    AttentionMaskInterface,
-    AutoConfig,
-    AutoModelForCausalLM,
+from transformers import AutoConfig
+
+from tests.support.eager_reference import (
+    TOLERANCE,
+    Reference,
+    importance_difference,
+    padding_masks,
+    score_difference,
 )
-from transformers.masking_utils import eager_mask
-
-from workbench.ablation import ablated_heads, iter_importance
-from workbench.engines import Engine, HookedEngine, choose_engine
-from workbench.models import (
-    Model,
-    Rendered,
-    hooks,
-    outputs_hook,
-    running_mean,
-    values_hook,
-)
-from workbench.scoring import score_batch
-from workbench.types import Head
-
-REFERENCE = "workbench_tests_eager"
-LENGTHS = (20, 13, 16)  # longer than the tiny models' sliding window of 7
-HEADS = (Head(0, 1), Head(0, 2), Head(1, 3), Head(2, 0))
-TOLERANCE = 2e-5
-
-
-class Reference:
-    """The Hugging Face model with heads made uniform by attention written out for the tests."""
-
-    def __init__(self, folder: Path) -> None:
-        AttentionInterface.register(REFERENCE, self._attend)
-        AttentionMaskInterface.register(REFERENCE, eager_mask)
-        self.model = AutoModelForCausalLM.from_pretrained(folder, attn_implementation=REFERENCE)
-        self.heads: Sequence[Head] = ()
-        self.patterns: dict[int, torch.Tensor] = {}
-
-    def _attend(
-        self,
-        module: Any,
-        query: torch.Tensor,
-        key: torch.Tensor,
-        value: torch.Tensor,
-        attention_mask: torch.Tensor,
-        *,
-        scaling: float | None = None,
-        softcap: float | None = None,
-        **_: Any,
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        shared = query.shape[1] // key.shape[1]
-        key, value = (x.repeat_interleave(shared, dim=1) for x in (key, value))
-        scores = query @ key.mT * (query.shape[-1] ** -0.5 if scaling is None else scaling)
-        if softcap is not None:
-            scores = softcap * torch.tanh(scores / softcap)
-        visible = attention_mask == 0
-        pattern = scores.masked_fill(~visible, -1e30).softmax(dim=-1) * visible
-        uniform = (visible / visible.sum(dim=-1, keepdim=True).clamp(min=1))[:, 0]
-        for layer, head in self.heads:
-            if layer == module.layer_idx:
-                pattern[:, head] = uniform
-        self.patterns[module.layer_idx] = pattern
-        return (pattern @ value).transpose(1, 2).contiguous(), pattern
-
-    def logits(
-        self, ids: torch.Tensor, heads: Sequence[Head] = (), mask: torch.Tensor | None = None
-    ) -> torch.Tensor:
-        self.heads = heads
-        positions = {} if mask is None else {"position_ids": (mask.cumsum(-1) - 1).clamp(min=0)}
-        with torch.no_grad():
-            return self.model(ids, attention_mask=mask, use_cache=False, **positions).logits
-
-
-def token_ids(n_rows: int = len(LENGTHS)) -> torch.Tensor:
-    generator = torch.Generator().manual_seed(5)
-    return torch.randint(4, 260, (n_rows, max(LENGTHS)), generator=generator)
-
-
-def padding_masks() -> dict[str, torch.Tensor]:
-    """1 for a token, 0 for padding: none, on the right, on the left."""
-    place = torch.arange(max(LENGTHS))
-    length = torch.tensor(LENGTHS)[:, None]
-    return {
-        "none": torch.ones(len(LENGTHS), max(LENGTHS), dtype=torch.long),
-        "right": (place < length).long(),
-        "left": (place >= max(LENGTHS) - length).long(),
-    }
-
-
-def by_pattern(model: Model, mask: torch.Tensor) -> Any:
-    """Uniform by replacing `hook_pattern`."""
-    padded_left = not bool(mask[:, 0].all())
-    return ablated_heads(model, HEADS, real=mask.bool() if padded_left else None)
-
-
-def by_scores(model: Model, mask: torch.Tensor) -> Any:
-    """Uniform by scaling the scores before the softmax to nothing."""
-
-    def shrink(heads: list[int]) -> Callable:
-        def hook_function(scores: torch.Tensor, hook: Any) -> torch.Tensor:
-            scores = scores.clone()
-            for head in heads:
-                visible = scores[:, head] > -1e9  # masked scores are far below any real one
-                scores[:, head] = torch.where(visible, scores[:, head] * 1e-10, scores[:, head])
-            return scores
-
-        return hook_function
-
-    name = "blocks.{}.attn.hook_attn_scores"
-    return hooks(model, [(name.format(layer), shrink(heads)) for layer, heads in _by_layer()])
-
-
-def by_values(model: Model, mask: torch.Tensor) -> Any:
-    """Uniform by the running mean of the values, no pattern needed."""
-    added: list[tuple[str, Callable]] = []
-    for layer, heads in _by_layer():
-        seen: dict[str, torch.Tensor] = {}
-
-        def keep(values: torch.Tensor, hook: Any, seen: dict = seen) -> None:
-            split = values.reshape(*mask.shape, -1, model.hooked.cfg.d_head)
-            shared = model.n_heads // split.shape[2]
-            seen["values"] = split.repeat_interleave(shared, dim=2)
-
-        def replace(
-            z: torch.Tensor, hook: Any, seen: dict = seen, heads: list = heads, layer: int = layer
-        ) -> torch.Tensor:
-            shape, z = z.shape, z.clone().reshape(*mask.shape, model.n_heads, -1)
-            window = model.windows[layer]
-            means = running_mean(seen["values"], window=window, real=mask.bool())
-            z[:, :, heads] = means[:, :, heads]
-            return z.reshape(shape)
-
-        values, z = values_hook(model.hooked, layer), outputs_hook(model.hooked, layer)
-        added += [(values, keep), (z, replace)]
-    return hooks(model, added)
-
-
-def _by_layer() -> list[tuple[int, list[int]]]:
-    layers = sorted({layer for layer, _ in HEADS})
-    return [(layer, [h.head for h in HEADS if h.layer == layer]) for layer in layers]
-
-
-FORMS: dict[str, Callable[[Model, torch.Tensor], Any]] = {
-    "pattern": by_pattern,
-    "scores": by_scores,
-    "values": by_values,
-}
-
-
-def uniform_difference(model: Model, reference: Reference, form: str, padding: str) -> float:
-    """Largest difference of real tokens' logits with all HEADS uniform, from the reference."""
-    ids, mask = token_ids(), padding_masks()[padding]
-    expected = reference.logits(ids, HEADS, mask)
-    # The workbench passes no mask for what is padded on the right: no real token looks there.
-    masked = {"attention_mask": mask} if padding == "left" else {}
-    with FORMS[form](model, mask), torch.no_grad():
-        logits = model.hooked(ids, return_type="logits", **masked)
-    return float((logits - expected)[mask.bool()].abs().max())
-
-
-def rendered_rows() -> list[Rendered]:
-    """Random tokens of the test lengths, the last third of each the completion."""
-    rows = []
-    for ids, length in zip(token_ids(), LENGTHS, strict=True):
-        parts = np.ones(length, dtype=np.int8)
-        parts[2 * length // 3 :] = 2
-        rows.append(Rendered(ids=tuple(ids[:length].tolist()), parts=parts, is_text=False))
-    return rows
-
-
-def importance_difference(model: Model, reference: Reference) -> float:
-    """Largest difference of any head's loss increase on any row from the plain loop."""
-    rows = rendered_rows()
-    (measured,) = iter_importance(HookedEngine(model), rows, batches=[range(len(rows))])
-    plain = np.array(
-        [
-            [
-                [plain_loss(reference, row, [Head(layer, head)]) for head in range(model.n_heads)]
-                for layer in range(model.n_layers)
-            ]
-            for row in rows
-        ]
-    )
-    base = np.array([plain_loss(reference, row, []) for row in rows])
-    worst_base = np.abs(measured.base_loss - base).max()
-    return float(max(worst_base, np.abs(measured.deltas - (plain - base[:, None, None])).max()))
-
-
-def plain_loss(reference: Reference, row: Rendered, heads: Sequence[Head]) -> float:
-    """Mean cross-entropy of the completion, one row a pass, all logits, nothing saved."""
-    ids, counted = torch.tensor([row.ids]), torch.from_numpy(row.counted("completion"))[1:]
-    losses = cross_entropy(reference.logits(ids, heads)[0, :-1], ids[0, 1:], reduction="none")
-    return float(losses[counted].double().mean())
-
-
-def score_difference(engine: Engine, reference: Reference) -> float:
-    """Largest difference of T^2 times the CircuitSeer score from the one by `output_attentions`."""
-    worst = 0.0
-    rows = rendered_rows()
-    measured = score_batch(engine, HEADS, rows, part="prompt")
-    for row, found in zip(rows, measured, strict=True):
-        n = row.prompt_length
-        reference.logits(torch.tensor([row.ids[:n]]))
-        received = sum(
-            reference.patterns[layer][0, head].double().mean(dim=0) for layer, head in HEADS
-        ) / len(HEADS)
-        expected = float(((received - 1 / n) ** 2).mean())
-        worst = max(worst, n**2 * abs(found["paper"] - expected))
-    return worst
-
+from tests.support.uniform_forms import FORMS, uniform_difference
+from workbench.engines import HookedEngine, choose_engine
+from workbench.models import Model
 
 NOTES = {
     "gpt2": "learned positions, one projection for q, k and v",

@@ -1,6 +1,6 @@
 """`mask.json`: the kept components, the values before rounding, and how they were found.
 
-summary = mask_summary(found, options, model=model.info, n_examples=93, warnings=[])
+summary = mask_summary(found, MaskOptions(), model=model.info, n_examples=93)
 kept, shape = read_mask(mask_path)
 """
 

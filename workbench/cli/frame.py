@@ -1,13 +1,13 @@
 """The frame of a command: the options that all share, then the plan, or the run and its answer.
 
-@probe.command()
-@model_options
-@data_option
-@from_records(ProbeOptions)
+@click.command()
 @run_options
-def build(data, **settings):
-    asked = (model_source(settings), data, chosen(ProbeOptions, settings))
-    answer(settings, run_probe, plan_probe, *asked, fields=..., tell=print_probe)
+def draw(**settings):
+    asked = (scores_path, SelectOptions("top", n=2))
+    fields = lambda outcome: {"selection": outcome.summary}
+    answer(settings, run_select, plan_select, *asked, fields=fields, tell=print)
+
+draw(["--json"], standalone_mode=False)
 """
 
 from __future__ import annotations

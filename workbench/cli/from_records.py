@@ -1,9 +1,11 @@
 """Options of the command line made of option records, and their values put back into classes.
 
+    @click.command()
     @from_records(LoadOptions, ProbeOptions)
-    def build(**settings): ...
+    def build(**settings):
+        return chosen(ProbeOptions, settings)
 
-    options = chosen(ProbeOptions, settings)
+    build(["--n", "8"], standalone_mode=False)
 
 A value that its record does not allow is refused with the record's own sentence, as in Python.
 """

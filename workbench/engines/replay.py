@@ -2,6 +2,9 @@
 
 One clean pass keeps the residual stream where sets begin; from there up the blocks run again, with
 a copy of the batch for each set, as many copies together as fit.
+
+    for numbers, outcomes in engine.set_outcomes(ids, counted, [(), circuit.heads]):
+        outcomes.losses[: len(ids)]      # of the first of the sets `numbers`
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Maps of all heads, layer by head: importance with the circuit boxed, and two runs compared.
 
-heads_heatmap(heads), heads_difference(first, second)
+heads_heatmap(heads), heads_difference(a, b)
 """
 
 from __future__ import annotations

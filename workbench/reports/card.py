@@ -1,6 +1,6 @@
 """Dataset and model cards: front matter that Hugging Face reads, then sections of Markdown.
 
-card({"tags": ["sft"]}, "My model", ["Made by me."], Section("Loss", [markdown_table(...)]))
+card({"tags": ["sft"]}, "My model", ["Made by me."], Section("Loss", ["It fell."]))
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Runs: one directory a result, named by the question it answers, resumable at any point.
 
-answer(Place(Path("runs")), RunSpec("score-circuitseer", {}, {}), work)
+answer(Place(Path("runs")), RunSpec("score-loss", {}, {}, "summary.json"), work)
 """
 
 from workbench.runs.answer import Finding, Outcome, Place, Task, answer

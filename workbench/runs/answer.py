@@ -1,10 +1,10 @@
 """The frame around every stage: a question is answered once, by its work or by a finished run.
 
     def work(task: Task) -> Finding:
-        probe = build_probe(model, samples, on_progress=task.progress(model))
-        return Finding(to_json(probe), counts={"ok": len(samples)}, model=model)
+        probe = build_probe(engine, samples, n=2, on_progress=task.progress(engine))
+        return Finding({"n": len(probe.samples)}, counts={"ok": len(samples)}, model=engine)
 
-    return answer(place, RunSpec("probe-random", config, inputs, "probe.json"), work)
+    answer(place, RunSpec("probe-highest-loss", {"n": 2}, {}, "probe.json"), work)
 
 The frame takes the lock, asks the run for what was done before, hands progress on, writes the
 model's facts and the result, and reads the summary back. A stage writes its parts and other files.

@@ -1,6 +1,7 @@
 """What a run keeps of the model it was made with: `model.json`, and how rows became tokens.
 
-keep_facts(run, model)
+with open_run(Path("runs"), RunSpec("probe-random", {}, {})) as run:
+    keep_facts(run, engine)
 check_same_template(heads_path.parent, model)
 """
 

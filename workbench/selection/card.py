@@ -2,7 +2,8 @@
 
 It holds names and numbers only; no text out of the dataset goes into it.
 
-    text = dataset_card(Contents(...), provenance)
+    contents = Contents("top", "data.jsonl", "jsonl", 9, 2, {"gsm8k": (9, 2)}, has_trainers=False)
+    text = dataset_card(contents, provenance)
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The tables of scores and of selections, read back with the columns they must have.
 
-scores = read_scores(Path("runs/score-length-0f/scores.parquet"))
+scores = read_scores(Path("runs/score-circuitseer-1a2b3c4d/scores.parquet"))
 """
 
 from __future__ import annotations

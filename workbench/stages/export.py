@@ -1,6 +1,6 @@
 """A selection as a dataset folder, with every original column and how it came about.
 
-run_export(place, outcome.result, Path("subset"), format="jsonl")
+run_export(place, outcome.result, Path("top"), format="messages")
 """
 
 from __future__ import annotations

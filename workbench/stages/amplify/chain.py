@@ -1,6 +1,6 @@
 """What the stages of an amplification share: the rows they may see, the model, earlier results.
 
-check_model_of(read_parent(pivots.with_name(LOCALIZED)), source)
+check_model_of(read_parent(pivots.result), source)
 parent_of(mask_path, PIVOTS)
 """
 

@@ -1,6 +1,6 @@
 """What decoding and memory cost an amplification, from a few timed steps.
 
-    passes, seconds = decoding_cost(network, problems, n_new=200, batch_tokens=2**16)
+    passes, seconds = decoding_cost(network, problems, 20, batch_tokens=2**16)
 
 Decoding is priced to its full length and number of samples, so it usually ends sooner.
 """

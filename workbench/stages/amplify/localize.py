@@ -1,6 +1,6 @@
 """Constructive Circuit Amplification as runs, first step: the pivotal tokens of problems.
 
-pivots = run_localize(place, source, ["generated"], LocalizeOptions(where="n_steps=5..8"))
+pivots = run_localize(place, source, ["generated"], LocalizeOptions(n=2, max_new_tokens=8))
 pivots.run / PIVOTS
 """
 

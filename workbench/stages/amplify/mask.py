@@ -1,6 +1,6 @@
 """Constructive Circuit Amplification as runs, second step: the mask over components.
 
-mask = run_mask(place, source, pivots.run / PIVOTS, MaskOptions())
+mask = run_mask(place, source, pivots.run / "pivots.parquet", MaskOptions(epochs=1))
 """
 
 from __future__ import annotations

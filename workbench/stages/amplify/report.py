@@ -1,6 +1,6 @@
 """What an amplification did, as a run: `report.json`, and `report.html` to pass on.
 
-    outcome = run_report(place, source, [update.result], ReportOptions(n=200))
+    outcome = run_report(place, source, [update.result], options)
 
 The controls (the same update without mask, on a random mask, by LoRA) are runs of their own, made
 here where they are missing. Each model is measured once, so an interrupted report goes on.

@@ -1,7 +1,7 @@
 """What a variant of the update may change: some rows of some weights, or LoRA beside whole ones.
 
 target = target_of(network, folder, kept, shape, UpdateOptions(variant="random"))
-target.changes(state)
+target.changes(target.trainable.state())
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 """A race of heads as parts of a run: each piece of work is stored, and answers when resumed.
 
-    heads = raced_heads(task, engine, probe, RaceOptions(), summary=summary)
+    with open_run(Path("runs"), RunSpec("heads-race", {}, {}, "heads.json")) as run:
+        task = Task(run, place)
+        heads = raced_heads(task, engine, probe, RaceOptions(), summary={"n": 4})
 
 What a race does next depends on what it has found, and on nothing else: run again after a kill it
 asks for the same pieces in the same order, and the stored ones are read back.
