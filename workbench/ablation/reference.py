@@ -15,6 +15,7 @@ from hashlib import sha256
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from workbench.data import batches_by_length
 from workbench.engines import Engine
@@ -44,16 +45,36 @@ class Ablation:
             return None
         assert self.engine is not None  # `prepare` has set it
         chosen = [self._other(tuple(row)) for row in rows]
-        ids = padded(chosen, self.engine.model.pad_id)
-        with self.engine.editing(None):
-            outputs = self.engine.outputs(ids, layers)
-        return Donors(outputs, torch.tensor([len(row) for row in chosen]))
+        lengths = [len(row) for row in chosen]
+
+        def work(batch: list[int], engine: Engine = self.engine) -> dict[int, Tensor]:
+            with engine.editing(None):
+                return engine.outputs(
+                    padded([chosen[i] for i in batch], engine.model.pad_id), layers
+                )
+
+        pieces = self.engine.memory.pieces(range(len(chosen)), lengths, work)
+        return Donors(_joined([found for _, found in pieces], max(lengths)), torch.tensor(lengths))
 
     def _other(self, row: Ids) -> Ids:
         """Another sample than `row`, drawn by its tokens and the seed alone."""
         others = [sample for sample in self.samples if sample != row]
         drawn = sha256(f"{self.seed} {','.join(map(str, row))}".encode()).digest()
         return others[int.from_bytes(drawn[:8]) % len(others)]
+
+
+def _joined(pieces: Sequence[dict[int, Tensor]], n_pos: int) -> dict[int, Tensor]:
+    """Outputs of batches one below the other, all as long as the longest."""
+    missing = [n_pos - next(iter(found.values())).shape[1] for found in pieces]
+    return {
+        layer: torch.cat(
+            [
+                pad(found[layer], (0, 0, 0, 0, 0, n))
+                for found, n in zip(pieces, missing, strict=True)
+            ]
+        )
+        for layer in pieces[0]
+    }
 
 
 BY_UNIFORM = Ablation()

@@ -10,7 +10,7 @@ are plain Hugging Face numerics (TransformerLens' weight processing stays off).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from workbench.errors import ModelRefusedError, first_line
 from workbench.models.configuration import layer_windows, logit_cap
 from workbench.models.find import find_model, weights_digest
 from workbench.models.identity import configuration_digest
+from workbench.models.lengths import forget_lengths, length_rule
 from workbench.models.model import Model
 from workbench.models.placement import Placement, resolve_placement
 from workbench.models.reading import quiet, read_config, read_weights
@@ -84,6 +85,8 @@ def load_model(
         },
         plain=plain,
     )
+    if rule := length_rule(model):
+        model = replace(model, lengths=rule, facts={**model.facts, "lengths": asdict(rule)})
     return checked(model) if check else model
 
 
@@ -132,6 +135,7 @@ def _boot(
     from transformers import AutoTokenizer
 
     weights = read_weights(name, folder, placement, trust_remote_code=trust_remote_code)
+    forget_lengths(weights)
     plain = None if placement.placed_while_read else shared_network(weights)
     try:
         hooked = TransformerBridge.boot_transformers(
