@@ -144,6 +144,24 @@ CONFIGS = {
         moe_intermediate_size=16,
         first_k_dense_replace=1,
     ),
+    # Other angles beyond 24 tokens: of all longer texts alike, and of every length for itself.
+    "longrope": lambda: Phi3Config(
+        **COMMON,
+        num_key_value_heads=2,
+        sliding_window=None,
+        original_max_position_embeddings=24,
+        rope_parameters={
+            "rope_type": "longrope",
+            "rope_theta": 10000.0,
+            "short_factor": [1.0, 1.1, 1.2, 1.3],
+            "long_factor": [1.5, 2.0, 3.0, 4.0],
+        },
+    ),
+    "dynamic": lambda: LlamaConfig(
+        **{**COMMON, "max_position_embeddings": 24},
+        num_key_value_heads=2,
+        rope_parameters={"rope_type": "dynamic", "factor": 4.0, "rope_theta": 10000.0},
+    ),
     "gptj": lambda: GPTJConfig(**GPT_SIZES, rotary_dim=4),
     "opt": lambda: OPTConfig(
         **{k: v for k, v in COMMON.items() if k != "intermediate_size"},

@@ -15,6 +15,7 @@ from hashlib import sha256
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from workbench.data import batches_by_length
 from workbench.engines import Engine
@@ -37,6 +38,20 @@ class Ablation:
     def donors(self, rows: Sequence[Ids], layers: Sequence[int]) -> Donors | None:
         """What stands in for the heads of `layers` in a batch of these token ids."""
         return self.donate(rows, layers) if self.donate and layers else None
+
+
+def _joined(pieces: Sequence[dict[int, Tensor]], n_pos: int) -> dict[int, Tensor]:
+    """Outputs of batches one below the other, all as long as the longest."""
+    missing = [n_pos - next(iter(found.values())).shape[1] for found in pieces]
+    return {
+        layer: torch.cat(
+            [
+                pad(found[layer], (0, 0, 0, 0, 0, n))
+                for found, n in zip(pieces, missing, strict=True)
+            ]
+        )
+        for layer in pieces[0]
+    }
 
 
 BY_UNIFORM = Ablation()
@@ -75,10 +90,15 @@ def by_sample(engine: Engine, samples: Sequence[Ids], seed: int) -> Donate:
 
     def donate(rows: Sequence[Ids], layers: Sequence[int]) -> Donors:
         chosen = [other_sample(samples, tuple(row), seed=seed) for row in rows]
-        ids = padded(chosen, engine.model.pad_id)
-        with engine.editing(None):
-            outputs = engine.outputs(ids, layers)
-        return Donors(outputs, torch.tensor([len(row) for row in chosen]))
+        lengths = [len(row) for row in chosen]
+
+        def work(batch: list[int]) -> dict[int, Tensor]:
+            ids = padded([chosen[i] for i in batch], engine.model.pad_id)
+            with engine.editing(None):
+                return engine.outputs(ids, layers)
+
+        pieces = engine.memory.pieces(range(len(chosen)), lengths, work)
+        return Donors(_joined([found for _, found in pieces], max(lengths)), torch.tensor(lengths))
 
     return donate
 

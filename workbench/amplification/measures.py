@@ -41,12 +41,17 @@ def calculations(engine: Engine, samples: Sequence[Sample]) -> dict[str, dict[st
     found: Counter[str] = Counter()
     right: Counter[str] = Counter()
     lengths = [len(rendered.ids) for _, rendered in usable]
-    for batch in batches_by_length(lengths, max_tokens=BATCH_TOKENS):
+
+    def work(batch: list[int]) -> list[tuple[str, bool]]:
         some = [usable[i] for i in batch]
         spans = [_results(samples[index].completion, rendered) for index, rendered in some]
-        for operation, is_right in _outcomes(engine, [r for _, r in some], spans):
-            found[operation] += 1
-            right[operation] += is_right
+        return _outcomes(engine, [r for _, r in some], spans)
+
+    for batch in batches_by_length(lengths, max_tokens=BATCH_TOKENS):
+        for _, outcomes in engine.memory.pieces(batch, lengths, work):
+            for operation, is_right in outcomes:
+                found[operation] += 1
+                right[operation] += is_right
     return {name: {"n": found[name], "right": right[name]} for name in sorted(found)}
 
 

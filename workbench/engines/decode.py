@@ -3,7 +3,8 @@
 Prompts of different lengths share a batch without padding: every row starts at position 0, the
 shared length is read in one pass, and a row whose prompt goes on is fed its own next token while
 shorter rows already decode. All rows thus have the same number of keys, so there is no mask, no
-position to shift, and a uniform head is uniform over exactly the keys seen so far.
+position to shift, and a uniform head is uniform over exactly the keys seen so far. Where the angles
+of a model go by the length of a text, the text is read again when they change.
 
     new = decode(engine, [prompt_ids], max_new_tokens=20)
     decoded_text(engine.model, new[0])
@@ -150,8 +151,12 @@ class _Rows:
                 if len(self.done) == len(self.texts):
                     break
                 self._drop_finished()
-                first = 0 if self.cache is None else n_read
                 n_read += 1
+                if self._other_angles(n_read):
+                    self.cache = self.engine.new_cache()
+                    first = 0
+                else:
+                    first = 0 if self.cache is None else n_read - 1
                 # What a finished row reads while it is still there, nobody looks at.
                 ids = [self.texts[row][first:n_read] or self.texts[row][-1:] for row in self.there]
         return [text[n:] for text, n in zip(self.texts, self.n_prompt, strict=True)]
@@ -162,6 +167,11 @@ class _Rows:
         return self.engine.next_logits(
             torch.tensor(ids, device=self.engine.model.device), self.cache
         )
+
+    def _other_angles(self, n_read: int) -> bool:
+        """Whether keys in the cache would be others in a text that is now one token longer."""
+        group = getattr(self.engine.model, "length_group", None)
+        return group is not None and group(n_read) != group(n_read - 1)
 
     def _extend(self, logits: Float[Tensor, "row vocab"], n_read: int) -> None:
         """The next token of each unfinished row whose prompt has been read."""

@@ -24,7 +24,16 @@ from torch import Tensor
 from workbench.engines.columns import received_by_keys
 from workbench.engines.hooked import wide_bytes
 from workbench.engines.replay import ReplayEngine
-from workbench.models import PATTERN, BlockInputs, Model, RowEdits, by_layer, kept_inputs, replay
+from workbench.models import (
+    PATTERN,
+    BlockInputs,
+    Model,
+    RowEdits,
+    by_layer,
+    kept_inputs,
+    plain_blocks,
+    replay,
+)
 from workbench.types import Head
 
 # Queries that are looked at together where a window is narrower than that.
@@ -149,7 +158,7 @@ class FusedEngine(ReplayEngine):
     def __init__(self, model: Model, **rest: Any) -> None:
         super().__init__(model, **rest)
         self.network = model.plain
-        self.blocks = _blocks(self.network, model.n_layers)
+        self.blocks = plain_blocks(self.network, model.n_layers)
         self.last_norm = self.network.get_submodule(model.hooked.ln_final.name)
         self.unembed = self.network.get_output_embeddings()
         self.edits: RowEdits | None = None
@@ -227,11 +236,3 @@ class FusedEngine(ReplayEngine):
 
     def _network(self, ids: Tensor, plan: Plan, **options: Any) -> Any:
         return self.network.base_model(ids.to(self.model.device), plan=plan, **options)
-
-
-def _blocks(network: Any, n_layers: int) -> Sequence[torch.nn.Module]:
-    """The network's layers, wherever the architecture keeps them."""
-    for module in network.base_model.modules():
-        if isinstance(module, torch.nn.ModuleList) and len(module) == n_layers:
-            return list(module)
-    raise LookupError("no list of layers")

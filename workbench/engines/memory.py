@@ -3,7 +3,8 @@
     for piece, losses in engine.memory.pieces(batch, lengths, work): ...
     engine.memory.halvings  # what was halved, for the manifest
 
-A row's numbers do not depend on its batch, so halving changes nothing but the time it takes.
+A row's numbers do not depend on its batch, so halving changes nothing but the time it takes. Where
+they would, because a model looks at the length of a text, such rows are parted here as well.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import gc
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import groupby
 from typing import Any, TypeVar
 
 import torch
@@ -32,9 +34,13 @@ class DidNotFit:
 
 
 class Memory:
-    """What has turned out to be too much; one for an engine."""
+    """What has turned out to be too much; one for an engine.
 
-    def __init__(self) -> None:
+    `group` of a length tells apart what may not share a batch (`Model.length_group`).
+    """
+
+    def __init__(self, group: Callable[[int], int] = lambda n_pos: 0) -> None:
+        self.group = group
         self.limits: dict[str, int] = {}
         self.halvings: list[dict[str, Any]] = []
 
@@ -49,11 +55,14 @@ class Memory:
     def pieces(
         self, batch: Sequence[int], lengths: Sequence[int], work: Callable[[list[int]], T]
     ) -> list[tuple[list[int], T]]:
-        """`work` of the whole batch, or of as few parts of it as fit, in the batch's order.
+        """`work` of the whole batch, or of as few parts of it as may and fit, in the batch's order.
 
         `lengths[i]` is the tokens of row i. Raises NoRoomError where a single row does not fit.
         """
-        waiting, done = [list(batch)], []
+        waiting: list[list[int]] = [
+            list(alike) for _, alike in groupby(batch, key=lambda i: self.group(lengths[i]))
+        ]
+        done: list[tuple[list[int], T]] = []
         while waiting:
             piece = waiting.pop(0)
             size = len(piece) * max((lengths[i] for i in piece), default=0)

@@ -41,7 +41,7 @@ class ReplayEngine(ABC):
         self, model: Model, *, memory: Memory | None = None, found: Mapping[str, Any] | None = None
     ) -> None:
         self.model = model
-        self.memory = memory or Memory()
+        self.memory = memory or Memory(model.length_group)
         self.found: dict[str, Any] = {"name": self.name, **(found or {})}
 
     @property

@@ -43,6 +43,7 @@ from workbench.models.uniform import (
     uniform_column_mean,
     uniform_pattern,
 )
+from workbench.models.widened import plain_blocks, widened
 
 __all__ = [
     "OUTPUT",
@@ -81,6 +82,7 @@ __all__ = [
     "padded",
     "padded_uniform_pattern",
     "pattern_hook",
+    "plain_blocks",
     "position_logits",
     "render",
     "replay",
@@ -93,5 +95,6 @@ __all__ = [
     "uniform_pattern",
     "values_hook",
     "weights_digest",
+    "widened",
     "wrap_model",
 ]

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from workbench.models.configuration import layer_windows, logit_cap, logit_scale
 from workbench.models.find import GGUF, NAMES, find_model
 from workbench.models.fingerprint import weights_digest
 from workbench.models.identity import configuration_digest
+from workbench.models.lengths import forget_lengths, length_rule
 from workbench.models.model import Model
 from workbench.models.placement import Placement, resolve_placement
 from workbench.models.reading import quiet, read_config, read_weights
@@ -93,6 +94,8 @@ def load_model(
         },
         plain=plain,
     )
+    if rule := length_rule(model):
+        model = replace(model, lengths=rule, facts={**model.facts, "lengths": asdict(rule)})
     return checked(model) if check else model
 
 
@@ -152,6 +155,7 @@ def _boot(
     """The network wrapped by TransformerLens, and as it was, both around the same tensors."""
     from transformer_lens.model_bridge import TransformerBridge
 
+    forget_lengths(network)
     plain = None if placement.placed_while_read else shared_network(network)
     try:
         hooked = TransformerBridge.boot_transformers(

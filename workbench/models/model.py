@@ -15,6 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from workbench.models.lengths import LengthRule
 from workbench.types import ModelInfo
 
 
@@ -41,8 +42,8 @@ class Model:
     logits or None, `logit_scale` what they are multiplied by before it; `facts` (tokenizer and
     template hash, dtype, device, self-check) goes into every manifest. `tokenizer` is None for a
     network of one's own that knows token ids only. `plain` is the Hugging Face network around the
-    same weights (`workbench.models.shared`), None where there is none. How passes are run is an
-    engine's (`workbench.engines`).
+    same weights (`workbench.models.shared`), None where there is none. `lengths` says which texts
+    may share a batch, None that all may. How passes are run is an engine's (`workbench.engines`).
     """
 
     hooked: Any
@@ -54,6 +55,7 @@ class Model:
     facts: Mapping[str, Any]
     plain: Any = None
     logit_scale: float = 1.0
+    lengths: LengthRule | None = None
 
     @property
     def n_layers(self) -> int:
@@ -62,6 +64,10 @@ class Model:
     @property
     def n_heads(self) -> int:
         return self.info.n_heads
+
+    def length_group(self, n_pos: int) -> int:
+        """Texts whose lengths have the same number here may share a batch, and a cache of keys."""
+        return self.lengths.group(n_pos) if self.lengths else 0
 
     @property
     def wrapped(self) -> Any | None:
