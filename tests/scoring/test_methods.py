@@ -76,7 +76,7 @@ def test_the_defaults_are_allowed_and_what_no_option_allows_is_refused(method: M
 def test_words_spelled_out_for_a_light_import_are_those_of_the_formulas():
     assert tuple(VARIANTS) == circuitseer.VARIANTS
     assert tuple(WEIGHTS) == air.WEIGHTS
-    assert tuple(ENGINES) == workbench.scoring.ENGINES
+    assert records(ScoreRequest, "engine")[0].choices == ENGINES
 
 
 def test_every_public_name_is_there_whether_light_or_heavy():

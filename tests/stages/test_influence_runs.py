@@ -15,7 +15,7 @@ import pytest
 import torch
 
 import workbench.stages.score as stage
-from workbench.circuits import heads_to_json
+from tests.support.head_scores import write_circuit
 from workbench.data import read_samples
 from workbench.errors import InputError
 from workbench.runs import Run
@@ -29,7 +29,7 @@ from workbench.stages import (
     run_score,
     run_select,
 )
-from workbench.types import HeadScore, HeadScores, Sample
+from workbench.types import Sample
 
 ROOT = Path(__file__).resolve().parents[2]
 METHODS = ("attention-influence", "air", "ifd")
@@ -64,15 +64,8 @@ def data(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def heads_path(tiny_model, tmp_path_factory) -> Path:
-    heads = tuple(
-        HeadScore(layer, head, 0.0, 0.0, 0.0, rank=4 * layer + head + 1, selected=layer + head == 2)
-        for layer in range(tiny_model.n_layers)
-        for head in range(tiny_model.n_heads)
-    )
     path = tmp_path_factory.mktemp("heads") / "heads.json"
-    found = HeadScores(tiny_model.info, "retrieval", {}, base_loss=1.0, n_samples=1, heads=heads)
-    path.write_text(json.dumps(heads_to_json(found)), encoding="utf-8")
-    return path
+    return write_circuit(path, tiny_model.info, 2, method="retrieval")
 
 
 @pytest.fixture(scope="module")

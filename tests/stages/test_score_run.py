@@ -13,11 +13,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from workbench.circuits import heads_to_json
+from tests.support.head_scores import write_circuit
 from workbench.runs import list_runs, read_manifest
 from workbench.scoring import SHARD_ROWS, ScoreRequest
 from workbench.stages import ModelSource, Place, run_score
-from workbench.types import HeadScore, HeadScores
 
 ROOT = Path(__file__).resolve().parents[2]
 N_ROWS = 2600
@@ -40,20 +39,8 @@ def write_rows(path: Path, n_rows: int, *, first: int = 0) -> Path:
 
 @pytest.fixture(scope="module")
 def heads_path(tiny_model, tmp_path_factory) -> Path:
-    heads = tuple(
-        HeadScore(
-            *(layer, head, 0.0, 0.0, 0.0),
-            rank=4 * layer + head + 1,
-            selected=layer + head == 1,
-            idle=(layer, head) == (1, 0) if layer + head <= 1 else None,
-        )
-        for layer in range(tiny_model.n_layers)
-        for head in range(tiny_model.n_heads)
-    )
     path = tmp_path_factory.mktemp("heads") / "heads.json"
-    found = HeadScores(tiny_model.info, "exact", {}, base_loss=1.0, n_samples=1, heads=heads)
-    path.write_text(json.dumps(heads_to_json(found)), encoding="utf-8")
-    return path
+    return write_circuit(path, tiny_model.info, 1)
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,11 @@
-"""Six heads with known numbers, for what is drawn of them."""
+"""Heads with known numbers, for what is drawn of them, and for stages that begin with a circuit."""
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
+from workbench.circuits import heads_to_json
 from workbench.types import HeadScore, HeadScores, ModelInfo
 
 DELTAS = {(0, 0): 0.1, (0, 1): 0.9, (1, 0): -0.2, (1, 1): 0.5, (2, 0): 0.0, (2, 1): 0.3}
@@ -41,3 +45,20 @@ def many_heads(n_layers: int, n_heads: int) -> HeadScores:
         for place in range(n_all)
     )
     return HeadScores(ModelInfo("m", None, "", n_layers, n_heads), "exact", {}, 1.0, 8, rows)
+
+
+def write_circuit(path: Path, model: ModelInfo, diagonal: int, *, method: str = "exact") -> Path:
+    """A heads.json of heads that cost nothing; the circuit is one diagonal, its last head idle."""
+    rows = tuple(
+        HeadScore(
+            *(layer, head, 0.0, 0.0, 0.0),
+            rank=layer * model.n_heads + head + 1,
+            selected=layer + head == diagonal,
+            idle=head == 0 if layer + head == diagonal else None,
+        )
+        for layer in range(model.n_layers)
+        for head in range(model.n_heads)
+    )
+    found = HeadScores(model, method, {}, base_loss=1.0, n_samples=1, heads=rows)
+    path.write_text(json.dumps(heads_to_json(found)), encoding="utf-8")
+    return path

@@ -8,11 +8,11 @@ circuit_of(heads).heads
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float64, Int64
 
 from workbench.ablation import BY_UNIFORM, Ablation, iter_importance
 from workbench.circuits.bootstrap import (
@@ -109,24 +109,9 @@ def rank_heads(
     elif contributions is not None and rank_by in ("contribution", "both"):
         ranked = contribution_values(importance, contributions, rank_by)[0]
         stability = _contribution_stability(importance, contributions, rank_by, n_top, seed)
-    order = np.argsort(-ranked, kind="stable")
-    rank = np.empty(len(order), dtype=int)
-    rank[order] = np.arange(1, len(order) + 1)
-    beside = _beside(importance, control, contributions)
-    heads = tuple(
-        HeadScore(
-            layer=i // n_per_layer,
-            head=i % n_per_layer,
-            delta=float(means[i]),
-            ci_low=float(low[i]),
-            ci_high=float(high[i]),
-            rank=int(rank[i]),
-            selected=bool(rank[i] <= n_top),
-            stability=float(stability[i]),
-            **beside(i),
-        )
-        for i in range(len(order))
-    )
+    numbers = {"delta": means, "ci_low": low, "ci_high": high, "stability": stability}
+    numbers |= _beside(importance, control, contributions)
+    heads = ordered_heads(np.argsort(-ranked, kind="stable"), n_top, numbers, n_heads=n_per_layer)
     return HeadScores(
         model=model,
         method=method,
@@ -137,6 +122,32 @@ def rank_heads(
         ablation=ablation,
         rank_by=rank_by,
         control=_control_facts(control, control_probe),
+    )
+
+
+def ordered_heads(
+    order: Int64[np.ndarray, " all_heads"],
+    n_top: int,
+    numbers: Mapping[str, Float64[np.ndarray, " all_heads"]],
+    *,
+    n_heads: int,
+    facts: Sequence[Mapping[str, Any]] | None = None,
+) -> tuple[HeadScore, ...]:
+    """Every head, layer by layer, with its place in `order`; the first `n_top` are selected.
+
+    `numbers` and `facts` are what else is known of each, by the names of `HeadScore`.
+    """
+    rank = np.empty(len(order), dtype=int)
+    rank[order] = np.arange(1, len(order) + 1)
+    return tuple(
+        HeadScore(
+            *divmod(i, n_heads),
+            rank=int(rank[i]),
+            selected=bool(rank[i] <= n_top),
+            **{name: float(values[i]) for name, values in numbers.items()},
+            **(facts[i] if facts else {}),
+        )
+        for i in range(len(order))
     )
 
 
@@ -193,15 +204,15 @@ def _contrast_stability(
 
 def _beside(
     importance: Importance, control: Importance | None, contributions: Importance | None
-) -> Callable[[int], dict[str, Any]]:
-    """The numbers that a control probe and mean ablation add to head `i`."""
+) -> dict[str, Float64[np.ndarray, " head"]]:
+    """The numbers that a control probe and mean ablation add to the heads."""
     columns: dict[str, Float64[np.ndarray, " head"]] = {}
     if control is not None:
         columns["control_delta"] = control.flat.mean(axis=0)
         columns["contrast"] = head_values(importance, control)[0]
     if contributions is not None:
         columns["contribution"] = contributions.flat.mean(axis=0)
-    return lambda i: {name: float(values[i]) for name, values in columns.items()}
+    return columns
 
 
 def _control_facts(

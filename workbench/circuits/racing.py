@@ -29,7 +29,7 @@ from workbench.ablation import (
     race,
 )
 from workbench.circuits.bootstrap import bootstrap_seen, selected_share
-from workbench.circuits.heads import n_selected
+from workbench.circuits.heads import n_selected, ordered_heads
 from workbench.data import batches_by_length
 from workbench.engines import Engine
 from workbench.models import Rendered
@@ -193,23 +193,15 @@ def _scored(
     stability = selected_share(np.where(guessed, -np.inf, resamples), n_top)
     lost = ~np.isin(np.arange(len(seen)), winners)
     order = np.lexsort((-means, guessed, lost))
-    rank = np.empty(len(order), dtype=int)
-    rank[order] = np.arange(1, len(order) + 1)
-    return tuple(
-        HeadScore(
-            layer=i // model.n_heads,
-            head=i % model.n_heads,
-            delta=float(means[i]),
-            ci_low=float(low[i]),
-            ci_high=float(high[i]),
-            rank=int(rank[i]),
-            selected=bool(rank[i] <= n_top),
-            stability=float(stability[i]),
-            n_samples=int(seen[i] or len(deltas)),
-            basis="gradient" if guessed[i] else "probe" if complete[i] else "sample",
-        )
+    numbers = {"delta": means, "ci_low": low, "ci_high": high, "stability": stability}
+    facts = [
+        {
+            "n_samples": int(seen[i] or len(deltas)),
+            "basis": "gradient" if guessed[i] else "probe" if complete[i] else "sample",
+        }
         for i in range(len(order))
-    )
+    ]
+    return ordered_heads(order, n_top, numbers, n_heads=model.n_heads, facts=facts)
 
 
 def _filled(

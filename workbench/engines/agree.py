@@ -19,9 +19,9 @@ from workbench.engines.fused import FusedEngine
 from workbench.engines.hooked import HookedEngine
 from workbench.errors import InputError, first_line
 from workbench.models import TOLERANCE, UNIFORM, Model, RowEdits, chosen_heads, widened
+from workbench.options.loading import ENGINES
 from workbench.types import Head
 
-ENGINES = ("auto", "fused", "hooked")
 # Tokens of the check: more where a window is wider, so that it cuts something off.
 N_POS, MOST_POS = 40, 512
 # How far the effect of uniform heads may be from that on the hooked engine, as a share of it.

@@ -6,6 +6,7 @@ LoadOptions(device="cuda", dtype="bfloat16")
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from workbench.options.record import check_options, option
 
@@ -13,6 +14,18 @@ DTYPES = ("float32", "bfloat16", "float16")
 QUANTIZE = ("8bit", "4bit")
 TEMPLATES = ("auto", "none", "chat")
 ENGINES = ("auto", "fused", "hooked")
+
+
+def engine_option() -> Any:
+    return option(
+        "auto",
+        "fused: SDPA and no whole patterns; auto: where it agrees with the hooked engine.",
+        choices=ENGINES,
+    )
+
+
+def batch_tokens_option() -> Any:
+    return option(None, "Tokens in a batch, padding included; default: by free memory.", low=1)
 
 
 @dataclass(frozen=True)
@@ -37,11 +50,7 @@ class LoadOptions:
         "Render rows by the tokenizer's chat template: if it has one, never, always.",
         choices=TEMPLATES,
     )
-    engine: str = option(
-        "auto",
-        "fused: SDPA and no whole patterns; auto: where it agrees with the hooked engine.",
-        choices=ENGINES,
-    )
+    engine: str = engine_option()
 
     def __post_init__(self) -> None:
         check_options(self)
@@ -51,9 +60,7 @@ class LoadOptions:
 class BatchOptions:
     """How much is run at once; None goes by free memory."""
 
-    batch_tokens: int | None = option(
-        None, "Tokens in a batch, padding included; default: by free memory.", low=1
-    )
+    batch_tokens: int | None = batch_tokens_option()
 
     def __post_init__(self) -> None:
         check_options(self)

@@ -11,7 +11,6 @@ from workbench.scoring.methods import SCORERS
 from workbench.scoring.methods.attention_influence import WINDOW_RULE
 from workbench.scoring.methods.circuitseer import variant_columns
 from workbench.scoring.request import (
-    ENGINES,
     ScoreRequest,
     exported_names,
     exported_options,
@@ -60,7 +59,6 @@ HEAVY = {
 }
 
 __all__ = [
-    "ENGINES",
     "PARTS",
     "SCORERS",
     "SHARD_ROWS",

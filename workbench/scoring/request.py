@@ -12,11 +12,10 @@ from typing import Any
 
 from workbench.errors import InputError
 from workbench.options import OptionRecord, check_options, option, records
+from workbench.options.loading import batch_tokens_option, engine_option
 from workbench.scoring.method import PARTS, Method
 from workbench.scoring.methods import SCORERS
 
-# Those of `workbench.engines.ENGINES`, which is slow to import; there is a test.
-ENGINES = ("auto", "fused", "hooked")
 BATCH_TOKENS = 2048
 
 
@@ -42,15 +41,9 @@ class ScoreRequest:
     own: Any
     part: str | None = option(None, _part_help(), choices=PARTS)
     with_loss: bool = option(False, "Also the solution's loss, to correlate with.")
-    batch_tokens: int | None = option(
-        None, "Tokens in a batch, padding included; default: by free memory.", low=1
-    )
+    batch_tokens: int | None = batch_tokens_option()
     seed: int = option(0, "Seed.")
-    engine: str = option(
-        "auto",
-        "fused: SDPA and no whole patterns; auto: where it agrees with the hooked engine.",
-        choices=ENGINES,
-    )
+    engine: str = engine_option()
 
     def __post_init__(self) -> None:
         check_options(self)
