@@ -38,7 +38,8 @@ class HeadsOptions:
     """`fraction` of all heads, at least `min_heads`, become the circuit.
 
     They are ranked by `rank`: delta, or contrast with a control probe of `control_n` samples. The
-    methods `race` and `screen` start on `first` samples and go for `confidence`.
+    methods `race` and `screen` start on `first` samples and go for `confidence`; heads within
+    `tolerance` of the least selected one may stand for it.
     """
 
     method: str = option(
@@ -53,6 +54,12 @@ class HeadsOptions:
         high=1,
         open_low=True,
         open_high=True,
+    )
+    tolerance: float = option(
+        0.1,
+        "How much more a head left out may matter, as a share of the least selected head's "
+        "importance; 0: not at all. Read by race and screen.",
+        low=0,
     )
     first: int = option(8, "Samples that all heads start on; read by race and screen.", low=2)
     fraction: float = _fraction()

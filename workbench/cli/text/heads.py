@@ -36,6 +36,10 @@ def print_heads(content: Any) -> None:
     if search := content.get("search"):
         share = search["head_samples"] / search["head_samples_exact"]
         click.echo(f"{share:.0%} of the head samples of the exact method; {search['statement']}")
+        if ties := search.get("near_ties"):
+            spared = search["head_samples_spared"] / search["head_samples_exact"]
+            named = ", ".join(f"{layer}.{head}" for layer, head in ties)
+            click.echo(f"near ties: {named}; telling them apart would take up to {spared:.0%} more")
     if "accuracy" in content["probe"]:
         click.echo(f"values retrieved exactly {content['probe']['accuracy']:.1%}")
     beside = f" {'on control':>11} {'contrast':>9}" if control else ""

@@ -253,7 +253,7 @@ def _config(options: HeadsOptions, control: Sequence[str]) -> dict[str, Any]:
     if options.method in RACES:
         config["schedule"] = SCHEDULE
     else:
-        del config["confidence"], config["first"]
+        del config["confidence"], config["first"], config["tolerance"]
     return config
 
 
