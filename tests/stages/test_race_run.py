@@ -170,6 +170,19 @@ def test_near_ties_are_listed_and_what_they_spare_is_counted(found, tmp_path):
     assert "by more than" not in strict["statement"]
 
 
+@pytest.mark.parametrize("method", ["exact", "race"])
+def test_a_window_of_the_loss_is_another_question_and_said_in_the_result(method, found, tmp_path):
+    outcome = run_heads(
+        Place(tmp_path), found.source, found.probe.result, options(method, count="first:1")
+    )
+    whole = getattr(found, method)
+    assert outcome.run.name != whole.run.name
+    assert outcome.summary["probe"]["count"] == "first:1"
+    assert "count" not in whole.summary["probe"]
+    assert "count" not in read_manifest(whole.run)["config"]
+    assert outcome.summary["base_loss"] != whole.summary["base_loss"]
+
+
 def test_a_contrast_is_refused(found):
     with pytest.raises(InputError, match="too little for another ranking"):
         run_heads(found.place, found.source, found.probe.result, options("race"), control=["text"])

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from workbench.errors import InputError
 from workbench.options.record import check_options, option
 
 RACES = ("race", "screen")
@@ -31,6 +32,20 @@ def ablation_option() -> Any:
         "mean, or that of another sample.",
         choices=ABLATIONS,
     )
+
+
+def count_window(count: str) -> tuple[str, int]:
+    """`first` or `last` and how many tokens; `all` and 0. Raises InputError for anything else."""
+    kind, colon, n = count.partition(":")
+    if count == "all":
+        return kind, 0
+    if not (kind in ("first", "last") and colon and n.isdecimal() and int(n) > 0):
+        raise InputError(
+            f"--count is '{count}'",
+            expected="first:N, last:N or all, N a number of tokens",
+            do="pass --count first:200, for example",
+        )
+    return kind, int(n)
 
 
 @dataclass(frozen=True)
@@ -72,10 +87,16 @@ class HeadsOptions:
         choices=RANKS,
     )
     ablation: str = ablation_option()
+    count: str = option(
+        "all",
+        "Tokens of each solution whose loss counts; first:N also runs no later ones.",
+        metavar="first:N|last:N|all",
+    )
     seed: int = option(0, "Of resamples and of the control's draw.", low=0)
 
     def __post_init__(self) -> None:
         check_options(self)
+        count_window(self.count)
 
 
 @dataclass(frozen=True)

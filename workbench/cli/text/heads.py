@@ -33,6 +33,9 @@ def print_heads(content: Any) -> None:
             f"control: {control['n_samples']} samples of {', '.join(control['data'])}, "
             f"loss {control['base_loss']:.3f}; heads ranked by {content['rank_by']}"
         )
+    if count := content["probe"].get("count"):
+        kind, n = count.split(":")
+        click.echo(f"the loss of the {kind} {n} tokens of each solution counts")
     if search := content.get("search"):
         share = search["head_samples"] / search["head_samples_exact"]
         click.echo(f"{share:.0%} of the head samples of the exact method; {search['statement']}")

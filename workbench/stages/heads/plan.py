@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from workbench.ablation import iter_importance
-from workbench.circuits import facts_passes, n_selected
+from workbench.circuits import counted_window, facts_passes, n_selected
 from workbench.data import batches_by_length, read_usable
 from workbench.engines import Engine
 from workbench.engines import batch_tokens as free_tokens
@@ -59,6 +59,7 @@ def plan_heads(
     parts = [_of_probe(model, probe, n)]
     if control:
         parts.append(rendered_probe(model, control_rows(model, control, options)))
+    parts = [counted_window(part, options.count) for part in parts]
     rendered, batches = _together(parts, tokens)
     exact = passes = 1 + model.n_heads * (model.n_layers + 1) / 2
     if options.method in RACES:

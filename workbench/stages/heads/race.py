@@ -16,7 +16,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from workbench.ablation import KINDS, ImportanceBatch, Standing, prepare
-from workbench.circuits import Work, Worker, n_top_heads, race_heads, worker_of
+from workbench.circuits import (
+    Work,
+    Worker,
+    counted_window,
+    n_top_heads,
+    race_heads,
+    worker_of,
+)
 from workbench.engines import Engine
 from workbench.options import RaceOptions
 from workbench.probe import rendered_probe
@@ -43,7 +50,8 @@ def raced_heads(
     summary: Mapping[str, Any],
 ) -> HeadScores:
     """Race the heads of `model` on `probe`; `summary` describes the probe in the result."""
-    model, rendered = engine.model.info, rendered_probe(engine.model, probe)
+    model = engine.model.info
+    rendered = counted_window(rendered_probe(engine.model, probe), options.count)
     ids = [sample.row_id for sample in probe.samples]
     ablation = prepare(engine, KINDS[options.ablation], rendered, seed=options.seed)
     worker = _Stored(task, worker_of(engine, rendered, ablation), engine, ids)
