@@ -57,7 +57,7 @@ def _against_exact(
         tops["exact"].append(_top(means, RaceOptions(method), model.info))
 
     def raced() -> None:
-        options = RaceOptions(method, seed=next(seeds))
+        options = RaceOptions(method, tolerance=0.0, seed=next(seeds))
         lengths = [len(row.ids) for row in rows]
         tops[method].append(
             _selected(
@@ -85,7 +85,7 @@ def agreement(method: str, shape: str = BUNDLED) -> Callable[[Settings], Measure
         stored, same, savings = _stored(model, settings), 0, []
         n = len(stored.lengths)
         for seed in range(N_RESAMPLES):
-            options = RaceOptions(method, seed=seed)
+            options = RaceOptions(method, tolerance=0.0, seed=seed)
             drawn = np.random.default_rng(seed).integers(0, n, n)
             worker = _Lookup(stored, drawn)
             heads = race_heads(model.info, stored.lengths[drawn].tolist(), worker, options)

@@ -165,6 +165,8 @@ WORDS = {
     "head is touched.",
     "confidence": "That the circuit is the one of the whole probe. Higher: more passes before a "
     "head is dropped. Bias: of this probe, not of another one.",
+    "race_tolerance": "How much more a head left out may matter than the least of the circuit, in "
+    "shares of its loss increase. Near ties end sooner for it, and are listed.",
     "race_first": "Samples that all heads run on before the first is dropped. More: later drops, "
     "on firmer ground.",
     "export": "A folder of exported rows; the tokens of their completions are learnt.",

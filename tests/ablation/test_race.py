@@ -219,6 +219,86 @@ def test_quantiles_of_student_are_those_of_scipy(probability, degrees):
     assert student_quantile(probability, degrees) == pytest.approx(expected, rel=1e-3, abs=1e-6)
 
 
+def gradual(seed: int) -> np.ndarray:
+    """Importance that falls off gradually, as on pretrained models: many heads near the cut."""
+    rng = np.random.default_rng(seed)
+    means = 0.02 * rng.exponential(size=N_HEADS) ** 2
+    return means + (0.3 * means + 0.05) * rng.standard_normal((120, N_HEADS))
+
+
+@pytest.mark.parametrize("leaders_whole", [False, True])
+@pytest.mark.parametrize("tolerance", [0.1, 0.3, 1.0])
+def test_no_head_left_out_is_better_by_more_than_the_tolerance(tolerance, leaders_whole):
+    errors = 0
+    for seed in range(60):
+        deltas = gradual(seed)
+        raced, _ = run(
+            deltas, n_selected=5, tolerance=tolerance, seed=seed, leaders_whole=leaders_whole
+        )
+        means, inside = deltas.mean(axis=0), list(raced.selected)
+        assert len(inside) == 5
+        outside = np.delete(means, inside)
+        errors += outside.max() - means[inside].min() > raced.margin
+        least = min(raced.means[inside])
+        assert raced.margin == pytest.approx(tolerance * least)
+    assert errors <= 60 * 0.05
+
+
+def test_a_tolerance_saves_head_samples_and_lists_what_it_leaves_open():
+    shares = {}
+    for tolerance in (0.0, 0.1, 0.5):
+        raced = [run(gradual(s), n_selected=5, tolerance=tolerance, seed=s)[0] for s in range(20)]
+        shares[tolerance] = np.mean([r.seen.mean() / 120 for r in raced])
+        for one in raced:
+            assert bool(one.near_ties) == (one.n_spared > 0)
+            assert not set(one.near_ties) & set(one.selected)
+            assert set(one.near_ties) < set(one.kept)
+            said = "by more than" in one.statement
+            assert said == bool(one.near_ties)
+            assert ("those of the whole probe" in one.statement) != said
+        assert any(one.near_ties for one in raced) == (tolerance > 0)
+    assert shares[0.5] < shares[0.1] < shares[0.0]
+
+
+def test_heads_alike_are_near_ties_at_the_first_looks():
+    rng = np.random.default_rng(0)
+    deltas = 1 + 1e-3 * rng.standard_normal((N_SAMPLES, 12))
+    raced, _ = run(deltas, tolerance=0.1)
+    assert raced.seen.sum() < 0.25 * deltas.size
+    assert sorted([*raced.selected, *raced.near_ties]) == sorted(raced.kept)
+    assert len(raced.kept) > N_TOP
+    assert run(deltas)[0].seen.sum() > raced.seen.sum()
+    assert "0.1 nats a token (10% of the least of them)" in raced.statement
+
+
+def test_a_head_that_waits_runs_on_where_later_looks_find_otherwise():
+    """The last rival does little on the samples of the first look, and much on the others."""
+    rng = np.random.default_rng(2)
+    deltas = rng.normal(np.linspace(0.9, 1.0, 12), 0.02, (N_SAMPLES, 12))
+    order = np.random.default_rng(5).permutation(N_SAMPLES)
+    deltas[order[:8], 3:] -= 0.0
+    deltas[order[8:], :3] += np.linspace(0, 0.3, 3)
+    raced, asked = run(deltas, tolerance=0.1, seed=5)
+    means = deltas.mean(axis=0)
+    outside = np.delete(means, list(raced.selected))
+    assert outside.max() - means[list(raced.selected)].min() <= raced.margin
+    read = [(sample, head) for samples, heads in asked for sample in samples for head in heads]
+    assert len(read) == len(set(read)) == raced.seen.sum()
+
+
+def test_what_a_race_can_take_at_most_never_grows():
+    for seed in range(10):
+        told = []
+        raced, _ = run(gradual(seed), n_selected=5, tolerance=0.1, seed=seed, on_look=told.append)
+        most = [standing.at_most for standing in told]
+        assert most[0] == 120 * N_HEADS
+        assert most == sorted(most, reverse=True)
+        assert all(s.done <= s.expected <= s.at_most for s in told)
+        assert told[-1].done < raced.seen.sum() <= most[-1]
+        assert [s.look for s in told][:3] == [1, 2, 3]
+        assert told[0].n_left == N_HEADS > told[-1].n_left
+
+
 def test_looks_grow_by_half_and_leaders_run_ahead():
     assert look_sizes(60, first=8) == [8, 12, 18, 27, 40]
     assert look_sizes(6, first=2) == [2, 3, 4]

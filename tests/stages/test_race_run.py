@@ -27,7 +27,7 @@ METHODS = ("race", "screen")
 
 
 def options(method: str, **more) -> HeadsOptions:
-    return HeadsOptions(fraction=0.1, method=method, first=4, **more)
+    return HeadsOptions(**{"fraction": 0.1, "first": 4, "tolerance": 0.0, "method": method, **more})
 
 
 @pytest.fixture(scope="module")
@@ -141,14 +141,54 @@ def test_progress_never_passes_its_end(method, found, tmp_path):
     for phase in (seen[:last], seen[last:]):
         assert all(done < total for done, total, _ in phase[:-1])
         assert phase[-1][0] == phase[-1][1]
+    totals = [total for _, total, _ in seen[: last - 1]]
+    assert totals == sorted(totals, reverse=True)
+    said = [text for _, _, text in seen[:last] if text.startswith("look")]
+    assert "heads left: about" in said[0]
+    assert "at most" in said[0]
+
+
+def test_near_ties_are_listed_and_what_they_spare_is_counted(found, tmp_path):
+    place = Place(tmp_path)
+    how = options("race", tolerance=5.0)
+    outcome = run_heads(place, found.source, found.probe.result, how, batch_tokens=400)
+    search, exact = outcome.summary["search"], by_place(found.exact.summary)
+    ties = {tuple(place) for place in search["near_ties"]}
+    heads = by_place(outcome.summary)
+    assert ties
+    assert not any(heads[place]["selected"] for place in ties)
+    left = sum(24 - heads[p]["n_samples"] for p in heads if p in ties or heads[p]["selected"])
+    assert search["head_samples_spared"] == left
+    assert search["head_samples"] < found.race.summary["search"]["head_samples"]
+    selected = [exact[place]["delta"] for place, head in heads.items() if head["selected"]]
+    others = [exact[place]["delta"] for place, head in heads.items() if not head["selected"]]
+    assert max(others) - min(selected) <= search["margin"]
+    assert "(500% of the least of them)" in search["statement"]
+    strict = found.race.summary["search"]
+    assert strict["near_ties"] == []
+    assert strict["head_samples_spared"] == 0
+    assert "by more than" not in strict["statement"]
+
+
+@pytest.mark.parametrize("method", ["exact", "race"])
+def test_a_window_of_the_loss_is_another_question_and_said_in_the_result(method, found, tmp_path):
+    outcome = run_heads(
+        Place(tmp_path), found.source, found.probe.result, options(method, count="first:1")
+    )
+    whole = getattr(found, method)
+    assert outcome.run.name != whole.run.name
+    assert outcome.summary["probe"]["count"] == "first:1"
+    assert "count" not in whole.summary["probe"]
+    assert "count" not in read_manifest(whole.run)["config"]
+    assert outcome.summary["base_loss"] != whole.summary["base_loss"]
 
 
 def test_a_contrast_is_refused(found):
     with pytest.raises(InputError, match="too little for another ranking"):
         run_heads(found.place, found.source, found.probe.result, options("race"), control=["text"])
-    for wrong, words in (({"confidence": 1.0}, "confidence is 1.0"), ({"first": 1}, "first is 1")):
-        with pytest.raises(InputError, match=words):
-            HeadsOptions(method="race", **wrong)
+    for name, value in (("confidence", 1.0), ("first", 1), ("tolerance", -0.1)):
+        with pytest.raises(InputError, match=f"{name} is {value}"):
+            HeadsOptions(method="race", **{name: value})
 
 
 def test_other_confidence_is_another_question(found):

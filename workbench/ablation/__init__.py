@@ -4,7 +4,7 @@ from workbench.ablation.decoding import decode_sets
 from workbench.ablation.hooks import ablated_heads, check_heads
 from workbench.ablation.importance import ImportanceBatch, heads_by_layer, iter_importance
 from workbench.ablation.kinds import KINDS, MEAN, RESAMPLE, ZERO
-from workbench.ablation.race import Raced, look_sizes, race
+from workbench.ablation.race import Raced, Standing, look_sizes, race
 from workbench.ablation.reference import BY_UNIFORM, Ablation, mean_outputs, other_sample, prepare
 from workbench.ablation.screen import iter_screen
 from workbench.ablation.sets import SetEffects, set_effects
@@ -20,6 +20,7 @@ __all__ = [
     "ImportanceBatch",
     "Raced",
     "SetEffects",
+    "Standing",
     "WeakenedLosses",
     "ablated_heads",
     "check_heads",

@@ -3,7 +3,8 @@
 All heads start on the same few samples. At each look the leaders so far run ahead, which makes the
 cut sharp for little; a head whose interval lies below theirs is dropped, and the others go on, on
 half as many samples again. The race ends when no more heads are left than are selected, or all of
-the probe is read.
+the probe is read. With a tolerance it ends as soon as no head left out can matter more than a
+selected one by more than that.
 
     raced = race(measure, n_samples=300, n_heads=144, n_selected=7)
     raced.selected, raced.means, raced.statement
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int
@@ -34,18 +36,35 @@ class Look:
 
 
 @dataclass(frozen=True)
+class Standing:
+    """Where a race stands before its next look, in head samples: a head run on a sample.
+
+    `n_left` heads run on; all that were not dropped can take `at_most` head samples together with
+    those `done`, and `expected` if half of those that are no leaders fall out at every look.
+    """
+
+    look: int
+    n_left: int
+    done: int
+    expected: int
+    at_most: int
+
+
+@dataclass(frozen=True)
 class Raced:
     """`deltas` is NaN where a head was not run; `looks` is what was run, in order.
 
-    `kept` are the heads that were never dropped: as many as are selected, or more where the whole
-    probe was needed to tell them apart.
+    `selected` are the heads that won, `kept` those that were never dropped: the same, or more where
+    the whole probe was needed to tell them apart, or where they are within `margin` of each other.
     """
 
     deltas: Float64[np.ndarray, "sample head"]
     looks: tuple[Look, ...]
     kept: tuple[int, ...]
-    n_selected: int
+    selected: tuple[int, ...]
     confidence: float
+    tolerance: float = 0.0
+    margin: float = 0.0
 
     @property
     def seen(self) -> Int[np.ndarray, " head"]:
@@ -59,15 +78,28 @@ class Raced:
         return np.where(seen > 0, totals / np.maximum(seen, 1), -np.inf)
 
     @property
-    def selected(self) -> tuple[int, ...]:
-        """The heads that won, in the order of their numbers."""
-        return tuple(sorted(_best(self.kept, self.means[list(self.kept)], self.n_selected)))
+    def near_ties(self) -> tuple[int, ...]:
+        """Heads that may be as good as a selected one, and were not run on to tell."""
+        seen = self.seen
+        return tuple(h for h in self.kept if h not in self.selected and seen[h] < len(self.deltas))
+
+    @property
+    def n_spared(self) -> int:
+        """Head samples that the tolerance has spared at most: what is left of all heads kept."""
+        return int((len(self.deltas) - self.seen[list(self.kept)]).sum()) if self.near_ties else 0
 
     @property
     def statement(self) -> str:
         """What is certain about the result, and on what condition."""
+        promised = f"the top {len(self.selected)} are those of the whole probe"
+        if self.near_ties:
+            promised = (
+                f"no head left out matters more on the whole probe than one of these "
+                f"{len(self.selected)} by more than {self.margin:.2g} nats a token "
+                f"({self.tolerance:.0%} of the least of them),"
+            )
         return (
-            f"the top {self.n_selected} are those of the whole probe with probability of at least "
+            f"{promised} with probability of at least "
             f"{self.confidence:g}, provided that Student's interval holds for the mean delta of a "
             "head over the samples drawn; a head that matters on very few samples only can break it"
         )
@@ -80,9 +112,11 @@ def race(
     n_heads: int,
     n_selected: int,
     confidence: float = CONFIDENCE,
+    tolerance: float = 0.0,
     first: int = FIRST,
     leaders_whole: bool = False,
     seed: int = 0,
+    on_look: Callable[[Standing], None] = lambda standing: None,
 ) -> Raced:
     """Run `n_heads` on growing samples of one probe, drawn without replacement, and drop the rest.
 
@@ -91,38 +125,121 @@ def race(
     over the `n_selected` top heads and the looks (Bonferroni), one-sided. Heads keep the mean over
     the samples they saw. `leaders_whole` runs leaders on all of the probe at once, which pays where
     little of what the other heads do is open.
+
+    A head that looks better than no leader by more than `tolerance`, a share of the least leader's
+    mean, waits: it runs no further unless a later look finds otherwise. When all others wait the
+    race ends. Wrong is then a head left out that is better than a selected one by more; if there is
+    any there is one among the top heads, so the error probability is shared out alike.
     """
-    order = np.random.default_rng(seed).permutation(n_samples)
-    deltas, looks = np.full((n_heads, n_samples), np.nan), []
-    n_seen = np.zeros(n_heads, dtype=int)
-
-    def run(heads: Sequence[int], stop: int) -> None:
-        """Every head on from where it stands."""
-        for start in sorted({int(n_seen[h]) for h in heads if n_seen[h] < stop}):
-            samples, chosen = order[start:stop].tolist(), [h for h in heads if n_seen[h] == start]
-            deltas[chosen, start:stop] = measure(samples, chosen).T
-            n_seen[chosen] = stop
-            looks.append(Look(len(samples), tuple(chosen)))
-
-    sizes, kept = look_sizes(n_samples, first=first), list(range(n_heads))
-    level = (1 - confidence) / (n_selected * max(1, len(sizes)))
-    for size in [*sizes, n_samples]:
-        run(kept, size)
-        if size == n_samples:
-            break
-        leaders = _best(kept, deltas[kept, :size].mean(axis=1), n_selected)
+    sizes = look_sizes(n_samples, first=first)
+    # The last look is one more where heads have waited for it.
+    level = (1 - confidence) / (n_selected * max(1, len(sizes) + (tolerance > 0)))
+    table = _Table(measure, np.random.default_rng(seed).permutation(n_samples), n_heads)
+    kept, leaders, others, margin = list(range(n_heads)), [], list(range(n_heads)), 0.0
+    for number, size in enumerate([*sizes, n_samples], start=1):
         ahead = n_samples if leaders_whole else leaders_size(size, n_samples)
-        run(leaders, ahead)
-        others = [head for head in kept if head not in leaders]
-        below = certainly_below(
-            deltas[others, :size].T, deltas[leaders, :ahead].T, n_samples, level=level
+        while others:
+            on_look(table.standing(number, kept, others, n_selected))
+            table.run(sorted([*leaders, *others]), size)
+            leaders = table.leaders(kept, n_selected, (size, ahead))
+            margin = tolerance * max(0.0, float(table.means(leaders, ahead).min()))
+            rest = [h for h in kept if h not in leaders and table.n_seen[h] < n_samples]
+            below = partial(table.below, rest, leaders, (size, ahead), level=level)
+            dropped = below(margin=0.0)
+            close = below(margin=margin) if margin else dropped
+            kept = [head for head in kept if head not in dropped]
+            others = [head for head in rest if head not in close]
+            if size < n_samples:
+                break
+    return Raced(
+        deltas=table.by_sample,
+        looks=tuple(table.looks),
+        kept=tuple(kept),
+        selected=tuple(sorted(leaders)),
+        confidence=confidence,
+        tolerance=tolerance,
+        margin=margin,
+    )
+
+
+class _Table:
+    """Deltas by head and place in the order of the draw, as far as they were run."""
+
+    def __init__(self, measure: Measure, order: Int[np.ndarray, " sample"], n_heads: int) -> None:
+        self.measure, self.order, self.looks = measure, order, []
+        self.deltas = np.full((n_heads, len(order)), np.nan)
+        self.n_seen = np.zeros(n_heads, dtype=int)
+
+    def run(self, heads: Sequence[int], stop: int) -> None:
+        """Every head on from where it stands."""
+        for start in sorted({int(self.n_seen[h]) for h in heads if self.n_seen[h] < stop}):
+            samples = self.order[start:stop].tolist()
+            chosen = [h for h in heads if self.n_seen[h] == start]
+            self.deltas[chosen, start:stop] = self.measure(samples, chosen).T
+            self.n_seen[chosen] = stop
+            self.looks.append(Look(len(samples), tuple(chosen)))
+
+    def means(self, heads: Sequence[int], size: int) -> Float64[np.ndarray, " head"]:
+        """Over the first `size` samples, or as many of them as a head was run on."""
+        return np.nanmean(self.deltas[list(heads), :size], axis=1)
+
+    def leaders(self, kept: Sequence[int], n: int, places: tuple[int, int]) -> list[int]:
+        """The best `n` on the first `size` samples, run on to `ahead`."""
+        size, ahead = places
+        while True:
+            best = _best(kept, self.means(kept, size), n)
+            if (self.n_seen[best] >= ahead).all():
+                return best
+            # One that has waited may turn out to be none.
+            self.run(best, ahead)
+
+    def below(
+        self,
+        heads: Sequence[int],
+        leaders: Sequence[int],
+        places: tuple[int, int],
+        *,
+        level: float,
+        margin: float,
+    ) -> set[int]:
+        """Heads certainly below every leader, or above none by more than `margin`."""
+        (size, ahead), found = places, set()
+        for n_seen in {min(size, int(self.n_seen[h])) for h in heads}:
+            some = [h for h in heads if min(size, self.n_seen[h]) == n_seen]
+            lost = certainly_below(
+                self.deltas[some, :n_seen].T,
+                self.deltas[leaders, :ahead].T,
+                len(self.order),
+                n_chosen=size,
+                level=level,
+                margin=margin,
+            )
+            found |= {head for head, is_lost in zip(some, lost, strict=True) if is_lost}
+        return found
+
+    def standing(
+        self, look: int, kept: Sequence[int], others: Sequence[int], n_selected: int
+    ) -> Standing:
+        n_samples, done = len(self.order), int(self.n_seen.sum())
+        left = n_samples - self.n_seen[list(kept)]
+        # Each look adds half of what was seen; of the heads that go on half stay.
+        seen = max(FIRST, int(self.n_seen[list(others)].min()))
+        steps = [int(seen * 1.5**i / 2 * len(others) / 2**i) for i in range(32)]
+        in_the_end = n_selected * (n_samples - seen) // 2
+        return Standing(
+            look=look,
+            n_left=len(others) + (n_selected if look > 1 else 0),
+            done=done,
+            expected=done + min(int(left.sum()), sum(steps) + in_the_end),
+            at_most=done + int(left.sum()),
         )
-        kept = sorted([*leaders, *(h for h, lost in zip(others, below, strict=True) if not lost)])
-        if len(kept) == n_selected:
-            break
-    by_sample = np.empty((n_samples, n_heads))
-    by_sample[order] = deltas.T
-    return Raced(by_sample, tuple(looks), tuple(kept), n_selected, confidence)
+
+    @property
+    def by_sample(self) -> Float64[np.ndarray, "sample head"]:
+        """The same by sample, as the probe has them."""
+        by_sample = np.empty(self.deltas.T.shape)
+        by_sample[self.order] = self.deltas.T
+        return by_sample
 
 
 def _best(heads: Sequence[int], means: Float64[np.ndarray, " head"], n: int) -> list[int]:
@@ -157,23 +274,29 @@ def certainly_below(
     n_samples: int,
     *,
     level: float,
+    n_chosen: int | None = None,
+    margin: float = 0.0,
 ) -> Bool[np.ndarray, " head"]:
-    """Which heads have means over all `n_samples` below that of every leader?
+    """Which heads have means over all `n_samples` below that of every leader, `margin` added?
 
     One-sided by Student's t, with the correction for drawing without replacement. The leaders were
-    chosen for what they did on the `drawn` samples: these are taken as they are, and only those
-    `ahead` of them speak for the rest. Wrong for a head no worse than a leader with probability of
-    at most `level` where means are near normal.
+    chosen for what they did on the first `n_chosen` samples (those `drawn`, unless given): these
+    are taken as they are, and only those `ahead` of them speak for the rest. Wrong for a head no
+    worse than a leader by `margin` with probability of at most `level` where means are near normal.
     """
-    n_drawn, n_rest = len(deltas), n_samples - len(deltas)
-    share, fresh = n_rest / n_samples, leaders[n_drawn:]
-    reached = (1 - share) * leaders[:n_drawn].mean(axis=0) + share * fresh.mean(axis=0)
+    n_drawn = len(deltas)
+    n_chosen = n_chosen or n_drawn
+    n_rest = n_samples - n_chosen
+    share, fresh = n_rest / n_samples, leaders[n_chosen:]
+    reached = (1 - share) * leaders[:n_chosen].mean(axis=0)
+    if len(fresh):
+        reached = reached + share * fresh.mean(axis=0)
     of_leaders = share * standard_errors(fresh, n_rest)
     spread = np.hypot(standard_errors(deltas, n_samples)[:, None], of_leaders)
     # Leaders run on the whole probe leave nothing to estimate; else the fewer samples decide.
     n_fewest = n_drawn if len(fresh) == n_rest else min(n_drawn, len(fresh))
     upper = deltas.mean(axis=0)[:, None] + student_quantile(1 - level, n_fewest - 1) * spread
-    return (upper < reached).all(axis=1)
+    return (upper < reached + margin).all(axis=1)
 
 
 def standard_errors(
@@ -186,6 +309,7 @@ def standard_errors(
     return deltas.std(axis=0, ddof=1) * np.sqrt((1 - n_drawn / n_samples) / n_drawn)
 
 
+@cache
 def student_quantile(probability: float, degrees: int) -> float:
     """The quantile of Student's t, by integrating its density over the angle of t / sqrt(degrees).
 

@@ -45,6 +45,7 @@ from workbench.circuits.retrieval_probe import (
 from workbench.circuits.stability import probe_stability
 from workbench.circuits.validation import validate_circuit
 from workbench.circuits.validation_file import read_validation
+from workbench.circuits.window import counted_window
 from workbench.options import RaceOptions, RetrievalOptions
 
 __all__ = [
@@ -64,6 +65,7 @@ __all__ = [
     "circuit_of",
     "compare_heads",
     "copied_share",
+    "counted_window",
     "facts_passes",
     "head_facts",
     "head_sets",

@@ -24,6 +24,7 @@ from workbench.ablation import (
     Ablation,
     ImportanceBatch,
     Raced,
+    Standing,
     iter_importance,
     iter_screen,
     race,
@@ -92,11 +93,13 @@ def race_heads(
     options: RaceOptions,
     *,
     probe: Mapping[str, Any] | None = None,
+    on_look: Callable[[Standing], None] = lambda standing: None,
 ) -> HeadScores:
     """Every head with its delta and interval over the samples it was run on; the winners lead.
 
     `lengths` are the tokens of the probe's samples. The pieces of work and their order depend on
-    what the worker returns and on nothing else, so stored results can answer for it.
+    what the worker returns and on nothing else, so stored results can answer for it. `on_look` is
+    told where the race stands before each look.
     """
     field = _Field(model, lengths, worker, options)
     shape, n_top = (model.n_layers, model.n_heads), n_top_heads(model, options)
@@ -115,9 +118,11 @@ def race_heads(
         n_heads=len(nominated),
         n_selected=n_top,
         confidence=options.confidence,
+        tolerance=options.tolerance,
         first=options.first,
         leaders_whole=is_screen,
         seed=options.seed,
+        on_look=on_look,
     )
     deltas = np.full(estimates.shape, np.nan)
     deltas[:, nominated] = raced.deltas + beyond_mean
@@ -135,7 +140,7 @@ def race_heads(
             options,
         ),
         ablation="uniform-causal" if options.ablation == "uniform" else options.ablation,
-        search=_facts(raced, options, model),
+        search=_facts(raced, nominated, options, model),
     )
 
 
@@ -213,10 +218,16 @@ def _filled(
     return np.where(seen, deltas, estimates + errors)
 
 
-def _facts(raced: Raced, options: RaceOptions, model: ModelInfo) -> dict[str, Any]:
+def _facts(
+    raced: Raced, nominated: Sequence[int], options: RaceOptions, model: ModelInfo
+) -> dict[str, Any]:
     """What was run, and how sure the result is."""
     facts = {
         "confidence": options.confidence,
+        "tolerance": options.tolerance,
+        "margin": raced.margin,
+        "near_ties": [list(divmod(nominated[i], model.n_heads)) for i in raced.near_ties],
+        "head_samples_spared": raced.n_spared,
         "statement": raced.statement,
         "first": options.first,
         "looks": [[look.n_samples, len(look.heads)] for look in raced.looks],
@@ -225,11 +236,10 @@ def _facts(raced: Raced, options: RaceOptions, model: ModelInfo) -> dict[str, An
         "head_samples_exact": len(raced.deltas) * model.n_layers * model.n_heads,
     }
     if options.method == "screen":
-        nominated = raced.deltas.shape[1]
         facts |= {
             "screen_samples": len(raced.deltas),
-            "n_nominated": nominated,
-            "statement": f"among the {nominated} heads that half-way gradients nominated, "
+            "n_nominated": len(nominated),
+            "statement": f"among the {len(nominated)} heads that half-way gradients nominated, "
             f"{raced.statement}; that the nominated hold all top heads is not guaranteed",
         }
     return facts

@@ -1,7 +1,7 @@
 """Do the numbers of a token depend on how long the text is that it stands in? With some rotations.
 
-    rule = length_rule(model)        # None for nearly every model
-    rule.group(5000)                 # texts of one group may share a batch
+    model.lengths                    # a LengthRule; None for nearly every model
+    model.length_group(5000)         # texts of one group may share a batch
 
 LongRoPE turns by other angles beyond the length of the first training, dynamic NTK by other angles
 at every length beyond it. Which model does is asked of the model, not of its configuration.

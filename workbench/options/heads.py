@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from workbench.errors import InputError
 from workbench.names import ABLATED
 from workbench.options.record import check_options, option
 
@@ -32,12 +33,27 @@ def ablation_option() -> Any:
     )
 
 
+def count_window(count: str) -> tuple[str, int]:
+    """`first` or `last` and how many tokens; `all` and 0. Raises InputError for anything else."""
+    kind, colon, n = count.partition(":")
+    if count == "all":
+        return kind, 0
+    if not (kind in ("first", "last") and colon and n.isdecimal() and int(n) > 0):
+        raise InputError(
+            f"--count is '{count}'",
+            expected="first:N, last:N or all, N a number of tokens",
+            do="pass --count first:200, for example",
+        )
+    return kind, int(n)
+
+
 @dataclass(frozen=True)
 class HeadsOptions:
     """`fraction` of all heads, at least `min_heads`, become the circuit.
 
     They are ranked by `rank`: delta, or contrast with a control probe of `control_n` samples. The
-    methods `race` and `screen` start on `first` samples and go for `confidence`.
+    methods `race` and `screen` start on `first` samples and go for `confidence`; heads within
+    `tolerance` of the least selected one may stand for it.
     """
 
     method: str = option(
@@ -53,6 +69,12 @@ class HeadsOptions:
         open_low=True,
         open_high=True,
     )
+    tolerance: float = option(
+        0.1,
+        "How much more a head left out may matter, as a share of the least selected head's "
+        "importance; 0: not at all. Read by race and screen.",
+        low=0,
+    )
     first: int = option(8, "Samples that all heads start on; read by race and screen.", low=2)
     fraction: float = _fraction()
     min_heads: int = _min_heads()
@@ -64,10 +86,16 @@ class HeadsOptions:
         choices=RANKS,
     )
     ablation: str = ablation_option()
+    count: str = option(
+        "all",
+        "Tokens of each solution whose loss counts; first:N also runs no later ones.",
+        metavar="first:N|last:N|all",
+    )
     seed: int = option(0, "Of resamples and of the control's draw.", low=0)
 
     def __post_init__(self) -> None:
         check_options(self)
+        count_window(self.count)
 
 
 @dataclass(frozen=True)

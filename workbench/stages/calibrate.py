@@ -30,6 +30,26 @@ def timed(work: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
+def extrapolated(sizes: Sequence[int], seconds: Sequence[float], size: int) -> float:
+    """Seconds of `size` positions by the line through two batches of texts of one length.
+
+    What noise makes fall, or start below nothing, is taken as proportional.
+    """
+    (small, large), (less, more) = sizes, seconds
+    slope = (more - less) / max(1, large - small)
+    if not 0 < slope <= more / large:
+        return more * size / large
+    return less + slope * (size - small)
+
+
+def extrapolated_text(sizes: Sequence[int], seconds: Sequence[float], size: int) -> float:
+    """Seconds of one text of `size` tokens from two shorter ones: `a n + b n^2`."""
+    (small, large), (less, more) = sizes, seconds
+    bend = (more / large - less / small) / max(1, large - small)
+    bend = min(max(0.0, bend), more / large**2)
+    return (more / large - bend * large) * size + bend * size**2
+
+
 def of_batches(
     work: Callable[[list[int]], object], batches: Sequence[list[int]], sizes: Sequence[int]
 ) -> float:

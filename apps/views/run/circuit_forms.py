@@ -40,6 +40,7 @@ CIRCUIT = {
 HEADS = CIRCUIT | {
     "rank": Face("Rank by", WORDS["rank_by"], key="rank"),
     "confidence": Face(help=WORDS["confidence"]),
+    "tolerance": Face(help=WORDS["race_tolerance"]),
     "first": Face("Samples to begin with", WORDS["race_first"]),
     "control_n": Face("Plain texts"),
 }
@@ -84,7 +85,7 @@ def _ask_retrieval() -> list[str]:
 
 
 def _ask_ablation(method: str) -> list[str]:
-    raced = () if method == EXACT else ("confidence", "first")
+    raced = () if method == EXACT else ("confidence", "tolerance", "first")
     asked = ("fraction", "min_heads", "rank", "ablation", *raced, "seed")
     answers = {"method": method, **form(HeadsOptions, keep="heads", only=asked, faces=HEADS)}
     is_asked = st.toggle("Also on plain text", key="heads_control", help=WORDS["control"], **KEPT)

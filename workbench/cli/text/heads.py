@@ -33,9 +33,16 @@ def print_heads(content: Any) -> None:
             f"control: {control['n_samples']} samples of {', '.join(control['data'])}, "
             f"loss {control['base_loss']:.3f}; heads ranked by {content['rank_by']}"
         )
+    if count := content["probe"].get("count"):
+        kind, n = count.split(":")
+        click.echo(f"the loss of the {kind} {n} tokens of each solution counts")
     if search := content.get("search"):
         share = search["head_samples"] / search["head_samples_exact"]
         click.echo(f"{share:.0%} of the head samples of the exact method; {search['statement']}")
+        if ties := search.get("near_ties"):
+            spared = search["head_samples_spared"] / search["head_samples_exact"]
+            named = ", ".join(f"{layer}.{head}" for layer, head in ties)
+            click.echo(f"near ties: {named}; telling them apart would take up to {spared:.0%} more")
     if "accuracy" in content["probe"]:
         click.echo(f"values retrieved exactly {content['probe']['accuracy']:.1%}")
     beside = f" {'on control':>11} {'contrast':>9}" if control else ""

@@ -16,6 +16,7 @@ from typing import Any
 from workbench.ablation import KINDS, MEAN, iter_importance, prepare
 from workbench.circuits import (
     Importance,
+    counted_window,
     head_facts,
     heads_to_json,
     leading_heads,
@@ -82,7 +83,7 @@ def run_heads(
         engine = engine_of(source)
         probe = probe_of(probe_path, engine.model)
         tokens = task.budget(batch_tokens, lambda: free_tokens(engine))
-        summary = _summary(probe, probe_path)
+        summary = _summary(probe, probe_path, options)
         if options.method in RACES:
             asked = dataclasses.replace(race_options(options), batch_tokens=tokens)
             heads = raced_heads(task, engine, probe, asked, summary=summary)
@@ -91,7 +92,7 @@ def run_heads(
             heads = _exact_heads(
                 task, engine, probe, options, control=control, batch_tokens=tokens, summary=summary
             )
-        rendered = rendered_probe(engine.model, probe)
+        rendered = counted_window(rendered_probe(engine.model, probe), options.count)
         heads = measured_facts(task, engine, heads, rendered, tokens=tokens, seed=options.seed)
         return Finding(heads_to_json(heads), counts={"ok": len(probe.samples)}, model=engine)
 
@@ -154,18 +155,18 @@ def _exact_heads(
 ) -> HeadScores:
     """Every head on every sample of the probe, and of the control where there is one."""
     kind = KINDS[options.ablation]
-    importance = _measure(task, engine, probe, batch_tokens, kind=kind, seed=options.seed)
+    shared: dict[str, Any] = {"count": options.count, "seed": options.seed}
+    importance = _measure(task, engine, probe, batch_tokens, kind=kind, **shared)
     task.run.merge_parts(DELTAS)
     contributions, beside = (importance if kind is MEAN else None), None
     if options.rank in ("contribution", "both") and kind is not MEAN:
-        how: dict[str, Any] = {"kind": MEAN, "seed": options.seed, "series": "contribution"}
-        contributions = _measure(task, engine, probe, batch_tokens, **how)
+        contributions = _measure(
+            task, engine, probe, batch_tokens, kind=MEAN, series="contribution", **shared
+        )
         task.run.merge_parts(CONTRIBUTIONS, series="contribution")
     if control:
         rows = control_rows(engine.model, control, options)
-        beside = _measure(
-            task, engine, rows, batch_tokens, kind=kind, seed=options.seed, series="control"
-        )
+        beside = _measure(task, engine, rows, batch_tokens, kind=kind, series="control", **shared)
         task.run.merge_parts(CONTROL_DELTAS, series="control")
     return rank_heads(
         importance,
@@ -215,10 +216,11 @@ def _measure(
     *,
     kind: Intervention,
     seed: int,
+    count: str,
     series: str = "",
 ) -> Importance:
     """Importance of the whole probe; batches that an earlier attempt finished are read back."""
-    model, rendered = engine.model, rendered_probe(engine.model, probe)
+    model, rendered = engine.model, counted_window(rendered_probe(engine.model, probe), count)
     batches, ablation = (
         probe_batches(rendered, batch_tokens),
         prepare(engine, kind, rendered, seed=seed),
@@ -246,6 +248,8 @@ def _config(options: HeadsOptions, control: Sequence[str]) -> dict[str, Any]:
     config = {**dataclasses.asdict(options), "facts": FACTS}
     if options.ablation == "uniform":
         del config["ablation"]
+    if options.count == "all":
+        del config["count"]
     if not control:
         del config["control_n"]
     if options.rank == "delta" and not control:
@@ -253,12 +257,13 @@ def _config(options: HeadsOptions, control: Sequence[str]) -> dict[str, Any]:
     if options.method in RACES:
         config["schedule"] = SCHEDULE
     else:
-        del config["confidence"], config["first"]
+        del config["confidence"], config["first"], config["tolerance"]
     return config
 
 
-def _summary(probe: ProbeSet, probe_path: Path) -> dict[str, Any]:
+def _summary(probe: ProbeSet, probe_path: Path, options: HeadsOptions) -> dict[str, Any]:
     return {
+        **({} if options.count == "all" else {"count": options.count}),
         "strategy": probe.strategy,
         "seed": probe.seed,
         "trim": probe.trim,

@@ -6,19 +6,23 @@ plan_heads(source, probe_path, HeadsOptions())
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from workbench.ablation import iter_importance
-from workbench.circuits import facts_passes, n_selected
+from workbench.circuits import counted_window, facts_passes, n_selected
 from workbench.data import batches_by_length, read_usable
 from workbench.engines import Engine
 from workbench.engines import batch_tokens as free_tokens
 from workbench.models import Model, ModelSource, Rendered
+from workbench.models.render import PROMPT
 from workbench.options import HeadsOptions, ProbeOptions
 from workbench.options.heads import RACES
 from workbench.probe import rendered_probe, usable_samples
-from workbench.stages.calibrate import CALIBRATION_TOKENS, ENOUGH_SECONDS, plan_of, timed
+from workbench.stages.calibrate import extrapolated, extrapolated_text, plan_of, timed
 from workbench.stages.engine import engine_of
 from workbench.stages.heads.find import (
     check_options,
@@ -30,6 +34,9 @@ from workbench.stages.heads.find import (
 from workbench.stages.heads.race import expected_passes
 from workbench.stages.probe import plan_probe
 from workbench.types import Head
+
+# A batch of the calibration, and half of one: large enough that a pass computes, not begins.
+CALIBRATION_TOKENS = 512
 
 
 def plan_heads(
@@ -52,6 +59,7 @@ def plan_heads(
     parts = [_of_probe(model, probe, n)]
     if control:
         parts.append(rendered_probe(model, control_rows(model, control, options)))
+    parts = [counted_window(part, options.count) for part in parts]
     rendered, batches = _together(parts, tokens)
     exact = passes = 1 + model.n_heads * (model.n_layers + 1) / 2
     if options.method in RACES:
@@ -102,28 +110,48 @@ def _after_probe(plan: dict[str, Any], first: dict[str, Any]) -> dict[str, Any]:
 def seconds_of_heads(engine: Engine, rendered: Sequence[Rendered], batch_tokens: int) -> float:
     """Seconds of the exact importance of all heads on these samples.
 
-    What a head takes falls evenly from the first layer to the last, so heads of these two tell the
-    mean; of a slow model only a few heads are run.
+    A clean pass, one with a head of the first layer and one with a head of the last are timed on
+    two small batches each. What a head takes falls evenly from the first layer to the last, so the
+    two tell the mean; what a batch takes is a line in its positions, or for one long text a
+    parabola through nothing.
     """
     model, lengths = engine.model, [len(r.ids) for r in rendered]
     batches = batches_by_length(lengths, max_tokens=batch_tokens)
     chosen = batches[len(batches) // 2]
-    n_rows = max(1, CALIBRATION_TOKENS // max(lengths[i] for i in chosen))
-    chosen = chosen[:n_rows]
+    width = max(lengths[i] for i in chosen)
+    small, large = _two_batches([rendered[i] for i in chosen], width)
 
-    def run(heads: list[Head]) -> None:
-        for _ in iter_importance(engine, rendered, batches=[chosen], heads=heads):
+    def run(rows: list[Rendered], heads: list[Head]) -> None:
+        for _ in iter_importance(engine, rows, batches=[list(range(len(rows)))], heads=heads):
             pass
 
-    run([Head(0, 0)])
-    one = timed(lambda: run([Head(0, 0)]))
-    n_heads = max(2, min(model.n_heads, int(ENOUGH_SECONDS / max(1e-9, one))))
-    of_layer = []
-    for layer in {0, model.n_layers - 1}:
-        many = timed(lambda at=layer: run([Head(at, h) for h in range(n_heads)]))
-        few = timed(lambda at=layer: run([Head(at, 0)]))
-        of_layer.append(((many - few) / max(1, n_heads - 1), few))
-    head = sum(each for each, _ in of_layer) / len(of_layer)
-    clean = max(0.0, sum(few - each for each, few in of_layer) / len(of_layer))
-    share = sum(lengths) / sum(lengths[i] for i in chosen)
-    return share * (clean + model.n_layers * model.n_heads * max(0.0, head))
+    first, last = [Head(0, 0)], [Head(model.n_layers - 1, 0)]
+    run(small, first)
+    of_work = {
+        name: [timed(lambda rows=rows, heads=heads: run(rows, heads)) for rows in (small, large)]
+        for name, heads in (("clean", []), ("first", first), ("last", last))
+    }
+    n_positions = [sum(len(r.ids) for r in rows) for rows in (small, large)]
+    curve = extrapolated if len(large) > len(small) else extrapolated_text
+    full = len(chosen) * width
+    clean, one, other = (curve(n_positions, seconds, full) for seconds in of_work.values())
+    head = max(0.0, (one + other) / 2 - clean)
+    share = sum(lengths) / full
+    return share * (clean + model.n_layers * model.n_heads * head)
+
+
+def _two_batches(rows: list[Rendered], width: int) -> tuple[list[Rendered], list[Rendered]]:
+    """Of so many tokens as a calibration takes, and of half as many; a long text is cut."""
+    n_rows = CALIBRATION_TOKENS // width
+    if n_rows >= 2 and len(rows) >= 2:
+        n_rows = min(n_rows, len(rows))
+        return rows[: n_rows // 2], rows[:n_rows]
+    most = min(width, CALIBRATION_TOKENS)
+    longest = max(rows, key=lambda r: len(r.ids))
+    return [_cut(longest, most // 2)], [_cut(longest, most)]
+
+
+def _cut(row: Rendered, n: int) -> Rendered:
+    """The first `n` tokens, all of them counted."""
+    parts = np.full(n, PROMPT, dtype=row.parts.dtype)
+    return replace(row, ids=row.ids[:n], parts=parts, is_text=True, chars=None)

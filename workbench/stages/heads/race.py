@@ -17,8 +17,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from workbench.ablation import KINDS, ImportanceBatch, prepare
-from workbench.circuits import Work, Worker, n_top_heads, race_heads, worker_of
+from workbench.ablation import KINDS, ImportanceBatch, Standing, prepare
+from workbench.circuits import (
+    Work,
+    Worker,
+    counted_window,
+    n_top_heads,
+    race_heads,
+    worker_of,
+)
 from workbench.engines import Engine
 from workbench.options import RaceOptions
 from workbench.probe import rendered_probe
@@ -26,7 +33,7 @@ from workbench.runs import Run, Task
 from workbench.types import HeadScores, ModelInfo, ProbeSet
 
 # Part of a run's name: what is asked next changes with it, so what was stored before has no place.
-SCHEDULE = 2
+SCHEDULE = 3
 # A guess of how long heads last: this many times the circuit on this share of the probe, and the
 # circuit itself on as much again.
 CONTESTED, LASTING = 4, 1 / 3
@@ -45,14 +52,22 @@ def raced_heads(
     summary: Mapping[str, Any],
 ) -> HeadScores:
     """Race the heads of `model` on `probe`; `summary` describes the probe in the result."""
-    model, rendered = engine.model.info, rendered_probe(engine.model, probe)
+    model = engine.model.info
+    rendered = counted_window(rendered_probe(engine.model, probe), options.count)
     ids = [sample.row_id for sample in probe.samples]
     ablation = prepare(engine, KINDS[options.ablation], rendered, seed=options.seed)
     worker = _Stored(task, worker_of(engine, rendered, ablation), engine, ids)
-    worker.expected = len(rendered) * expected_passes(model, len(rendered), options)
-    heads = race_heads(model, [len(r.ids) for r in rendered], worker, options, probe=summary)
+    if options.method == "screen":
+        worker.gradients = len(rendered) * gradient_cost(model)
+    lengths = [len(r.ids) for r in rendered]
+    heads = race_heads(model, lengths, worker, options, probe=summary, on_look=worker.stand)
     worker.tell(1, 1, "heads raced")
     return heads
+
+
+def gradient_cost(model: ModelInfo) -> int:
+    """Gradients of one sample by all heads, in runs of a single head on it."""
+    return round(BACKWARD * model.n_layers)
 
 
 def expected_passes(model: ModelInfo, n_samples: int, options: RaceOptions) -> float:
@@ -82,7 +97,9 @@ class _Stored:
     def __init__(self, task: Task, worker: Worker, engine: Engine, ids: Sequence[str]) -> None:
         self.run, self.worker, self.model, self.ids = task.run, worker, engine.model.info, ids
         self.tell = task.progress(engine)
-        self.number, self.done, self.expected = 0, 0.0, 1.0
+        self.number, self.done, self.gradients = 0, 0, 0
+        # At most every head on every sample, until the first look says less.
+        self.total, self.said = len(ids) * self.model.n_layers * self.model.n_heads, "heads"
 
     def __call__(self, work: Work) -> ImportanceBatch:
         if not self.run.has_part(self.number):
@@ -92,14 +109,21 @@ class _Stored:
         self._count(work)
         return found
 
+    def stand(self, standing: Standing) -> None:
+        """What the race can still take is known before each look, and never grows."""
+        self.total = min(self.total, standing.at_most)
+        self.said = (
+            f"look {standing.look}, {standing.n_left} heads left: about {standing.expected} head "
+            f"samples in all, {standing.at_most} at most;"
+        )
+
     def _count(self, work: Work) -> None:
-        layers = sum(self.model.n_layers - head.layer for head in work.heads)
-        if work.gradient:
-            layers *= BACKWARD / self.model.n_heads
-        self.done += len(work.batch) * (1 + layers / self.model.n_layers)
-        done, total = round(self.done), round(max(self.expected, self.done + 1))
-        kind = "gradients" if work.gradient else "heads"
-        self.tell(done, total, f"{len(work.heads)} {kind} on {len(work.batch)} samples")
+        """Head samples, of as many as the race can take at most from what is known now."""
+        weight = gradient_cost(self.model) if work.gradient else len(work.heads)
+        self.done += len(work.batch) * weight
+        total = self.gradients + self.total + 1  # the end is a step of its own
+        kind = "gradients" if work.gradient else self.said
+        self.tell(self.done, total, f"{kind} {len(work.heads)} on {len(work.batch)} samples")
 
 
 def _table(found: ImportanceBatch, work: Work, ids: Sequence[str]) -> pa.Table:
