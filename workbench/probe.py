@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from workbench.data import batches_by_length, draw
+from workbench.data import batches_by_length, draw, label_text
 from workbench.engines import Engine, sample_losses
 from workbench.errors import InputError
 from workbench.models import Rendered, TextModel, UnrenderableError, render
@@ -145,7 +145,7 @@ def _strata(samples: Mapping[int, Sample], column: str) -> dict[str, list[int]]:
     for i, sample in samples.items():
         value = sample.source if column == "source" else sample.row.get(column)
         if value is not None:
-            strata.setdefault(str(value), []).append(i)
+            strata.setdefault(label_text(value), []).append(i)
     return strata
 
 

@@ -18,6 +18,7 @@ from workbench import __version__
 from workbench.allocator import keep_freed_memory
 from workbench.cli.amplify import amplify
 from workbench.cli.app import app
+from workbench.cli.data import data
 from workbench.cli.demo import demo
 from workbench.cli.doctor import doctor
 from workbench.cli.export import export
@@ -43,7 +44,7 @@ def cli() -> None:
     """
 
 
-for command in (amplify, app, demo, doctor, export, heads, probe, runs, score, select, tune):
+for command in (amplify, app, data, demo, doctor, export, heads, probe, runs, score, select, tune):
     cli.add_command(command)
 heads.add_command(validate)
 

@@ -50,7 +50,7 @@ def reference_answer(sample: Sample) -> Reference | None:
     solution, else a solution that is a number and nothing more.
     """
     in_solution = marked_answer(sample.completion)
-    column = sample.row.get("answer")
+    column = sample.row.get("answer") if sample.answer is None else sample.answer
     if isinstance(column, int | float) and not isinstance(column, bool):
         column = f"{column:g}" if isinstance(column, float) else str(column)
     if isinstance(column, str) and column.strip():

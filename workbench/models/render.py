@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Int8, Int64
 
-from workbench.types import Sample
+from workbench.types import Message, Sample
 
 TEMPLATE, PROMPT, COMPLETION = 0, 1, 2
 PARTS = ("prompt", "completion", "all")
@@ -105,6 +105,8 @@ def render(sample: Sample, tokenizer: Any, *, prompt_only: bool = False) -> Rend
 
 
 def _plainly(sample: Sample, prompt_only: bool) -> tuple[str, list[Span]]:
+    if any(message.more for message in sample.messages):
+        raise UnrenderableError("a row with tool calls needs a chat template, and there is none")
     prompt = sample.prompt
     if prompt_only or not sample.has_completion:
         return prompt, [Span(0, len(prompt), PROMPT)]
@@ -117,24 +119,34 @@ def _through_template(sample: Sample, tokenizer: Any, prompt_only: bool) -> tupl
     with_completion = sample.has_completion and not prompt_only
     contents = [message.content for message in messages]
 
-    def fill(contents: list[str]) -> str:
+    def fill(contents: list[str], *, with_more: bool = True) -> str:
         turns = zip(messages, contents, strict=True)
         return tokenizer.apply_chat_template(
-            [{"role": message.role, "content": content} for message, content in turns],
+            [_turn(message, content, with_more) for message, content in turns],
             tokenize=False,
             add_generation_prompt=not with_completion,
+            **({"tools": list(sample.tools)} if sample.tools else {}),
         )
 
+    has_calls = any(message.more and "tool_calls" in message.more for message in messages)
     try:
         text, markup = fill(contents), fill([MARK] * len(contents)).split(MARK)
+        without = fill(contents, with_more=False) if has_calls else ""
     except Exception as err:  # templates are programs of their own and raise what they like
         raise UnrenderableError(f"the chat template refused the row: {err}") from err
+    if has_calls and without == text:
+        raise UnrenderableError("the chat template has no tool calls, which the row makes")
     places = _between(markup, contents, text) or _searched(sample, contents, text)
     parts = [PROMPT] * len(contents)
     if with_completion:
         parts[-1] = COMPLETION
     stripped = [c.find(text[slice(*place)]) for c, place in zip(contents, places, strict=True)]
     return text, list(map(Span, *zip(*places, strict=True), parts, stripped))
+
+
+def _turn(message: Message, content: str, with_more: bool) -> dict[str, Any]:
+    more = message.more if with_more and message.more else {}
+    return {"role": message.role, "content": content, **more}
 
 
 def _between(markup: list[str], contents: list[str], text: str) -> list[tuple[int, int]] | None:

@@ -15,7 +15,7 @@ from workbench.data import batches_by_length, read_usable
 from workbench.engines import Engine
 from workbench.engines import batch_tokens as free_tokens
 from workbench.models import Model, ModelSource, Rendered
-from workbench.options import HeadsOptions, ProbeOptions
+from workbench.options import RECOGNISED, HeadsOptions, ProbeOptions, ReadOptions
 from workbench.options.heads import RACES
 from workbench.probe import rendered_probe, usable_samples
 from workbench.stages.calibrate import CALIBRATION_TOKENS, ENOUGH_SECONDS, plan_of, timed
@@ -39,6 +39,7 @@ def plan_heads(
     *,
     control: Sequence[str] = (),
     n: int | None = None,
+    how: ReadOptions = RECOGNISED,
     batch_tokens: int | None = None,
 ) -> dict[str, Any]:
     """A clean pass, and for each head the layers from its own on: (L+1)/2 of a pass each layer.
@@ -49,7 +50,7 @@ def plan_heads(
     check_options(options, control)
     engine = engine_of(source)
     model, tokens = engine.model, batch_tokens or free_tokens(engine)
-    parts = [_of_probe(model, probe, n)]
+    parts = [_of_probe(model, probe, n, how)]
     if control:
         parts.append(rendered_probe(model, control_rows(model, control, options)))
     rendered, batches = _together(parts, tokens)
@@ -67,14 +68,17 @@ def plan_heads(
     plan = plan_of(engine, lengths, tokens, passes=passes, batches=batches, seconds=seconds)
     if isinstance(probe, Path):
         return plan
-    return _after_probe(plan, plan_probe(source, probe, ProbeOptions(), batch_tokens=batch_tokens))
+    first = plan_probe(source, probe, ProbeOptions(), how=how, batch_tokens=batch_tokens)
+    return _after_probe(plan, first)
 
 
-def _of_probe(model: Model, probe: Path | list[str], n: int | None) -> list[Rendered]:
+def _of_probe(
+    model: Model, probe: Path | list[str], n: int | None, how: ReadOptions
+) -> list[Rendered]:
     """The probe's rows; of data that a probe is still to be chosen from, the first `n`."""
     if isinstance(probe, Path):
         return rendered_probe(model, probe_of(probe, model))
-    return list(usable_samples(model, read_usable(probe)).values())[:n]
+    return list(usable_samples(model, read_usable(probe, how)).values())[:n]
 
 
 def _together(
@@ -96,6 +100,7 @@ def _after_probe(plan: dict[str, Any], first: dict[str, Any]) -> dict[str, Any]:
         "tokens": first["tokens"] + plan["tokens"],
         "estimated_seconds": round(sum(parts.values()), 1),
         "seconds_by_part": parts,
+        "read": first["read"],
     }
 
 
