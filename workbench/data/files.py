@@ -101,7 +101,7 @@ def _read_json(path: Path) -> Iterator[Record]:
         return
     whole = _json_record(content, "item 1")
     rows = whole.row.get("data") if isinstance(whole.row, dict) else whole.row
-    if isinstance(rows, list) and (rows is whole.row or isinstance((rows or [None])[0], dict)):
+    if isinstance(rows, list) and (rows is whole.row or isinstance((rows or [{}])[0], dict)):
         yield from (Record(f"item {i}", row) for i, row in enumerate(rows, start=1))
     elif not whole.fault:
         yield whole

@@ -36,9 +36,10 @@ def files_of(folder: Path, kind: Kind) -> list[Path]:
         return _exported(folder)
     files = [path for path in sorted(folder.iterdir()) if _is_data(path) and kind(path)]
     # A licence or a note beside the data is no document of it.
-    files = [path for path in files if kind(path) != ".txt"] or files
-    if not files and (folder / "data").is_dir():
+    rows = [path for path in files if kind(path) != ".txt"]
+    if not rows and (folder / "data").is_dir():
         return files_of(folder / "data", kind)
+    files = rows or files
     return _shards(folder, files, kind)
 
 
