@@ -1,4 +1,4 @@
-"""What is said of the rows that were read: columns, counts, what is ambiguous, which labels count."""
+"""What is said of rows that were read: columns, counts, what is ambiguous, which labels count."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.config import file_digest
-from workbench.data import FORMATS, read_samples
+from workbench.data import FORMATS, Tally, read_samples
 from workbench.errors import InputError
 from workbench.options import ReadOptions
 from workbench.types import BadRow, Sample
@@ -44,9 +44,9 @@ class Export:
             "provenance_sha256": file_digest(self.data_file.with_name(RECORD)),
         }
 
-    def rows(self) -> list[Sample | BadRow]:
+    def rows(self, tally: Tally | None = None) -> list[Sample | BadRow]:
         """Every row; a sample's `row_id` is the id under which it was scored."""
-        rows = list(read_samples([str(self.data_file)], self._how()))
+        rows = list(read_samples([str(self.data_file)], self._how(), tally=tally))
         return [_under_its_score_id(row) if isinstance(row, Sample) else row for row in rows]
 
     def _how(self) -> ReadOptions:
