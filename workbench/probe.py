@@ -47,13 +47,15 @@ def build_probe(
         raise InputError(f"trim is {trim}", expected="a share of 0 or more and below 1")
     if n < 1:
         raise InputError(f"the probe size is {n}", expected="at least 1")
+    left_out = Counter() if left_out is None else left_out
     usable = usable_samples(engine.model, samples, left_out=left_out)
     left = len(usable) - (int(trim * len(usable)) if strategy == "highest-loss" else 0)
     if left < n:
+        why = "".join(f" (most often: {reason})" for reason, _ in left_out.most_common(1))
         raise InputError(
-            f"{n} probe samples were asked for and {left} of {len(samples)} rows are usable",
+            f"{n} probe samples were asked for and {left} of {len(samples)} rows are usable{why}",
             expected="rows with a solution that fit the model's context",
-            do=f"pass --n {max(1, left)} or less, or more data",
+            do=f"pass --n {left} or less, or more data" if left else "pass other data",
         )
     rows = list(usable)
     if strategy == "highest-loss":

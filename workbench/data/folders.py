@@ -1,6 +1,6 @@
 """Which files of a folder are its data: an export, a saved dataset, or the shards of one.
 
-files_of(Path("subset"), file_suffix)      # [Path("subset/data.jsonl")]
+files_of(Path("subset"), lambda path: path.suffix)      # [Path("subset/data.jsonl")]
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Labels of difficulty as numbers, whatever a file type makes of them.
 
-label_number("Level 3"), label_number(Decimal("3")), label_number("hard")     # 3.0, 3.0, 3.0
+label_number("Level 3"), label_number("3"), label_number("hard")     # 3.0, 3.0, 3.0
 """
 
 from __future__ import annotations

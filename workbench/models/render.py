@@ -87,7 +87,10 @@ class Rendered:
 
 
 def render(sample: Sample, tokenizer: Any, *, prompt_only: bool = False) -> Rendered:
-    """Tokenise `sample`; with `prompt_only` the last assistant turn is left out.
+    """Tokenise `sample`; `prompt_only` gives what an answer is decoded after.
+
+    That is the row up to where its completion begins: without a template the newline too, with one
+    its generation prompt, and never the end token that some tokenizers put behind any text.
 
     Raises UnrenderableError with the reason when the template refuses or rewrites the text.
     """
@@ -98,6 +101,8 @@ def render(sample: Sample, tokenizer: Any, *, prompt_only: bool = False) -> Rend
     else:
         text, spans = _plainly(sample, prompt_only)
     ids, offsets = _tokenise(text, tokenizer)
+    if prompt_only and ids and ids[-1] == tokenizer.eos_token_id and offsets[-1] == (0, 0):
+        ids, offsets = ids[:-1], offsets[:-1]
     parts, chars = _places_of(text, spans, offsets)
     if not (parts == PROMPT).any():
         raise UnrenderableError("the prompt has no tokens")
@@ -108,7 +113,9 @@ def _plainly(sample: Sample, prompt_only: bool) -> tuple[str, list[Span]]:
     if any(message.more for message in sample.messages):
         raise UnrenderableError("a row with tool calls needs a chat template, and there is none")
     prompt = sample.prompt
-    if prompt_only or not sample.has_completion:
+    if prompt_only and sample.text is None:
+        return f"{prompt}\n", [Span(0, len(prompt), PROMPT)]
+    if not sample.has_completion:
         return prompt, [Span(0, len(prompt), PROMPT)]
     text = f"{prompt}\n{sample.completion}"
     return text, [Span(0, len(prompt), PROMPT), Span(len(prompt) + 1, len(text), COMPLETION)]
@@ -174,10 +181,20 @@ def _searched(sample: Sample, contents: list[str], text: str) -> list[tuple[int,
         content = content if content in text[cursor:] else content.strip()
         start = text.find(content, cursor)
         if start < 0:
-            raise UnrenderableError(f"the chat template rewrote the {message.role} message")
+            raise UnrenderableError(_rewritten(message))
         cursor = start + len(content)
         places.append((start, cursor))
     return places
+
+
+def _rewritten(message: Message) -> str:
+    if "</think>" in message.content:
+        return (
+            "the chat template cuts or moves the think block of the assistant message, so training "
+            "would not see it as it stands; pass --template none, or give the model's tokenizer a "
+            "chat template for training, which keeps it"
+        )
+    return f"the chat template rewrote the {message.role} message"
 
 
 def _tokenise(text: str, tokenizer: Any) -> tuple[list[int], list[tuple[int, int]]]:
