@@ -11,9 +11,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from workbench.data import Tally, label_number, label_text, read_samples, reading_lines
+from workbench.data import (
+    NAMED,
+    Tally,
+    label_number,
+    label_text,
+    read_samples,
+    reading_lines,
+    to_samples,
+)
+from workbench.data.shapes import Shapes
 from workbench.options import RECOGNISED, ReadOptions
-from workbench.types import Sample
+from workbench.types import BadRow, Sample
 
 
 def write(path: Path, rows: list[dict]) -> str:
@@ -211,3 +220,25 @@ def test_labels_are_the_same_from_every_kind_of_file(tmp_path, suffix):
 )
 def test_a_label_is_a_number_or_none(value, number):
     assert label_number(value) == number
+
+
+def test_a_manifest_which_sorts_its_keys_is_told_as_the_reading_itself(tmp_path):
+    rows = [{"instruction": "Add.", "output": "2", "system": "Be brief."}]
+    said = said_of(write(tmp_path / "a.jsonl", rows))
+    stored = json.loads(json.dumps(said, sort_keys=True))
+    assert reading_lines(stored) == reading_lines(said)
+    assert reading_lines(said)[1] == (
+        "  alpaca (1 rows): system = system, prompt = instruction, completion = output"
+    )
+
+
+def test_memory_does_not_grow_with_rows_that_all_have_other_columns():
+    tally, shapes = Tally(), Shapes()
+    for i in range(5000):
+        row = {"text": "t", f"c{i}": i}
+        (sample,) = to_samples(row, i, "here", shapes)
+        tally.add(sample, NAMED["text"])
+        tally.add(BadRow(f"{i}", i, "here", f"line {i}: reason {i}"))
+    assert len(tally.kinds) <= 1001
+    assert len(tally.reasons) <= 1001
+    assert tally.summary()["shapes"]["text"]["rows"] == tally.summary()["malformed"] == 5000

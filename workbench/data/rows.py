@@ -195,11 +195,12 @@ def _with_one(
     row: Mapping[str, Any], columns: tuple[str, ...], k: int, text: str
 ) -> dict[str, Any]:
     """The row as if it held generation `k` alone: an export of it is read as it was scored."""
-    if len(columns) > 1:
-        return {**row, **dict.fromkeys(columns), columns[0]: text}
+    first, *others = columns
+    if others:
+        return {**row, **dict.fromkeys(others), first: text}
     marks = {column: from_json(row.get(column)) for column in MARKS}
     kept = {c: [m[k]] for c, m in marks.items() if isinstance(m, list) and k < len(m)}
-    return {**row, columns[0]: [text], **kept}
+    return {**row, first: [text], **kept}
 
 
 def _texts(row: Mapping[str, Any], columns: tuple[str, ...]) -> dict[int, str]:

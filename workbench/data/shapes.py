@@ -19,6 +19,7 @@ from workbench.errors import InputError
 from workbench.options import RECOGNISED, ReadOptions
 
 EMPTY = (None, "", [])
+MOST_KNOWN = 4096
 
 
 @dataclass(frozen=True)
@@ -183,6 +184,8 @@ class Shapes:
 
     def _of(self, columns: tuple[str, ...]) -> Shape | None:
         if columns not in self._known:
+            if len(self._known) >= MOST_KNOWN:
+                self._known.clear()
             self._known[columns] = _recognised(columns, self.how)
         return self._known[columns]
 

@@ -21,6 +21,13 @@ from workbench.types import BadRow, Sample
 SHOWN = 2
 WIDTH = 160
 MOST = 5
+MOST_KINDS = 1000
+# A manifest has its keys in the order of the alphabet.
+PARTS = (
+    *("system", "history", "turns", "prompt", "reasoning", "completion"),
+    *("text", "answer", "tools"),
+)
+OF_ROW = ("row_id", "system", "prompt", "completion", "text")
 COUNTS = {
     "with_completion": "with a completion",
     "without_completion": "without",
@@ -53,20 +60,30 @@ class Tally:
     shown: list[dict[str, str]] = field(default_factory=list)
 
     def add(self, row: Sample | BadRow, shape: Shape | None = None) -> None:
-        """Count one row, read in `shape`."""
+        """Count one row; a sample with the shape that it was read in."""
         self.n["rows"] += 1
-        if isinstance(row, BadRow) or shape is None:
+        if isinstance(row, BadRow):
             self.n["malformed"] += 1
-            self.reasons[row.reason.partition(": ")[2] or row.reason] += 1
+            reason = row.reason.partition(": ")[2] or row.reason
+            known = reason in self.reasons or len(self.reasons) < MOST_KINDS
+            self.reasons[reason if known else "other reasons"] += 1
             return
-        names = tuple(row.row)
-        kind = self.kinds.get((row.shape, names))
-        if kind is None:
-            kind = self.kinds[row.shape, names] = _kind(shape, names)
+        if shape is None:
+            raise ValueError(f"row '{row.row_id}' is counted without its shape")
+        kind = self._kind(row, shape)
         kind.n_rows += 1
         self._count(row, kind)
         if len(self.shown) < SHOWN:
             self.shown.append(_shown(row))
+
+    def _kind(self, row: Sample, shape: Shape) -> Kind:
+        """The row's kind; of rows that all have other columns the later ones are one."""
+        key = (row.shape, tuple(row.row))
+        if key not in self.kinds and len(self.kinds) >= MOST_KINDS:
+            key = (row.shape, ())
+        if key not in self.kinds:
+            self.kinds[key] = _kind(shape, tuple(row.row))
+        return self.kinds[key]
 
     def _count(self, row: Sample, kind: Kind) -> None:
         if row.text is not None:
@@ -77,10 +94,10 @@ class Tally:
             if len(row.messages) > 2 and [m.role for m in row.messages].count("user") > 1:
                 self.n["multi_turn"] += 1
         for column in kind.unread:
-            if _is_ignored(row, row.row[column]):
+            if _is_ignored(row, row.row.get(column)):
                 self.ambiguous[column] += 1
         for column in kind.labels:
-            value = row.row[column]
+            value = row.row.get(column)
             if value is not None and value != "" and label_number(value) is None:
                 self.labels[column] += 1
 
@@ -162,7 +179,8 @@ def reading_lines(summary: Mapping[str, Any]) -> list[str]:
     """The summary for a person: what was read, what was not, and two rows."""
     lines = [_counts_line(summary)]
     for name, shape in summary["shapes"].items():
-        columns = ", ".join(f"{part} = {' + '.join(c)}" for part, c in shape["columns"].items())
+        of = shape["columns"]
+        columns = ", ".join(f"{part} = {' + '.join(of[part])}" for part in PARTS if part in of)
         lines.append(f"  {name} ({shape['rows']} rows): {columns}")
         if shape["not_read"]:
             lines.append(f"    not read: {', '.join(shape['not_read'])}")
@@ -175,7 +193,7 @@ def reading_lines(summary: Mapping[str, Any]) -> list[str]:
         lines.append(f"  {n} rows have a '{column}' that is neither a number nor a known word")
     lines += [f"  {n} malformed: {reason}" for reason, n in summary["reasons"].items()]
     for row in summary["rows_shown"]:
-        lines += [f"  {name:>10}: {text}" for name, text in row.items()]
+        lines += [f"  {name:>10}: {row[name]}" for name in OF_ROW if name in row]
     return lines
 
 
