@@ -242,3 +242,10 @@ def test_memory_does_not_grow_with_rows_that_all_have_other_columns():
     assert len(tally.kinds) <= 1001
     assert len(tally.reasons) <= 1001
     assert tally.summary()["shapes"]["text"]["rows"] == tally.summary()["malformed"] == 5000
+
+
+def test_a_named_column_of_text_is_not_the_column_text(tmp_path):
+    source = write(tmp_path / "a.jsonl", [{"body": "A text.", "text": "Another."}])
+    said = said_of(source, ReadOptions(text_column="body"))
+    assert said["shapes"] == {"columns": {"rows": 1, "columns": {"text": ["body"]}, "not_read": []}}
+    assert said["ambiguous"] == {"text": 1}

@@ -198,7 +198,7 @@ def detect_shape(row: Mapping[str, Any]) -> Shape | None:
 def _recognised(columns: tuple[str, ...], how: ReadOptions) -> Shape | None:
     """The shape of rows with these columns, as far as columns were not named."""
     if how.text_column is not None:
-        return Shape("text", (how.text_column,), text=how.text_column)
+        return Shape("columns", (how.text_column,), text=how.text_column)
     table = (*GENERATED, *TABLE) if how.generation is not None else TABLE
     names = frozenset(columns)
     found = next((shape for shape in table if names.issuperset(shape.needs)), None)

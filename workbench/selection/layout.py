@@ -84,7 +84,8 @@ def _turns_layout(row: Mapping[str, Any], column: str) -> TurnsLayout | None:
 
 
 def _is_plain(turn: Any) -> bool:
-    """Text under a role, and nothing that was read beside it."""
+    """Text under a role that trainers know, and nothing that was read beside it."""
     fields = (*REASONING, "tool_calls")
-    content = turn.get("content", turn.get("value"))
-    return isinstance(content, str) and not any(turn.get(field) for field in fields)
+    role, content = turn.get("role", turn.get("from")), turn.get("content", turn.get("value"))
+    is_known = role in ("system", "user", "assistant", "human", "gpt")
+    return is_known and isinstance(content, str) and not any(turn.get(f) for f in fields)
