@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from workbench.data import batches_by_length, draw
+from workbench.data import batches_by_length, draw, label_text
 from workbench.engines import Engine, sample_losses
 from workbench.errors import InputError
 from workbench.models import Rendered, TextModel, UnrenderableError, render
@@ -47,13 +47,15 @@ def build_probe(
         raise InputError(f"trim is {trim}", expected="a share of 0 or more and below 1")
     if n < 1:
         raise InputError(f"the probe size is {n}", expected="at least 1")
+    left_out = Counter() if left_out is None else left_out
     usable = usable_samples(engine.model, samples, left_out=left_out)
     left = len(usable) - (int(trim * len(usable)) if strategy == "highest-loss" else 0)
     if left < n:
+        why = "".join(f" (most often: {reason})" for reason, _ in left_out.most_common(1))
         raise InputError(
-            f"{n} probe samples were asked for and {left} of {len(samples)} rows are usable",
+            f"{n} probe samples were asked for and {left} of {len(samples)} rows are usable{why}",
             expected="rows with a solution that fit the model's context",
-            do=f"pass --n {max(1, left)} or less, or more data",
+            do=f"pass --n {left} or less, or more data" if left else "pass other data",
         )
     rows = list(usable)
     if strategy == "highest-loss":
@@ -145,7 +147,7 @@ def _strata(samples: Mapping[int, Sample], column: str) -> dict[str, list[int]]:
     for i, sample in samples.items():
         value = sample.source if column == "source" else sample.row.get(column)
         if value is not None:
-            strata.setdefault(str(value), []).append(i)
+            strata.setdefault(label_text(value), []).append(i)
     return strata
 
 

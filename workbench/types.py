@@ -26,10 +26,15 @@ class Head(NamedTuple):
 
 
 class Message(NamedTuple):
-    """One turn; `role` is system, user or assistant."""
+    """One turn; `role` is system, user, assistant or tool.
+
+    Reasoning stands in a think block at the head of the content. `more` is what a chat template may
+    read beside it: `tool_calls` of an assistant, `name` and `tool_call_id` of a tool.
+    """
 
     role: str
     content: str
+    more: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,9 @@ class Sample:
     """One row of a dataset: either `messages` or plain `text`, and the untouched original `row`.
 
     `row_id` is the row's own `id`, else a sha256 of its canonical content; `row_index` its place
-    in the input; `shape` the recognised row shape; `source` where it came from.
+    in the input; `shape` the recognised row shape; `source` where it came from. `answer` is the
+    checkable answer where it stands in another column than `answer`; `tools` are the functions that
+    a chat template is told of.
     """
 
     row_id: str
@@ -47,6 +54,8 @@ class Sample:
     messages: tuple[Message, ...] = ()
     text: str | None = None
     row: Mapping[str, Any] = field(default_factory=dict)
+    answer: str | None = None
+    tools: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def prompt(self) -> str:

@@ -15,6 +15,7 @@ from apps.jobs.job import COMMAND, Job, every_job, find_job, start_job
 from apps.reading.workspace import own_root
 from apps.words.numbers import WORDS
 from workbench.config import digest
+from workbench.data import reading_lines
 
 PLAN = {
     "samples": ("Samples", "n_tokens"),
@@ -76,6 +77,8 @@ def show_numbers(plan: dict[str, Any]) -> None:
         elif key == "attention_mb":
             text = f"{value + plan.get('weights_mb', 0):,} MB"
         column.metric(label, text, help=WORDS[word])
+    if "read" in plan:
+        st.code("\n".join(reading_lines(plan["read"])), language=None, wrap_lines=True)
 
 
 def offer_start(name: str, stage: Stage, arguments: list[str]) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from workbench.bundled import DATASETS, bundled_dir
 from workbench.catalog import here
-from workbench.data import resolve_source
+from workbench.data import SUFFIXES, resolve_source
 from workbench.errors import InputError
 from workbench.models import base_name, is_adapter
 
@@ -21,7 +21,6 @@ VARIABLE = "WORKBENCH_ROOTS"
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(@[A-Za-z0-9][\w./-]*)?")
 HUB_DATA = re.compile(r"hf:[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(:[\w.-]*){0,2}")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-SUFFIXES = (".jsonl", ".jsonl.gz", ".json", ".parquet", ".csv")
 MAX_UPLOAD_MB = 50
 
 
@@ -66,7 +65,8 @@ def checked_data(name: str, within: tuple[Path, ...]) -> str:
             allowed(str(match), within)
         return pattern
     path = allowed(name, within)
-    resolve_source(str(path))
+    for file in resolve_source(str(path)):
+        allowed(str(file), within)
     return str(path)
 
 

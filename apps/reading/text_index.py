@@ -3,7 +3,7 @@
 The dataset itself is read front to back only; this file is mapped into memory, and a row costs no
 more than its own bytes. Made once for each version of the data.
 
-    build(["gsm8k"], shape=None, out=Path("texts.arrow"))
+    build(["gsm8k"], RECOGNISED, out=Path("texts.arrow"))
     python -P apps/text_index.py --data gsm8k --out texts.arrow
 """
 
@@ -17,7 +17,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from workbench.data import atomic_file, read_samples
+from workbench.data import atomic_file, label_text, read_samples
+from workbench.options import ReadOptions
 from workbench.types import BadRow, Message, Sample
 
 SCHEMA = pa.schema(
@@ -27,6 +28,8 @@ SCHEMA = pa.schema(
         ("completion", pa.string()),
         # Turns as JSON where they are more than one of the user and one of the assistant.
         ("turns", pa.string()),
+        # The functions that a chat template is told of, as JSON where there are any.
+        ("tools", pa.string()),
         ("is_text", pa.bool_()),
         ("shape", pa.string()),
         ("source", pa.string()),
@@ -37,11 +40,11 @@ SCHEMA = pa.schema(
 BATCH_ROWS = 10_000
 
 
-def build(sources: Sequence[str], *, shape: str | None, out: Path) -> int:
+def build(sources: Sequence[str], how: ReadOptions, *, out: Path) -> int:
     """Write every row of the data, bad ones as empty lines, so that a row's place is its index."""
     n_rows = 0
     with atomic_file(out) as file, pa.ipc.new_file(file, SCHEMA) as writer:
-        for rows in _batched(map(_record, read_samples(list(sources), shape=shape))):
+        for rows in _batched(map(_record, read_samples(list(sources), how))):
             writer.write_batch(pa.RecordBatch.from_pylist(rows, schema=SCHEMA))
             n_rows += len(rows)
     return n_rows
@@ -69,6 +72,7 @@ def _record(row: Sample | BadRow) -> dict[str, Any]:
         "prompt": row.prompt,
         "completion": row.completion,
         "turns": turns,
+        "tools": json.dumps(row.tools) if row.tools else "",
         "is_text": row.text is not None,
         "shape": row.shape,
         "source": row.source,
@@ -78,7 +82,7 @@ def _record(row: Sample | BadRow) -> dict[str, Any]:
 
 
 def _label(value: Any) -> str:
-    return str(value) if isinstance(value, str | int | float) else ""
+    return "" if value is None or isinstance(value, dict | list) else label_text(value)
 
 
 def sample_of(record: dict[str, Any], row_index: int) -> Sample:
@@ -98,6 +102,7 @@ def sample_of(record: dict[str, Any], row_index: int) -> Sample:
         shape=record["shape"],
         messages=messages,
         text=record["prompt"] if record["is_text"] else None,
+        tools=tuple(json.loads(record["tools"] or "[]")),
     )
 
 
@@ -105,10 +110,10 @@ def main() -> None:
     """Build the file from the command line: the app does so for large data."""
     parser = argparse.ArgumentParser(description="Texts of a dataset as one Arrow file.")
     parser.add_argument("--data", action="append", required=True)
-    parser.add_argument("--shape")
+    parser.add_argument("--how", type=json.loads, default={}, help="Options of reading, as JSON.")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
-    build(options.data, shape=options.shape, out=options.out)
+    build(options.data, ReadOptions(**options.how), out=options.out)
 
 
 if __name__ == "__main__":

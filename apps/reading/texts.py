@@ -27,6 +27,7 @@ from apps.reading.sharing import shared
 from apps.reading.workspace import own_root
 from workbench.config import digest
 from workbench.data import fingerprint_sources, resolve_source
+from workbench.options import ReadOptions
 from workbench.types import Sample
 
 MOST_LABELS = 200
@@ -93,7 +94,7 @@ class TextIndex:
 
     path: Path
     sources: tuple[str, ...]
-    shape: str | None
+    how: ReadOptions
     has_changed: bool
 
     def build(self) -> None:
@@ -101,7 +102,7 @@ class TextIndex:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(self.path.with_suffix(".lock")):
             if not self.path.is_file():
-                text_index.build(self.sources, shape=self.shape, out=self.path)
+                text_index.build(self.sources, self.how, out=self.path)
 
     def open(self) -> Texts:
         return Texts(_mapped(self.path), self.path.stem)
@@ -113,10 +114,12 @@ def index_of(run: FoundRun, sources: Sequence[str]) -> TextIndex:
     Raises:
         InputError: The data cannot be found or read.
     """
-    shape = run.manifest.get("details", {}).get("shape")
+    how = ReadOptions.of(run.manifest["config"])
     found = _fingerprint(tuple(sources), _stamps(sources))
-    path = cache_folder() / f"texts-{digest([found, shape])[:16]}.arrow"
-    return TextIndex(path, tuple(sources), shape, found != run.manifest["inputs"].get("data"))
+    path = (
+        cache_folder() / f"texts-{digest([found, how.asked, text_index.SCHEMA.names])[:16]}.arrow"
+    )
+    return TextIndex(path, tuple(sources), how, found != run.manifest["inputs"].get("data"))
 
 
 @shared(16)

@@ -6,6 +6,7 @@ marks = known_marks(marks_path(run))
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -55,7 +56,7 @@ def _offer_to_read(index: TextIndex, n_rows: int) -> None:
     if st.button(f"Read the texts of {n_rows:,} rows", help=help_text):
         argv = [sys.executable, "-P", str(Path(text_index.__file__)), f"--out={index.path}"]
         argv += [f"--data={name}" for name in index.sources]
-        argv += [f"--shape={index.shape}"] if index.shape else []
+        argv += [f"--how={json.dumps(index.how.asked)}"]
         title = "Texts of " + ", ".join(Path(name).name for name in index.sources)
         start_job(own_root(), "texts", argv, title=title, key=key)
         st.rerun()

@@ -104,7 +104,8 @@ def test_a_million_rows_are_quick_and_small(copied, tmp_path):
 def build_index(texts: Path, out: Path) -> None:
     """In a process where signatures are not checked: that costs six times the work itself."""
     code = "import sys; from pathlib import Path; from apps.reading import text_index as index; "
-    code += "index.build([sys.argv[1]], shape=None, out=Path(sys.argv[2]))"
+    code += "from workbench.options import ReadOptions; "
+    code += "index.build([sys.argv[1]], ReadOptions(), out=Path(sys.argv[2]))"
     subprocess.run(
         [sys.executable, "-c", code, str(texts), str(out)], cwd=APP.parents[1], check=True
     )

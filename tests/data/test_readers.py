@@ -12,10 +12,22 @@ import pytest
 from workbench.data import files, read_samples
 from workbench.data.files import PARQUET_BATCH_ROWS
 from workbench.errors import InputError
+from workbench.options import RECOGNISED, ReadOptions
 from workbench.types import BadRow, Sample
 
 ROWS = [{"id": f"r{i}", "prompt": f"{i}+1?", "completion": str(i + 1)} for i in range(5)]
-SUFFIXES = (".jsonl", ".jsonl.gz", ".json", ".parquet", ".csv")
+SUFFIXES = (
+    *(".jsonl", ".jsonl.gz", ".jsonl.zst", ".ndjson", ".ndjson.gz", ".ndjson.zst"),
+    *(".json", ".parquet", ".arrow", ".csv", ".tsv"),
+)
+SEPARATORS = {".csv": ",", ".tsv": "\t"}
+
+
+def zstd(content: bytes) -> bytes:
+    return pa.Codec("zstd").compress(content, asbytes=True)
+
+
+PACK = {".gz": gzip.compress, ".zst": zstd}
 
 
 def lines_of(rows):
@@ -26,21 +38,24 @@ def put(path, rows):
     """Write rows the way other programs would, independently of the writers under test."""
     if path.suffix == ".parquet":
         pq.write_table(pa.Table.from_pylist(rows), path)
-    elif path.suffix == ".csv":
+    elif path.suffix == ".arrow":
+        with pa.ipc.new_stream(str(path), (table := pa.Table.from_pylist(rows)).schema) as stream:
+            stream.write_table(table)
+    elif path.suffix in (".csv", ".tsv"):
         with path.open("w", newline="") as file:
-            writer = csv.DictWriter(file, rows[0])
+            writer = csv.DictWriter(file, rows[0], delimiter=SEPARATORS[path.suffix])
             writer.writeheader()
             writer.writerows(rows)
     elif path.suffix == ".json":
         path.write_text(json.dumps(rows, indent=1))
     else:
         content = lines_of(rows)
-        path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
+        path.write_bytes(PACK.get(path.suffix, bytes)(content))
     return str(path)
 
 
-def read(*sources, **options):
-    return list(read_samples(sources, **options))
+def read(*sources, how=RECOGNISED):
+    return list(read_samples(sources, how))
 
 
 def refusal(*sources):
@@ -110,6 +125,33 @@ def test_unicode_line_separators_do_not_end_a_line(tmp_path):
     assert read(str(path))[0].text == "a\u2028b\x85c"
 
 
+def test_rows_may_stand_under_data_in_one_object(tmp_path):
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps({"version": "1", "data": ROWS}))
+    assert [dict(sample.row) for sample in read(str(path))] == ROWS
+
+
+def test_an_arrow_file_with_an_index_is_read_as_the_stream_is(tmp_path):
+    table, path = pa.Table.from_pylist(ROWS * 300), tmp_path / "a.arrow"
+    with pa.ipc.new_file(str(path), table.schema) as file:
+        file.write_table(table)
+    assert [s.row["prompt"] for s in read(str(path))] == [row["prompt"] for row in ROWS * 300]
+
+
+def test_a_text_file_is_one_document(tmp_path):
+    (tmp_path / "a.txt").write_text("One line.\n\nAnd another.\n")
+    (tmp_path / "b.txt").write_bytes(b"\xff")
+    good, bad = read(str(tmp_path))
+    assert good.text == "One line.\n\nAnd another.\n"
+    assert bad.reason == "document: not UTF-8 (byte 1)"
+
+
+def test_frames_of_zstd_may_follow_one_another(tmp_path):
+    path = tmp_path / "a.jsonl.zst"
+    path.write_bytes(zstd(lines_of(ROWS[:2])) + zstd(lines_of(ROWS[2:])))
+    assert [dict(sample.row) for sample in read(str(path))] == ROWS
+
+
 def test_a_broken_line_is_reported_with_its_number_and_reading_goes_on(tmp_path):
     path = tmp_path / "a.jsonl"
     lines = lines_of(ROWS).splitlines()
@@ -121,8 +163,7 @@ def test_a_broken_line_is_reported_with_its_number_and_reading_goes_on(tmp_path)
     assert [row.reason for row in rows if isinstance(row, BadRow)] == [
         "line 3: not valid JSON (Expecting value, column 11)",
         "line 4: not UTF-8 (byte 11)",
-        "line 5: unknown columns 'foo', expected one of messages, sharegpt, alpaca, "
-        "prompt-completion, problem-solution, question-answer, text",
+        "line 5: unknown columns 'foo', name one (--prompt-column, say)",
         "line 6: the row is a list, expected an object with named columns",
         "line 7: half a surrogate pair, which is not Unicode",
     ]
@@ -162,9 +203,9 @@ def test_ids_stay_unique_over_several_sources(tmp_path):
 def test_a_shape_can_be_asked_for(tmp_path):
     source = put(tmp_path / "a.jsonl", [{"prompt": "p", "completion": "c", "text": "t"}])
     assert read(source)[0].completion == "c"
-    assert read(source, shape="text")[0].text == "t"
+    assert read(source, how=ReadOptions(shape="text"))[0].text == "t"
     with pytest.raises(InputError, match="row shape is 'x', expected one of messages"):
-        read_samples([source], shape="x")
+        read_samples([source], ReadOptions(shape="x"))
 
 
 def test_parquet_keeps_nested_columns_and_reads_beyond_one_batch(tmp_path):
@@ -222,6 +263,11 @@ def test_no_source_at_all_is_refused():
         ("a.parquet", b"", "it is not a sound Parquet file (Parquet file size is 0 bytes"),
         ("a.csv", b'text\n"open', "line 2 is not sound CSV (unexpected end of data)"),
         ("a.csv", b"text,text\na,b\n", "two of its columns have the same name"),
+        ("a.jsonl.zst", b'{"text": "t"}', "ZSTD decompress failed"),
+        ("a.jsonl.zst", zstd(b'{"text": "t"}' * 99)[:-3], "Truncated compressed stream"),
+        ("a.arrow", b"nonsense", "it is not a sound Arrow file"),
+        ("a.tsv", b'text\n"open', "line 2 is not sound CSV (unexpected end of data)"),
+        ("a.txt", "a text".encode("utf-16"), "it is UTF-16, expected UTF-8"),
     ],
 )
 def test_an_unreadable_file_says_what_is_wrong_with_it(tmp_path, name, content, words):
@@ -242,6 +288,8 @@ def test_an_unreadable_file_says_what_is_wrong_with_it(tmp_path, name, content, 
         ("a.json", b""),
         ("a.csv", b""),
         ("a.csv", b"prompt,completion\n"),
+        ("a.json", b'{"data": []}'),
+        ("a.txt", b" \n"),
     ],
 )
 def test_data_without_any_row_is_refused(tmp_path, name, content):

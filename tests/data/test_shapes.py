@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workbench.config import digest
-from workbench.data import SHAPES, MalformedRow, detect_shape, to_sample
+from workbench.data import NAMED, SHAPES, MalformedRow, detect_shape, to_sample
 from workbench.errors import InputError
 from workbench.types import Message
 
@@ -27,7 +27,35 @@ ROWS = {
     "problem-solution": {"problem": "1+1?", "solution": "2", "answer": "2"},
     "question-answer": {"question": "1+1?", "answer": "2"},
     "text": {"text": "One and one is two."},
+    "prompt-text": {"prompt": "Write.", "text": "One and one is two."},
+    "conversation": {
+        "conversation": [{"role": "user", "content": "1+1?"}, {"role": "assistant", "content": "2"}]
+    },
+    "prompt-chosen": {"prompt": "1+1?", "chosen": "2", "rejected": "3"},
+    "question-chosen": {"question": "1+1?", "chosen": "2", "rejected": "3"},
+    "chosen": {
+        "chosen": [{"role": "user", "content": "1+1?"}, {"role": "assistant", "content": "2"}],
+        "rejected": [{"role": "user", "content": "1+1?"}, {"role": "assistant", "content": "3"}],
+    },
+    "s1k-1.1": {
+        "question": "1+1?",
+        "deepseek_thinking_trajectory": " ",
+        "deepseek_attempt": "2",
+        "solution": "2",
+    },
+    "s1k": {"question": "1+1?", "thinking_trajectories": [" "], "attempt": "2", "solution": "2"},
+    "generations": {"problem": "1+1?", "generations": ["2", "3"], "solution": "It is 2."},
+    "deepmath": {"question": "1+1?", "r1_solution_1": "2", "final_answer": "2"},
+    "problem-generated_solution": {"problem": "1+1?", "generated_solution": "2"},
+    "question-generated_solution": {"question": "1+1?", "generated_solution": "2"},
+    "instruction-response": {"instruction": "1+1?", "context": "", "response": "2"},
+    "query-response": {"query": "1+1?", "response": "2"},
+    "question-response": {"question": "1+1?", "response": "2"},
+    "prompt-response": {"prompt": "1+1?", "response": "2"},
+    "question-solution": {"question": "1+1?", "solution": "2", "answer": "3"},
+    "input-output": {"input": "1+1?", "output": "2"},
 }
+TEXTS = ("text", "prompt-text")
 
 
 def sample_of(row, **options):
@@ -41,12 +69,12 @@ def test_there_is_an_example_of_every_shape():
 @pytest.mark.parametrize("shape", SHAPES)
 def test_every_shape_is_recognised_whatever_other_columns_there_are(shape):
     row = {"level": 3, "id": "x", **ROWS[shape], "subject": None}
-    assert detect_shape(row) == shape
+    assert detect_shape(row) == NAMED[shape]
     sample = sample_of(row)
     assert (sample.shape, sample.row, sample.row_index) == (shape, row, 3)
 
 
-@pytest.mark.parametrize("shape", sorted(set(SHAPES) - {"text"}))
+@pytest.mark.parametrize("shape", sorted(set(SHAPES) - set(TEXTS)))
 def test_every_shape_gives_up_its_prompt_and_completion(shape):
     sample = sample_of(ROWS[shape])
     prompts = {"messages": "Be brief.\n1+1?", "alpaca": "Add.\n\n1 and 1"}
@@ -88,8 +116,9 @@ def test_a_problem_without_solution_is_a_prompt(solution):
 
 
 def test_empty_columns_do_not_hide_the_filled_ones():
-    assert detect_shape({"messages": [], "prompt": None, "completion": "", "text": "t"}) == "text"
-    assert detect_shape({"prompt": "p", "question": "q", "answer": "a"}) == "question-answer"
+    empty = {"messages": [], "prompt": None, "completion": "", "text": "t"}
+    assert detect_shape(empty) == NAMED["text"]
+    assert detect_shape({"prompt": "p", "question": "q", "answer": "a"}) == NAMED["question-answer"]
 
 
 def test_a_shape_can_be_asked_for_against_the_signs():
@@ -101,9 +130,9 @@ def test_a_shape_can_be_asked_for_against_the_signs():
 @pytest.mark.parametrize(
     ("row", "reason"),
     [
-        ({}, "unknown columns (none), expected one of messages, sharegpt, alpaca"),
-        ({"foo": 1, "bar": 2}, "unknown columns 'foo', 'bar', expected one of"),
-        ({f"c{i}": i for i in range(20)}, "'c7', and 12 more, expected"),
+        ({}, "unknown columns (none), name one (--prompt-column, say)"),
+        ({"foo": 1, "bar": 2}, "unknown columns 'foo', 'bar', name one"),
+        ({f"c{i}": i for i in range(20)}, "'c7', and 12 more, name one"),
         ({"problem": None, "solution": "s"}, "problem is null"),
         ({"prompt": "", "completion": "c"}, "prompt is empty"),
         ({"prompt": " \n", "completion": "c"}, "prompt is empty"),
@@ -117,8 +146,8 @@ def test_a_shape_can_be_asked_for_against_the_signs():
         ({"messages": []}, "messages is empty"),
         ({"messages": ["hello"]}, "turn 1 of messages is text, expected an object"),
         (
-            {"messages": [{"role": "tool", "content": "x"}]},
-            "turn 1 of messages has the role 'tool'",
+            {"messages": [{"role": "critic", "content": "x"}]},
+            "turn 1 of messages has the role 'critic'",
         ),
         ({"messages": [{"content": "x"}]}, "turn 1 of messages has the role None"),
         ({"messages": [{"role": ["user"], "content": "x"}]}, "has the role ['user']"),

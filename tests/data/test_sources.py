@@ -7,7 +7,7 @@ import pytest
 
 from workbench.bundled import DATASETS
 from workbench.config import canonical_json
-from workbench.data import fingerprint_sources, resolve_source
+from workbench.data import SUFFIXES, fingerprint_sources, resolve_source
 from workbench.data.sources import HubSource, parse_hub_source
 from workbench.errors import InputError
 
@@ -47,7 +47,7 @@ def test_a_file_whose_name_looks_like_a_glob_is_that_file(tmp_path):
 def test_a_missing_file_names_what_could_have_been_meant(tmp_path):
     assert refusal(f"{tmp_path}/x.jsonl") == (
         f"no data at '{tmp_path}/x.jsonl', expected a bundled name (gsm8k, math, generated, "
-        "text), a file, a glob or hf:owner/name; check the spelling"
+        "text), a file, a folder, a glob or hf:owner/name; check the spelling"
     )
 
 
@@ -56,19 +56,12 @@ def test_a_glob_that_matches_nothing_is_refused(tmp_path):
     assert refusal(f"{tmp_path}/*.jsonl").startswith(expected)
 
 
-def test_a_folder_is_refused_with_the_pattern_to_use(tmp_path):
-    assert refusal(str(tmp_path)) == (
-        f"'{tmp_path}' is a folder, expected a file or a glob; "
-        f"pass a pattern such as '{tmp_path}/*.jsonl'"
-    )
-
-
-@pytest.mark.parametrize("source", ["notes.txt", "*.txt"])
+@pytest.mark.parametrize("source", ["notes.docx", "*.docx"])
 def test_an_unknown_extension_is_refused_with_the_known_ones(tmp_path, source):
-    (tmp_path / "notes.txt").touch()
+    (tmp_path / "notes.docx").touch()
     assert refusal(f"{tmp_path}/{source}") == (
-        f"'{tmp_path}/notes.txt' has an unknown extension, expected one of "
-        ".jsonl, .jsonl.gz, .json, .parquet, .csv; convert or rename the file"
+        f"'{tmp_path}/notes.docx' has an unknown extension, expected one of "
+        f"{', '.join(SUFFIXES)}; convert or rename the file"
     )
 
 

@@ -105,9 +105,72 @@ def test_prompt_only_is_the_beginning_of_the_whole(chat):
     tokenizer = byte_tokenizer(chat=chat)
     whole = render(pair("1 + 1?", "2."), tokenizer)
     prompt = render(pair("1 + 1?", "2."), tokenizer, prompt_only=True)
-    assert prompt.ids == whole.ids[: len(prompt.ids)]
+    # What validation decodes after, and the playground asks.
+    assert prompt.ids == whole.ids[: whole.window("completion")[0]]
     assert prompt.prompt_length == whole.prompt_length
     assert not prompt.counted("completion").any()
+
+
+@pytest.mark.parametrize("chat", [True, False])
+def test_an_answer_is_never_decoded_after_an_end_token(chat):
+    tokenizer = byte_tokenizer(chat=chat)
+    plain = render(pair("1 + 1?", "2."), tokenizer, prompt_only=True)
+    end = (tokenizer.eos_token, tokenizer.eos_token_id)
+    tokenizer.backend_tokenizer.post_processor = processors.TemplateProcessing(
+        single=f"$A {end[0]}", special_tokens=[end]
+    )
+    assert tokenizer("x")["input_ids"][-1] == tokenizer.eos_token_id
+    assert render(pair("1 + 1?", "2."), tokenizer, prompt_only=True).ids == plain.ids
+
+
+CALLS = TOOLS = [{"type": "function", "function": {"name": "add", "arguments": {"a": 1}}}]
+WITH_CALLS = (
+    "{% for m in messages %}<|user|>{{ m.role }}:{{ m.content }}{% for c in m.tool_calls or [] %}"
+    "[{{ c.function.name }}{{ c.function.arguments | tojson }}]{% endfor %}{% endfor %}"
+    "{% if tools %}{{ tools | length }} tools{% endif %}"
+)
+
+
+def calling(**more):
+    turns = (
+        Message("user", "1+1?"),
+        Message("assistant", "", {"tool_calls": CALLS}),
+        Message("tool", "2"),
+        Message("assistant", "It is 2."),
+    )
+    return Sample("r", 0, "tests", "messages", turns, **more)
+
+
+def test_tool_calls_go_through_the_template_with_the_functions():
+    tokenizer = byte_tokenizer()
+    tokenizer.chat_template = WITH_CALLS
+    rendered = render(calling(tools=tuple(TOOLS)), tokenizer)
+    text = tokenizer.decode(rendered.ids)
+    assert 'assistant:[add{"a": 1}]<|user|>tool:2' in text
+    assert text.endswith("1 tools")
+    counted = [i for i, c in zip(rendered.ids, rendered.counted("completion"), strict=True) if c]
+    assert tokenizer.decode(counted) == "It is 2."
+
+
+@pytest.mark.parametrize(
+    ("chat", "reason"),
+    [(True, "has no tool calls, which the row makes"), (False, "needs a chat template")],
+)
+def test_tool_calls_that_would_be_lost_are_refused(chat, reason):
+    with pytest.raises(UnrenderableError, match=reason):
+        render(calling(), byte_tokenizer(chat=chat))
+
+
+def test_a_template_that_cuts_the_reasoning_is_named_with_its_cure():
+    tokenizer = byte_tokenizer()
+    tokenizer.chat_template = (
+        "{% for m in messages %}<|user|>{{ m.content.split('</think>')[-1] }}{% endfor %}"
+    )
+    row = pair("1+1?", "<think>\nOne more.\n</think>\n\n2")
+    with pytest.raises(
+        UnrenderableError, match=r"cuts or moves the think block .* --template none"
+    ):
+        render(row, tokenizer)
 
 
 def test_counted_tokens_and_windows_are_those_of_the_named_part():

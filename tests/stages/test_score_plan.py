@@ -10,6 +10,7 @@ import pytest
 from workbench.data import read_usable
 from workbench.errors import InputError
 from workbench.models import render
+from workbench.options import ReadOptions
 from workbench.scoring import SCORERS, ScoreRequest
 from workbench.stages import ModelSource, Place, plan_score, run_score
 
@@ -74,11 +75,12 @@ def test_the_plan_reads_rows_in_the_shape_that_was_asked_for(source, tmp_path):
     rows = [{"prompt": "What?", "completion": "it is 4", "text": "a text of its own" * 3}] * 4
     data, request = [str(write(tmp_path / "rows.jsonl", rows))], ScoreRequest.of("loss")
     found, as_text = (
-        plan_score(source, data, request, shape=shape) for shape in ("prompt-completion", "text")
+        plan_score(source, data, request, how=ReadOptions(shape=shape))
+        for shape in ("prompt-completion", "text")
     )
     model = source.load()
     for plan, shape in ((found, "prompt-completion"), (as_text, "text")):
-        samples = read_usable(data, shape=shape)
+        samples = read_usable(data, ReadOptions(shape=shape))
         assert plan["tokens"] == sum(len(render(s, model.tokenizer).ids) for s in samples)
     assert as_text["tokens"] != found["tokens"]
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from workbench.data import label_number
 from workbench.errors import InputError
 from workbench.types import Sample
 
@@ -37,10 +38,8 @@ class Where:
         value = sample.row.get(self.column)
         if self.low is None or self.high is None:
             return str(value) == self.text
-        try:
-            return self.low <= float(value) <= self.high  # type: ignore[arg-type]
-        except (TypeError, ValueError):
-            return False
+        number = label_number(value)
+        return number is not None and self.low <= number <= self.high
 
     def __str__(self) -> str:
         if self.low is None or self.high is None:

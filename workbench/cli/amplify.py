@@ -11,6 +11,7 @@ from workbench.cli.frame import (
     answer,
     data_option,
     model_source,
+    read_options,
     run_file,
     run_options,
 )
@@ -20,6 +21,7 @@ from workbench.options import (
     DecodingOptions,
     LocalizeOptions,
     MaskOptions,
+    ReadOptions,
     ReportOptions,
     UpdateOptions,
 )
@@ -52,6 +54,7 @@ def localize(data: tuple[str, ...], **settings: Any) -> None:
         model_source(settings),
         data,
         chosen(LocalizeOptions, settings),
+        how=chosen(ReadOptions, settings),
         batch_tokens=settings["batch_tokens"],
         fields=lambda outcome: {"pivots": outcome.summary},
         tell=lambda outcome: print_pivots(outcome.summary),
@@ -130,6 +133,7 @@ def _tell_update(outcome: Any) -> None:
 @click.option(
     "--data", multiple=True, metavar="D", help="Held-out problems; default: that of the updates."
 )
+@read_options
 @click.option("--control", default="text", show_default=True, metavar="D", help="Plain text.")
 @from_records(ReportOptions, DecodingOptions)
 @run_options
@@ -148,6 +152,7 @@ def report(
         chosen(ReportOptions, settings),
         data=data,
         control=control,
+        how=chosen(ReadOptions, settings),
         batch_tokens=settings["batch_tokens"],
         fields=lambda outcome: {"report": outcome.summary},
         tell=_tell_report,

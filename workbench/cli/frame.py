@@ -21,7 +21,8 @@ import click
 
 from workbench.cli.from_records import chosen, from_records
 from workbench.cli.progress import Bar
-from workbench.options import BatchOptions, LoadOptions, records
+from workbench.cli.text.reading import print_reading
+from workbench.options import BatchOptions, LoadOptions, ReadOptions, records
 
 if TYPE_CHECKING:
     from workbench.stages import ModelSource, Outcome, Place
@@ -56,12 +57,11 @@ explain_option = click.option(
     "--explain", is_flag=True, help="Print forward passes, time and memory, and do nothing."
 )
 run_options = together(runs_option, json_option, explain_option)
-data_option = click.option(
-    "--data",
-    multiple=True,
-    required=True,
-    metavar="D",
-    help="Bundled name (gsm8k, math, generated, text), file, glob, or hf:owner/name; repeatable.",
+read_options = from_records(ReadOptions)
+DATA = "Bundled name (gsm8k, math, generated, text), file, folder, glob, or hf:owner/name"
+data_option = together(
+    click.option("--data", multiple=True, required=True, metavar="D", help=f"{DATA}; repeatable."),
+    read_options,
 )
 moved_data_option = click.option(
     "--data", multiple=True, metavar="D", help="The scored data, if it has moved."
@@ -88,11 +88,10 @@ def run_file(settings: Settings, ref: str, *results: str) -> Path:
 
 
 def place(runs_dir: Path, *, quiet: bool = False) -> Place:
-    """Where runs go, with a bar on stderr when a person is watching."""
+    """Where runs go, with a bar and what was read on stderr unless one JSON object is asked for."""
     from workbench.stages import Place
-    from workbench.types import no_progress
 
-    return Place(runs_dir, no_progress if quiet else Bar())
+    return Place(runs_dir) if quiet else Place(runs_dir, Bar(), print_reading)
 
 
 def answer(
@@ -113,11 +112,19 @@ def answer(
         return
     outcome = run(place(settings["runs_dir"], quiet=settings["as_json"]), *asked, **how)
     if settings["as_json"]:
-        print_json(result_object(outcome, **fields(outcome)))
+        print_json(result_object(outcome, **fields(outcome), **_read(outcome)))
         return
     tell(outcome)
     note = " (a finished run answered)" if outcome.reused else ""
     click.echo(f"{outcome.result}{note}")
+
+
+def _read(outcome: Outcome) -> dict[str, Any]:
+    """What the run says that it read, as far as it reads rows."""
+    from workbench.runs import read_manifest
+
+    details = read_manifest(outcome.run)["details"]
+    return {"read": details["read"]} if "read" in details else {}
 
 
 def result_object(outcome: Outcome, **more: Any) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from workbench.cli.frame import (
     model_source,
     place,
     print_json,
+    read_options,
     run_file,
     run_options,
     runs_option,
@@ -24,7 +25,14 @@ from workbench.cli.frame import (
 from workbench.cli.from_records import chosen, from_records
 from workbench.cli.text.heads import circuit, print_comparison, print_heads
 from workbench.errors import InputError
-from workbench.options import HeadsOptions, OptionRecord, ProbeOptions, RetrievalOptions, records
+from workbench.options import (
+    HeadsOptions,
+    OptionRecord,
+    ProbeOptions,
+    ReadOptions,
+    RetrievalOptions,
+    records,
+)
 
 RETRIEVAL = "retrieval"
 TEXT = ("text",)
@@ -58,6 +66,7 @@ def heads() -> None:
     metavar="D",
     help="Build the default probe from this data; retrieval: where its values come from [text].",
 )
+@read_options
 @from_records(N, METHODS, HeadsOptions, RetrievalOptions)
 @click.option(
     "--control",
@@ -82,6 +91,11 @@ def find(
 
     if bool(probe_ref) == bool(data):
         raise InputError("give either --probe or --data", expected="one of the two")
+    if probe_ref and (columns := chosen(ReadOptions, settings).asked):
+        raise InputError(
+            f"{', '.join(columns)} is given beside a probe, whose rows have been read",
+            do="leave it out, or pass it to `workbench probe build`",
+        )
     if settings["rank"] == "contrast":
         control = control or TEXT
     source, options = model_source(settings), chosen(HeadsOptions, settings)
@@ -89,7 +103,7 @@ def find(
     answer(
         settings,
         run_heads,
-        partial(plan_heads, n=n),
+        partial(plan_heads, n=n, how=chosen(ReadOptions, settings)),
         source,
         run_file(settings, probe_ref, "probe.json")
         if probe_ref
@@ -125,7 +139,8 @@ def _probe(source: Any, data: tuple[str, ...], settings: Settings) -> Path | lis
         return list(data)
     options = chosen(ProbeOptions, settings)
     where = place(settings["runs_dir"], quiet=settings["as_json"])
-    return run_probe(where, source, data, options, batch_tokens=settings["batch_tokens"]).result
+    how = {"how": chosen(ReadOptions, settings), "batch_tokens": settings["batch_tokens"]}
+    return run_probe(where, source, data, options, **how).result
 
 
 def _fields(outcome: Any) -> dict[str, Any]:
@@ -146,6 +161,7 @@ def _tell(outcome: Any) -> None:
     metavar="D",
     help="Where the values of the documents come from; repeatable.",
 )
+@read_options
 @from_records(RetrievalOptions)
 @run_options
 def retrieve(data: tuple[str, ...], **settings: Any) -> None:
@@ -161,10 +177,12 @@ def _retrieve(data: tuple[str, ...], settings: Settings) -> None:
 
     answer(
         settings,
-        partial(run_retrieval, text=data),
+        run_retrieval,
         plan_retrieval,
         model_source(settings),
         chosen(RetrievalOptions, settings),
+        text=data,
+        how=chosen(ReadOptions, settings),
         batch_tokens=settings["batch_tokens"],
         fields=_fields,
         tell=_tell,

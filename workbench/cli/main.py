@@ -18,6 +18,7 @@ from workbench import __version__
 from workbench.allocator import keep_freed_memory
 from workbench.cli.amplify import amplify
 from workbench.cli.app import app
+from workbench.cli.data import data
 from workbench.cli.demo import demo
 from workbench.cli.doctor import doctor
 from workbench.cli.export import export
@@ -44,7 +45,7 @@ def cli() -> None:
     """
 
 
-ALL = (amplify, app, demo, doctor, export, heads, models, probe, runs, score, select, tune)
+ALL = (amplify, app, data, demo, doctor, export, heads, models, probe, runs, score, select, tune)
 for command in ALL:
     cli.add_command(command)
 heads.add_command(validate)

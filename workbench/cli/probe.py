@@ -9,7 +9,7 @@ import click
 from workbench.cli.frame import answer, data_option, model_options, model_source, run_options
 from workbench.cli.from_records import chosen, from_records
 from workbench.cli.text.probe import print_probe
-from workbench.options import ProbeOptions
+from workbench.options import ProbeOptions, ReadOptions
 
 
 @click.group()
@@ -33,6 +33,7 @@ def build(data: tuple[str, ...], **settings: Any) -> None:
         model_source(settings),
         data,
         chosen(ProbeOptions, settings),
+        how=chosen(ReadOptions, settings),
         batch_tokens=settings["batch_tokens"],
         fields=lambda outcome: {"probe": outcome.summary},
         tell=lambda outcome: print_probe(outcome.summary),

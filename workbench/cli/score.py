@@ -15,9 +15,9 @@ from workbench.cli.frame import (
     run_file,
     run_options,
 )
-from workbench.cli.from_records import from_records
+from workbench.cli.from_records import chosen, from_records
 from workbench.cli.text.scores import print_scores
-from workbench.options import OptionRecord, records
+from workbench.options import OptionRecord, ReadOptions, records
 from workbench.scoring import SCORERS, ScoreRequest, own_records
 
 
@@ -45,10 +45,9 @@ ASKED = (
 @click.option("--heads", "heads_ref", metavar="H", help="Run folder or heads.json of `heads find`.")
 @data_option
 @from_records(*ASKED)
-@click.option("--shape", help="Row shape, when it is not to be recognised.")
 @click.option("--backend", type=click.Choice(["local"]), default="local", show_default=True)
 @run_options
-def score(heads_ref: str | None, data: tuple[str, ...], shape: str | None, **settings: Any) -> None:
+def score(heads_ref: str | None, data: tuple[str, ...], **settings: Any) -> None:
     """One score a row, and how far it follows length and difficulty."""
     from workbench.stages import plan_score, run_score
 
@@ -61,7 +60,7 @@ def score(heads_ref: str | None, data: tuple[str, ...], shape: str | None, **set
         data,
         ScoreRequest.of(batch_tokens=settings["batch_tokens"], engine=settings["engine"], **asked),
         heads_path=run_file(settings, heads_ref, "heads.json") if heads_ref else None,
-        shape=shape,
+        how=chosen(ReadOptions, settings),
         fields=lambda outcome: {"summary": outcome.summary},
         tell=lambda outcome: print_scores(outcome.summary),
     )

@@ -16,7 +16,7 @@ from workbench.cli.frame import (
 )
 from workbench.cli.from_records import chosen, from_records
 from workbench.cli.text.heads import print_validation
-from workbench.options import ValidateOptions
+from workbench.options import ReadOptions, ValidateOptions
 
 
 @click.command()
@@ -57,6 +57,7 @@ def validate(
         data,
         chosen(ValidateOptions, settings),
         control=() if no_control else control,
+        how=chosen(ReadOptions, settings),
         batch_tokens=settings["batch_tokens"],
         fields=lambda outcome: {"validation": outcome.summary},
         tell=_tell,

@@ -8,6 +8,7 @@ from workbench.data.batching import batches_by_length, padding_share
 from workbench.data.draws import draw, unseen
 from workbench.data.equality import checker, same_answer
 from workbench.data.formats import FORMATS, to_format
+from workbench.data.labels import LABELS, label_number, label_text
 from workbench.data.plain import json_bytes, plain
 from workbench.data.problems import MAX_STEPS, SETTINGS, Problem, is_held_out, make_problem
 from workbench.data.quantities import as_number
@@ -21,22 +22,33 @@ from workbench.data.retrieval import (
     make_document,
     plain_sentences,
 )
-from workbench.data.shapes import SHAPES, MalformedRow, detect_shape, to_sample
-from workbench.data.sources import fingerprint_sources, resolve_source
+from workbench.data.rows import to_sample, to_samples
+from workbench.data.shapes import NAMED, SHAPES, TABLE, Shape, detect_shape
+from workbench.data.sources import SUFFIXES, fingerprint_sources, resolve_source
+from workbench.data.tally import Tally, reading_lines
+from workbench.data.turns import REASONING
 from workbench.data.usable import read_usable, unreadable
+from workbench.data.values import MalformedRow
 from workbench.data.writers import Written, atomic_file, write_jsonl, write_parquet
 
 __all__ = [
     "FORMATS",
     "KEY_LENGTH",
+    "LABELS",
     "MAX_STEPS",
+    "NAMED",
     "N_SHOTS",
+    "REASONING",
     "SETTINGS",
     "SHAPES",
+    "SUFFIXES",
+    "TABLE",
     "Document",
     "MalformedRow",
     "Problem",
     "Reference",
+    "Shape",
+    "Tally",
     "TooShortError",
     "Written",
     "as_number",
@@ -50,6 +62,8 @@ __all__ = [
     "is_held_out",
     "is_right",
     "json_bytes",
+    "label_number",
+    "label_text",
     "make_document",
     "make_problem",
     "marked_answer",
@@ -58,11 +72,13 @@ __all__ = [
     "plain_sentences",
     "read_samples",
     "read_usable",
+    "reading_lines",
     "reference_answer",
     "resolve_source",
     "same_answer",
     "to_format",
     "to_sample",
+    "to_samples",
     "unreadable",
     "unseen",
     "write_jsonl",

@@ -49,7 +49,7 @@ def reference_answer(sample: Sample) -> Reference | None:
     solution, else a solution that is a number and nothing more.
     """
     in_solution = marked_answer(sample.completion)
-    column = _written(sample.row.get("answer"))
+    column = _written(sample.row.get("answer") if sample.answer is None else sample.answer)
     if column:
         in_column = marked_answer(column)
         if in_column is not None:

@@ -1,4 +1,4 @@
-"""Raw records out of files, one at a time: JSON lines, JSON, Parquet and CSV.
+"""Raw records out of files, one at a time: JSON lines, JSON, tables and documents.
 
 A fault in one record is a record too, with its place in the file; a file that cannot be read at
 all is an `InputError`.
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import io
 import json
 import zlib
 from collections.abc import Callable, Iterable, Iterator
@@ -21,6 +22,7 @@ from workbench.errors import InputError
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 GZIP_START = b"\x1f\x8b"
+ARROW_FILE_START = b"ARROW1"
 UTF16_STARTS = (b"\xff\xfe", b"\xfe\xff")
 PARQUET_BATCH_ROWS = 256
 CSV_FIELD_LIMIT = 64 * 2**20
@@ -36,7 +38,7 @@ class Record(NamedTuple):
 
 
 def read_records(path: Path) -> Iterator[Record]:
-    """Every record of `path`, streamed (a `.json` file, which may be one list, is read whole)."""
+    """Every record of `path`, streamed; a `.json` file, perhaps one list, is read whole."""
     try:
         yield from READERS[file_suffix(path) or ""](path)
     except (gzip.BadGzipFile, EOFError, zlib.error) as err:
@@ -54,6 +56,17 @@ def _read_json_lines(path: Path) -> Iterator[Record]:
 def _read_gzipped_json_lines(path: Path) -> Iterator[Record]:
     with gzip.open(path, "rb") as file:
         yield from _json_lines(file)
+
+
+def _read_zstandard_json_lines(path: Path) -> Iterator[Record]:
+    """Arrow's own codec, so that no other package is needed."""
+    import pyarrow as pa
+
+    try:
+        with pa.CompressedInputStream(str(path), "zstd") as stream:
+            yield from _json_lines(io.BufferedReader(stream))  # type: ignore[arg-type]
+    except pa.ArrowException as err:
+        raise _unreadable(path, f"it is not a sound zstd file ({_first_line(err)})") from err
 
 
 def _json_lines(lines: Iterable[bytes]) -> Iterator[Record]:
@@ -81,14 +94,15 @@ def _json_record(raw: bytes, place: str) -> Record:
 
 
 def _read_json(path: Path) -> Iterator[Record]:
-    """One list of rows, one row, or JSON lines under another name."""
+    """One list of rows (perhaps as `data` of an object), one row, or JSON lines by another name."""
     _check_start(path)
     content = path.read_bytes().removeprefix(BYTE_ORDER_MARK)
     if not content.strip():
         return
     whole = _json_record(content, "item 1")
-    if isinstance(whole.row, list):
-        yield from (Record(f"item {i}", row) for i, row in enumerate(whole.row, start=1))
+    rows = whole.row.get("data") if isinstance(whole.row, dict) else whole.row
+    if isinstance(rows, list) and (rows is whole.row or isinstance((rows or [{}])[0], dict)):
+        yield from (Record(f"item {i}", row) for i, row in enumerate(rows, start=1))
     elif not whole.fault:
         yield whole
     elif content.lstrip().startswith(b"["):
@@ -101,22 +115,71 @@ def _read_parquet(path: Path) -> Iterator[Record]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    number = 0
     try:
         with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_size=PARQUET_BATCH_ROWS):
-                for row in batch.to_pylist():
-                    number += 1
-                    yield Record(f"row {number}", row)
+            yield from _table_rows(file.iter_batches(batch_size=PARQUET_BATCH_ROWS))
     except (pa.ArrowException, UnicodeDecodeError) as err:
         raise _unreadable(path, f"it is not a sound Parquet file ({_first_line(err)})") from err
 
 
+def _read_arrow(path: Path) -> Iterator[Record]:
+    """Arrow's two forms: a stream, as `datasets` writes it, or a file that ends in an index."""
+    import pyarrow as pa
+
+    with path.open("rb") as file:
+        start = file.read(len(ARROW_FILE_START))
+    try:
+        with pa.memory_map(str(path)) as source:
+            if start == ARROW_FILE_START:
+                reader = pa.ipc.open_file(source)
+                batches = (reader.get_batch(i) for i in range(reader.num_record_batches))
+            else:
+                batches = iter(pa.ipc.open_stream(source))
+            yield from _table_rows(piece for batch in batches for piece in _pieces(batch))
+    except (pa.ArrowException, UnicodeDecodeError) as err:
+        raise _unreadable(path, f"it is not a sound Arrow file ({_first_line(err)})") from err
+
+
+def _pieces(batch: Any) -> Iterator[Any]:
+    yield from (
+        batch.slice(i, PARQUET_BATCH_ROWS) for i in range(0, len(batch), PARQUET_BATCH_ROWS)
+    )
+
+
+def _table_rows(batches: Iterable[Any]) -> Iterator[Record]:
+    number = 0
+    for batch in batches:
+        for row in batch.to_pylist():
+            number += 1
+            yield Record(f"row {number}", row)
+
+
+def _read_text(path: Path) -> Iterator[Record]:
+    """One document a file."""
+    _check_start(path)
+    raw = path.read_bytes().removeprefix(BYTE_ORDER_MARK)
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError as err:
+        yield Record("document", fault=f"not UTF-8 (byte {err.start + 1})", raw=raw)
+        return
+    if text.strip():
+        yield Record("document", {"text": text})
+
+
 def _read_csv(path: Path) -> Iterator[Record]:
+    yield from _separated(path, ",")
+
+
+def _read_tsv(path: Path) -> Iterator[Record]:
+    yield from _separated(path, "\t")
+
+
+def _separated(path: Path, separator: str) -> Iterator[Record]:
     _check_start(path)
     csv.field_size_limit(CSV_FIELD_LIMIT)
     with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-        rows = csv.reader(file, strict=True)
+        rows = csv.reader(file, strict=True, delimiter=separator)
         try:
             header = _csv_header(path, next(rows, []))
             for cells in rows:
@@ -163,7 +226,14 @@ def _first_line(err: Exception) -> str:
 READERS: dict[str, Callable[[Path], Iterator[Record]]] = {
     ".jsonl": _read_json_lines,
     ".jsonl.gz": _read_gzipped_json_lines,
+    ".jsonl.zst": _read_zstandard_json_lines,
+    ".ndjson": _read_json_lines,
+    ".ndjson.gz": _read_gzipped_json_lines,
+    ".ndjson.zst": _read_zstandard_json_lines,
     ".json": _read_json,
     ".parquet": _read_parquet,
+    ".arrow": _read_arrow,
     ".csv": _read_csv,
+    ".tsv": _read_tsv,
+    ".txt": _read_text,
 }

@@ -5,12 +5,17 @@ row = to_format(sample, "messages")
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from typing import Any
 
+from workbench.data.shapes import NAMED
+from workbench.data.turns import CALL
 from workbench.errors import InputError
-from workbench.types import Sample
+from workbench.types import Message, Sample
 
-SHAREGPT_ROLES = {"system": "system", "user": "human", "assistant": "gpt"}
+SHAREGPT_ROLES = {"system": "system", "user": "human", "assistant": "gpt", "tool": "observation"}
+OUR_ROLES = {"human": "user", "gpt": "assistant"}
 FORMATS = ("jsonl", "parquet", "prompt-completion", "messages", "alpaca", "sharegpt")
 
 
@@ -31,7 +36,7 @@ def to_format(sample: Sample, fmt: str) -> dict[str, Any]:
             do="export as jsonl or parquet",
         )
     fields = _fields(sample, fmt)
-    if sample.shape == fmt:
+    if sample.shape == fmt and _says_the_same(sample):
         # The row already has this format, possibly in a richer form (alpaca's input).
         fields = {name: _first(sample.row.get(name), value) for name, value in fields.items()}
     return _with_original_columns(fields, sample)
@@ -43,9 +48,33 @@ def _fields(sample: Sample, fmt: str) -> dict[str, Any]:
     if fmt == "alpaca":
         return {"instruction": sample.prompt, "input": "", "output": sample.completion}
     if fmt == "messages":
-        return {"messages": [{"role": m.role, "content": m.content} for m in sample.messages]}
-    turns = [{"from": SHAREGPT_ROLES[m.role], "value": m.content} for m in sample.messages]
-    return {"conversations": turns}
+        turns = [{"role": m.role, "content": m.content, **(m.more or {})} for m in sample.messages]
+        return {"messages": turns}
+    return {"conversations": [turn for m in sample.messages for turn in _sharegpt(m)]}
+
+
+def _sharegpt(message: Message) -> list[dict[str, str]]:
+    """The turn; a call of tools is one of its own for each function."""
+    calls = (message.more or {}).get("tool_calls", ())
+    turns = [{"from": CALL, "value": json.dumps(call["function"])} for call in calls]
+    if message.content or not calls:
+        turns.insert(0, {"from": SHAREGPT_ROLES[message.role], "value": message.content})
+    return turns
+
+
+def _says_the_same(sample: Sample) -> bool:
+    """Whether the row's own columns say all that was read, and in words that trainers know."""
+    column = NAMED[sample.shape].turns
+    if not column:
+        return [m.role for m in sample.messages] in (["user"], ["user", "assistant"])
+    turns = sample.row[column]
+    read = [(m.role, m.content) for m in sample.messages]
+    return isinstance(turns, list) and [_said(turn) for turn in turns] == read
+
+
+def _said(turn: Mapping[str, Any]) -> tuple[Any, Any]:
+    role = turn.get("role", turn.get("from"))
+    return OUR_ROLES.get(role, role), turn.get("content", turn.get("value"))
 
 
 def _first(own: Any, value: Any) -> Any:

@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from workbench.config import digest
 from workbench.data.files import Record, read_records
 from workbench.data.plain import plain
-from workbench.data.shapes import MalformedRow, check_shape, row_id, row_source, to_sample
+from workbench.data.rows import row_id, row_source, shape_of, to_samples
+from workbench.data.shapes import Shapes
 from workbench.data.sources import (
     HUB_PREFIX,
     hub_error,
@@ -20,24 +21,31 @@ from workbench.data.sources import (
     resolve_source,
     source_name,
 )
+from workbench.data.tally import Tally
+from workbench.data.values import MalformedRow
 from workbench.errors import InputError
+from workbench.options import RECOGNISED, ReadOptions
 from workbench.types import BadRow, Sample
 
 
-def read_samples(sources: Sequence[str], *, shape: str | None = None) -> Iterator[Sample | BadRow]:
+def read_samples(
+    sources: Sequence[str], how: ReadOptions = RECOGNISED, *, tally: Tally | None = None
+) -> Iterator[Sample | BadRow]:
     """Every row of `sources`: a `Sample`, or a `BadRow` with the reason it is none.
+
+    `how` names columns that are not to be recognised; what is read is counted in `tally`.
 
     A source is a bundled name, a path, a glob or `hf:owner/name[:config][:split]`; `row_index`
     runs on over all of them. Ids are unique: a second row of the same id gets `#<row_index>`
     behind it. Sources that do not exist are refused at once, before the first row is asked for;
     unreadable files, and sources without any row, when reading reaches them.
     """
-    check_shape(shape)
+    shapes = Shapes(how)
     chosen = [sources] if isinstance(sources, str) else list(sources)
     if not chosen:
         raise InputError("no data was named", do="pass a bundled name, a file or hf:owner/name")
     named_records = [pair for source in chosen for pair in _open(source)]
-    return _samples(chosen, named_records, shape)
+    return _samples(chosen, named_records, shapes, tally)
 
 
 def _open(source: str) -> list[tuple[str, Iterator[Record]]]:
@@ -49,14 +57,18 @@ def _open(source: str) -> list[tuple[str, Iterator[Record]]]:
 def _samples(
     sources: list[str],
     named_records: list[tuple[str, Iterator[Record]]],
-    shape: str | None,
+    shapes: Shapes,
+    tally: Tally | None,
 ) -> Iterator[Sample | BadRow]:
     seen: set[str] = set()
     index = 0
     for name, records in named_records:
         for record in records:
-            yield _with_unseen_id(_sample(record, index, name, shape), seen)
-            index += 1
+            for row in _rows_of(record, index, name, shapes):
+                if tally is not None:
+                    tally.add(row, None if isinstance(row, BadRow) else shape_of(row.row, shapes))
+                yield _with_unseen_id(row, seen)
+                index += 1
     if index == 0:
         raise InputError(
             f"no rows in {', '.join(repr(source) for source in sources)}",
@@ -65,17 +77,19 @@ def _samples(
         )
 
 
-def _sample(record: Record, index: int, name: str, shape: str | None) -> Sample | BadRow:
+def _rows_of(
+    record: Record, index: int, name: str, shapes: Shapes
+) -> tuple[Sample, ...] | tuple[BadRow]:
     if record.fault:
         raw_id = hashlib.sha256(record.raw).hexdigest()
-        return BadRow(raw_id, index, name, f"{record.place}: {record.fault}")
+        return (BadRow(raw_id, index, name, f"{record.place}: {record.fault}"),)
     try:
-        return to_sample(record.row, index, name, shape)
+        return to_samples(record.row, index, name, shapes)
     except MalformedRow as err:
         reason = f"{record.place}: {err.reason}"
     if not isinstance(record.row, Mapping):
-        return BadRow(digest(plain(record.row)), index, name, reason)
-    return BadRow(row_id(record.row), index, row_source(record.row, name), reason)
+        return (BadRow(digest(plain(record.row)), index, name, reason),)
+    return (BadRow(row_id(record.row), index, row_source(record.row, name), reason),)
 
 
 def _with_unseen_id(sample: Sample | BadRow, seen: set[str]) -> Sample | BadRow:

@@ -1,67 +1,232 @@
-"""The shapes a row of data comes in, and the one shape the workbench works on.
+"""The shapes a row of data comes in: which columns hold the prompt, the completion and the rest.
 
-A shape says which columns hold the prompt and the answer. Rows of every shape become a `Sample`,
-which keeps the original row, so that an export can return every column it came with.
+    shape = detect_shape({"question": "1 + 1?", "solution": "It is 2.", "answer": "2"})
+    shape.name, shape.completion      # "question-solution", "solution"
 
-    sample = to_sample({"problem": "1 + 1?", "solution": "2"}, 0, "sums.jsonl")
+To read another shape is one more line in `TABLE`. The first line whose columns are all filled
+counts, so the most telling ones come first; what a shape does not say of a column of content is
+not read, and is said (`workbench.data.tally`).
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from workbench.config import digest
-from workbench.data.plain import plain
 from workbench.errors import InputError
-from workbench.types import Message, Sample
+from workbench.options import RECOGNISED, ReadOptions
 
-PAIRS = {
-    "alpaca": ("instruction", "output"),
-    "prompt-completion": ("prompt", "completion"),
-    "problem-solution": ("problem", "solution"),
-    "question-answer": ("question", "answer"),
-}
-"""Shapes of one prompt column and one completion column; the completion may be missing."""
+EMPTY = (None, "", [])
+MOST_KNOWN = 4096
 
-TURNS = {"messages": "messages", "sharegpt": "conversations"}
-"""Shapes of one column that lists turns."""
 
-SHAPES = (*TURNS, *PAIRS, "text")
+@dataclass(frozen=True)
+class Shape:
+    """The columns of a shape; `needs` must be filled, the others may be.
 
-ROLES = {
-    "system": "system",
-    "user": "user",
-    "human": "user",
-    "assistant": "assistant",
-    "gpt": "assistant",
-}
+    `turns` lists turns; else `prompt` columns are joined by blank lines (the first may list turns),
+    after `system` (the first column filled) and the pairs of `history`. `reasoning` goes into a
+    think block before the completion, of `generations` one or several are the completion. `answer`
+    is checked against and not read; `beside` are columns of content that are knowingly not read.
+    """
 
-SIGNS = (
-    *((shape, (column,)) for shape, column in TURNS.items()),
-    *PAIRS.items(),
-    *((shape, (prompt,)) for shape, (prompt, _) in PAIRS.items()),
-    ("text", ("text",)),
+    name: str
+    needs: tuple[str, ...]
+    prompt: tuple[str, ...] = ()
+    completion: str = ""
+    turns: str = ""
+    text: str = ""
+    system: tuple[str, ...] = ()
+    history: str = ""
+    reasoning: str = ""
+    generations: tuple[str, ...] = ()
+    answer: str = ""
+    beside: tuple[str, ...] = ()
+
+    @property
+    def parts(self) -> dict[str, tuple[str, ...]]:
+        """Part of the sample to the columns it is read from."""
+        parts = {
+            "system": self.system,
+            "history": (self.history,),
+            "turns": (self.turns,),
+            "prompt": self.prompt,
+            "reasoning": (self.reasoning,),
+            "completion": (self.completion, *self.generations),
+            "text": (self.text,),
+            "answer": (self.answer,),
+            "tools": ("tools",) if self.turns else (),
+        }
+        filled = {part: tuple(filter(None, columns)) for part, columns in parts.items()}
+        return {part: columns for part, columns in filled.items() if columns}
+
+
+def _pair(prompt: str, completion: str, *more: str, **facts: Any) -> Shape:
+    """One column of the prompt, perhaps `more` below it, and one of the completion."""
+    name = facts.pop("name", f"{prompt}-{completion}")
+    return Shape(name, (prompt, completion), (prompt, *more), completion, **facts)
+
+
+SYSTEMS = ("system", "system_prompt")
+R1_SOLUTIONS = tuple(f"r1_solution_{i}" for i in range(1, 4))
+GEMINI = ("gemini_thinking_trajectory", "gemini_attempt")
+
+GENERATED = (
+    Shape(
+        "generations",
+        ("problem", "generations"),
+        ("problem",),
+        generations=("generations",),
+        answer="answer",
+        beside=("solution", "messages"),
+    ),
+    Shape(
+        "deepmath",
+        ("question", "r1_solution_1"),
+        ("question",),
+        generations=R1_SOLUTIONS,
+        answer="final_answer",
+    ),
 )
-"""What a shape is known by, most telling first: a lone prompt counts only if no pair is there."""
+"""Shapes of several generations a row."""
+
+PLAIN = (
+    Shape(
+        "alpaca",
+        ("instruction", "output"),
+        ("instruction", "input"),
+        "output",
+        system=SYSTEMS,
+        history="history",
+    ),
+    _pair("prompt", "completion", system=SYSTEMS),
+    Shape("prompt-text", ("prompt", "text"), text="text", beside=("prompt",)),
+    _pair("problem", "solution", system=SYSTEMS, answer="answer"),
+    _pair("question", "answer", system=SYSTEMS),
+)
+ALPACA, *OTHER, QUESTION_ANSWER = PLAIN
+TABLE = (
+    Shape("messages", ("messages",), turns="messages", system=SYSTEMS),
+    Shape("sharegpt", ("conversations",), turns="conversations", system=SYSTEMS),
+    Shape("conversation", ("conversation",), turns="conversation", system=SYSTEMS),
+    _pair("prompt", "chosen", system=SYSTEMS, beside=("rejected",)),
+    _pair("question", "chosen", system=SYSTEMS, beside=("rejected",)),
+    Shape("chosen", ("chosen", "rejected"), turns="chosen", beside=("rejected",)),
+    Shape(
+        "s1k-1.1",
+        ("question", "deepseek_thinking_trajectory", "deepseek_attempt"),
+        ("question",),
+        "deepseek_attempt",
+        reasoning="deepseek_thinking_trajectory",
+        answer="solution",
+        beside=GEMINI,
+    ),
+    Shape(
+        "s1k",
+        ("question", "thinking_trajectories", "attempt"),
+        ("question",),
+        "attempt",
+        reasoning="thinking_trajectories",
+        answer="solution",
+    ),
+    *GENERATED,
+    _pair("problem", "generated_solution", answer="expected_answer"),
+    _pair("question", "generated_solution", answer="expected_answer"),
+    ALPACA,
+    _pair("instruction", "response", "context", "input", system=SYSTEMS),
+    _pair("query", "response", beside=("original_question",), system=SYSTEMS),
+    _pair("question", "response", system=SYSTEMS),
+    _pair("prompt", "response", system=SYSTEMS),
+    *OTHER,
+    _pair("question", "solution", answer="answer", system=SYSTEMS),
+    QUESTION_ANSWER,
+    _pair("input", "output", system=SYSTEMS, beside=("reasoning",)),
+    *(
+        dataclasses.replace(shape, needs=shape.prompt[:1])
+        for shape in PLAIN
+        if shape.prompt and not shape.text
+    ),
+    Shape("query-response", ("query",), ("query",), "response"),
+    Shape("text", ("text",), text="text"),
+)
+"""All shapes, the most telling first; a lone prompt counts only if no pair is there."""
+
+NAMED = {shape.name: shape for shape in reversed(TABLE)}
+SHAPES = tuple(dict.fromkeys(shape.name for shape in TABLE))
+TURNED = "-turns"
+"""Behind the name of a shape whose prompt column lists turns."""
+
+CONTENT = frozenset(
+    {
+        *(c for shape in TABLE for part in shape.parts.values() for c in part if c != "tools"),
+        *(c for shape in TABLE for c in shape.beside),
+        *("reasoning", "reasoning_content", "thinking", "rationale", "explanation"),
+        *("responses", "completions", "solutions"),
+    }
+) - {"answer", "expected_answer", "final_answer", "original_question"}
+"""Columns that are known to hold text to learn from; answers are short and only checked."""
 
 
-class MalformedRow(ValueError):  # noqa: N818 - a fact about a row, not a failure of the program
-    """The row has no usable text; `reason` says why."""
+class Shapes:
+    """Which shape a row has, as `how` says; the same columns are looked up once."""
 
-    def __init__(self, reason: str):
-        super().__init__(reason)
-        self.reason = reason
+    def __init__(self, how: ReadOptions = RECOGNISED) -> None:
+        check_shape(how.shape)
+        self.how = how
+        self._known: dict[tuple[str, ...], Shape | None] = {}
+
+    def of(self, row: Mapping[str, Any]) -> Shape | None:
+        """The shape of `row`; columns that hold something count before columns that are empty."""
+        filled = tuple([name for name, value in row.items() if value not in EMPTY])
+        return self._of(filled) or self._of(tuple(row))
+
+    def _of(self, columns: tuple[str, ...]) -> Shape | None:
+        if columns not in self._known:
+            if len(self._known) >= MOST_KNOWN:
+                self._known.clear()
+            self._known[columns] = _recognised(columns, self.how)
+        return self._known[columns]
 
 
-def detect_shape(row: Mapping[str, Any]) -> str | None:
-    """The shape of `row`; columns that hold something count before columns that are empty."""
-    filled = {name for name, value in row.items() if value not in (None, "", [])}
-    for names in (filled, set(row)):
-        for shape, columns in SIGNS:
-            if names.issuperset(columns):
-                return shape
-    return None
+def detect_shape(row: Mapping[str, Any]) -> Shape | None:
+    """The shape of one row."""
+    return Shapes().of(row)
+
+
+def _recognised(columns: tuple[str, ...], how: ReadOptions) -> Shape | None:
+    """The shape of rows with these columns, as far as columns were not named."""
+    if how.text_column is not None:
+        return Shape("columns", (how.text_column,), text=how.text_column)
+    table = (*GENERATED, *TABLE) if how.generation is not None else TABLE
+    names = frozenset(columns)
+    found = next((shape for shape in table if names.issuperset(shape.needs)), None)
+    return _with_columns(NAMED[how.shape] if how.shape is not None else found, how)
+
+
+def _with_columns(shape: Shape | None, how: ReadOptions) -> Shape | None:
+    """The shape with the columns that were named instead of its own."""
+    named = (how.prompt_column, how.completion_column, how.system_column)
+    if named == (None, None, None):
+        return shape
+    if how.prompt_column is not None and (shape is None or not shape.prompt):
+        shape = Shape("columns", (how.prompt_column,))
+    if shape is None:
+        return None
+    changes: dict[str, Any] = {"name": "columns"}
+    if how.prompt_column is not None:
+        changes["prompt"] = (how.prompt_column,)
+    if how.completion_column is not None:
+        changes |= {"completion": how.completion_column, "reasoning": "", "generations": ()}
+    if how.system_column is not None:
+        changes["system"] = (how.system_column,)
+    if shape.text or (shape.turns and how.completion_column is not None):
+        raise InputError(
+            f"a column is named beside rows of the shape {shape.name}, which have no prompt column",
+            do="pass --prompt-column too",
+        )
+    return dataclasses.replace(shape, **changes)
 
 
 def check_shape(shape: str | None) -> None:
@@ -72,116 +237,3 @@ def check_shape(shape: str | None) -> None:
             expected=f"one of {', '.join(SHAPES)}",
             do="leave it out to have the shape recognised",
         )
-
-
-def to_sample(row: Any, row_index: int, source: str, shape: str | None = None) -> Sample:
-    """The sample in `row`; `MalformedRow` if it has no usable text.
-
-    `source` (a file or dataset name) is used when the row has no text column `source` of its own.
-    """
-    check_shape(shape)
-    if not isinstance(row, Mapping):
-        raise MalformedRow(f"the row is {_kind(row)}, expected an object with named columns")
-    shape = shape or detect_shape(row)
-    if shape is None:
-        raise MalformedRow(f"unknown columns {_listed(row)}, expected one of {', '.join(SHAPES)}")
-    sample = Sample(
-        messages=() if shape == "text" else _messages(row, shape),
-        text=_filled_text(row, "text") if shape == "text" else None,
-        row_id=row_id(row),
-        row_index=row_index,
-        source=row_source(row, source),
-        shape=shape,
-        row=row,
-    )
-    if not sample.prompt.strip():
-        raise MalformedRow("there is no prompt before the answer")
-    return sample
-
-
-def row_id(row: Mapping[str, Any]) -> str:
-    """The row's own `id` as text, else the sha256 of its canonical JSON."""
-    own = plain(row.get("id"))
-    if isinstance(own, str | int | float) and own != "":
-        return str(own)
-    try:
-        return digest(plain(row))
-    except UnicodeEncodeError as err:
-        raise MalformedRow("the row holds half a surrogate pair, which is not Unicode") from err
-
-
-def row_source(row: Mapping[str, Any], source: str) -> str:
-    """Where the row says it came from, else `source`."""
-    own = row.get("source")
-    return own if isinstance(own, str) and own else source
-
-
-def _messages(row: Mapping[str, Any], shape: str) -> tuple[Message, ...]:
-    if shape in TURNS:
-        return _turns(row, TURNS[shape])
-    prompt_column, completion_column = PAIRS[shape]
-    prompt = _filled_text(row, prompt_column)
-    if shape == "alpaca" and (extra := _text(row, "input")):
-        prompt = f"{prompt}\n\n{extra}"
-    completion = _text(row, completion_column)
-    answer = (Message("assistant", completion),) if completion else ()
-    return (Message("user", prompt), *answer)
-
-
-def _turns(row: Mapping[str, Any], column: str) -> tuple[Message, ...]:
-    turns = row.get(column)
-    if not isinstance(turns, list):
-        raise MalformedRow(f"{column} is {_kind(turns)}, expected a list of turns")
-    if not turns:
-        raise MalformedRow(f"{column} is empty")
-    return tuple(_turn(turn, f"turn {i} of {column}") for i, turn in enumerate(turns, start=1))
-
-
-def _turn(turn: Any, place: str) -> Message:
-    if not isinstance(turn, Mapping):
-        raise MalformedRow(f"{place} is {_kind(turn)}, expected an object")
-    role = turn.get("role", turn.get("from"))
-    if not isinstance(role, str) or role not in ROLES:
-        raise MalformedRow(f"{place} has the role {role!r}, expected one of {', '.join(ROLES)}")
-    name = "content" if "content" in turn else "value"
-    content = _text(turn, name)
-    if content is None:
-        raise MalformedRow(f"{place} has no {name}")
-    return Message(ROLES[role], content)
-
-
-def _text(row: Mapping[str, Any], column: str) -> str | None:
-    value = row.get(column)
-    if value is None:
-        return None
-    if not isinstance(value, str):
-        raise MalformedRow(f"{column} is {_kind(value)}, expected text")
-    try:
-        value.encode()
-    except UnicodeEncodeError as err:
-        raise MalformedRow(f"{column} holds half a surrogate pair, which is not Unicode") from err
-    return value
-
-
-def _filled_text(row: Mapping[str, Any], column: str) -> str:
-    value = _text(row, column)
-    if value is None:
-        raise MalformedRow(f"{column} is {'null' if column in row else 'missing'}")
-    if not value.strip():
-        raise MalformedRow(f"{column} is empty")
-    return value
-
-
-def _kind(value: Any) -> str:
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "true or false"
-    kinds = ((str, "text"), (int | float, "a number"), (list, "a list"), (Mapping, "an object"))
-    return next((name for kind, name in kinds if isinstance(value, kind)), type(value).__name__)
-
-
-def _listed(row: Mapping[str, Any], most: int = 8) -> str:
-    names = [repr(name) for name in list(row)[:most]]
-    more = [f"and {len(row) - most} more"] if len(row) > most else []
-    return ", ".join([*names, *more]) or "(none)"

@@ -12,9 +12,13 @@ from typing import Any, NamedTuple
 
 from workbench.bundled import DATASETS, bundled_dir
 from workbench.config import file_digest
+from workbench.data.folders import files_of
 from workbench.errors import InputError
 
-SUFFIXES = (".jsonl", ".jsonl.gz", ".json", ".parquet", ".csv")
+SUFFIXES = (
+    *(".jsonl", ".jsonl.gz", ".jsonl.zst", ".ndjson", ".ndjson.gz", ".ndjson.zst"),
+    *(".json", ".parquet", ".arrow", ".csv", ".tsv", ".txt"),
+)
 HUB_PREFIX = "hf:"
 SPLIT_NAMES = ("train", "test", "validation", "valid", "dev")
 
@@ -47,17 +51,20 @@ def parse_hub_source(source: str) -> HubSource:
 
 
 def resolve_source(source: str) -> list[Path]:
-    """The files behind a bundled name, a path or a glob, in name order."""
+    """The files behind a bundled name, a file, a folder or a glob, in name order."""
     if source in DATASETS:
         return [_bundled(source)]
     path = Path(source).expanduser()
+    if path.is_dir():
+        return files_of(path, file_suffix)
     if path.exists():
         return [_checked_file(path)]
     if any(sign in source for sign in "*?["):
         return [_checked_file(match) for match in _matches(path, source)]
     raise InputError(
         f"no data at '{source}'",
-        expected=f"a bundled name ({', '.join(DATASETS)}), a file, a glob or hf:owner/name",
+        expected=f"a bundled name ({', '.join(DATASETS)}), a file, a folder, a glob or "
+        "hf:owner/name",
         do="check the spelling",
     )
 
@@ -118,12 +125,6 @@ def _matches(path: Path, source: str) -> list[Path]:
 
 
 def _checked_file(path: Path) -> Path:
-    if path.is_dir():
-        raise InputError(
-            f"'{path}' is a folder",
-            expected="a file or a glob",
-            do=f"pass a pattern such as '{path}/*.jsonl'",
-        )
     if file_suffix(path) is None:
         raise InputError(
             f"'{path}' has an unknown extension",

@@ -10,18 +10,24 @@ from collections import Counter
 from collections.abc import Sequence
 
 from workbench.data.readers import read_samples
+from workbench.data.tally import Tally
 from workbench.errors import InputError
+from workbench.options import RECOGNISED, ReadOptions
 from workbench.types import BadRow, Sample
 
 
 def read_usable(
-    data: Sequence[str], *, shape: str | None = None, left_out: Counter[str] | None = None
+    data: Sequence[str],
+    how: ReadOptions = RECOGNISED,
+    *,
+    left_out: Counter[str] | None = None,
+    tally: Tally | None = None,
 ) -> list[Sample]:
     """All readable rows of `data`; InputError when there is none.
 
-    The others are counted in `left_out`.
+    The others are counted in `left_out`, and what is read in `tally`.
     """
-    rows = list(read_samples(data, shape=shape))
+    rows = list(read_samples(data, how, tally=tally))
     samples = [row for row in rows if isinstance(row, Sample)]
     if left_out is not None and len(samples) < len(rows):
         left_out["malformed"] += len(rows) - len(samples)
@@ -36,5 +42,5 @@ def unreadable(data: Sequence[str], *, n_rows: int, first: str) -> InputError:
     return InputError(
         f"none of the {n_rows} rows of {', '.join(data)} can be read (first: {first})",
         expected="rows in a shape the workbench knows",
-        do="compare them with the row shapes in the README",
+        do="name the columns (--prompt-column, --completion-column or --text-column)",
     )

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Int8, Int64
 
-from workbench.types import Sample
+from workbench.types import Message, Sample
 
 TEMPLATE, PROMPT, COMPLETION = 0, 1, 2
 PARTS = ("prompt", "completion", "all")
@@ -87,7 +87,10 @@ class Rendered:
 
 
 def render(sample: Sample, tokenizer: Any, *, prompt_only: bool = False) -> Rendered:
-    """Tokenise `sample`; with `prompt_only` the last assistant turn is left out.
+    """Tokenise `sample`; `prompt_only` gives what an answer is decoded after.
+
+    That is the row up to where its completion begins: without a template the newline too, with one
+    its generation prompt, and never the end token that some tokenizers put behind any text.
 
     Raises UnrenderableError with the reason when the template refuses or rewrites the text.
     """
@@ -98,6 +101,8 @@ def render(sample: Sample, tokenizer: Any, *, prompt_only: bool = False) -> Rend
     else:
         text, spans = _plainly(sample, prompt_only)
     ids, offsets = _tokenise(text, tokenizer)
+    if prompt_only and ids and ids[-1] == tokenizer.eos_token_id and offsets[-1] == (0, 0):
+        ids, offsets = ids[:-1], offsets[:-1]
     parts, chars = _places_of(text, spans, offsets)
     if not (parts == PROMPT).any():
         raise UnrenderableError("the prompt has no tokens")
@@ -105,8 +110,12 @@ def render(sample: Sample, tokenizer: Any, *, prompt_only: bool = False) -> Rend
 
 
 def _plainly(sample: Sample, prompt_only: bool) -> tuple[str, list[Span]]:
+    if any(message.more for message in sample.messages):
+        raise UnrenderableError("a row with tool calls needs a chat template, and there is none")
     prompt = sample.prompt
-    if prompt_only or not sample.has_completion:
+    if prompt_only and sample.text is None:
+        return f"{prompt}\n", [Span(0, len(prompt), PROMPT)]
+    if not sample.has_completion:
         return prompt, [Span(0, len(prompt), PROMPT)]
     text = f"{prompt}\n{sample.completion}"
     return text, [Span(0, len(prompt), PROMPT), Span(len(prompt) + 1, len(text), COMPLETION)]
@@ -117,24 +126,34 @@ def _through_template(sample: Sample, tokenizer: Any, prompt_only: bool) -> tupl
     with_completion = sample.has_completion and not prompt_only
     contents = [message.content for message in messages]
 
-    def fill(contents: list[str]) -> str:
+    def fill(contents: list[str], *, with_more: bool = True) -> str:
         turns = zip(messages, contents, strict=True)
         return tokenizer.apply_chat_template(
-            [{"role": message.role, "content": content} for message, content in turns],
+            [_turn(message, content, with_more) for message, content in turns],
             tokenize=False,
             add_generation_prompt=not with_completion,
+            **({"tools": list(sample.tools)} if sample.tools else {}),
         )
 
+    has_calls = any(message.more and "tool_calls" in message.more for message in messages)
     try:
         text, markup = fill(contents), fill([MARK] * len(contents)).split(MARK)
+        without = fill(contents, with_more=False) if has_calls else ""
     except Exception as err:  # templates are programs of their own and raise what they like
         raise UnrenderableError(f"the chat template refused the row: {err}") from err
+    if has_calls and without == text:
+        raise UnrenderableError("the chat template has no tool calls, which the row makes")
     places = _between(markup, contents, text) or _searched(sample, contents, text)
     parts = [PROMPT] * len(contents)
     if with_completion:
         parts[-1] = COMPLETION
     stripped = [c.find(text[slice(*place)]) for c, place in zip(contents, places, strict=True)]
     return text, list(map(Span, *zip(*places, strict=True), parts, stripped))
+
+
+def _turn(message: Message, content: str, with_more: bool) -> dict[str, Any]:
+    more = message.more if with_more and message.more else {}
+    return {"role": message.role, "content": content, **more}
 
 
 def _between(markup: list[str], contents: list[str], text: str) -> list[tuple[int, int]] | None:
@@ -162,10 +181,20 @@ def _searched(sample: Sample, contents: list[str], text: str) -> list[tuple[int,
         content = content if content in text[cursor:] else content.strip()
         start = text.find(content, cursor)
         if start < 0:
-            raise UnrenderableError(f"the chat template rewrote the {message.role} message")
+            raise UnrenderableError(_rewritten(message))
         cursor = start + len(content)
         places.append((start, cursor))
     return places
+
+
+def _rewritten(message: Message) -> str:
+    if "</think>" in message.content:
+        return (
+            "the chat template cuts or moves the think block of the assistant message, so training "
+            "would not see it as it stands; pass --template none, or give the model's tokenizer a "
+            "chat template for training, which keeps it"
+        )
+    return f"the chat template rewrote the {message.role} message"
 
 
 def _tokenise(text: str, tokenizer: Any) -> tuple[list[int], list[tuple[int, int]]]:

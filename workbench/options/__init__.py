@@ -15,12 +15,14 @@ from workbench.options.amplify import (
 from workbench.options.heads import HeadsOptions, RaceOptions, RetrievalOptions
 from workbench.options.loading import BatchOptions, LoadOptions
 from workbench.options.probe import ProbeOptions
+from workbench.options.reading import RECOGNISED, ReadOptions
 from workbench.options.record import OptionRecord, check_options, option, records
 from workbench.options.select import ExportOptions, SelectOptions
 from workbench.options.tune import SpendOptions, StepWeights, TuneOptions
 from workbench.options.validate import ValidateOptions
 
 __all__ = [
+    "RECOGNISED",
     "BatchOptions",
     "DecodingOptions",
     "ExportOptions",
@@ -31,6 +33,7 @@ __all__ = [
     "OptionRecord",
     "ProbeOptions",
     "RaceOptions",
+    "ReadOptions",
     "ReportOptions",
     "RetrievalOptions",
     "SelectOptions",

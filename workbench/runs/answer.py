@@ -27,14 +27,21 @@ from workbench.runs.spec import RunSpec
 from workbench.types import Progress, no_progress
 
 BATCHES = "batches.json"
+Reading = Mapping[str, Any]
+"""What was read: the summary of a `workbench.data.Tally`."""
+
+
+def _nobody(_reading: Reading) -> None:
+    """Say nothing."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where runs go and who hears of progress."""
+    """Where runs go, and who hears of progress and of what was read."""
 
     runs: Path
     on_progress: Progress = no_progress
+    on_read: Callable[[Reading], None] = _nobody
 
 
 @dataclass(frozen=True)
@@ -80,6 +87,11 @@ class Task:
 
         return tell
 
+    def has_read(self, reading: Reading) -> None:
+        """Keep in the manifest what was read, and tell it before the work begins."""
+        self.run.record(read=dict(reading))
+        self.place.on_read(reading)
+
     def budget(self, asked: int | None, otherwise: Callable[[], int]) -> int:
         """Tokens in a batch: as asked, or what `otherwise` gave when the run was begun.
 
@@ -116,12 +128,19 @@ def answer(
     """
     with open_run(place.runs, spec) as run:
         reused = run.finished
-        if not reused:
+        if reused:
+            place.on_read(_read_before(run))
+        else:
             _finish(run, work(Task(run, place)))
             for name in scratch:
                 (run.path / name).unlink(missing_ok=True)
     text = (run.path / (summary or spec.result_name)).read_text(encoding="utf-8")
     return Outcome(run.path, run.result, reused, json.loads(text))
+
+
+def _read_before(run: Run) -> Reading:
+    """What the finished run read; runs of version 0.1 do not say."""
+    return read_manifest(run.path)["details"].get("read", {})
 
 
 def _finish(run: Run, found: Finding) -> None:

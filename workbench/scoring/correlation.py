@@ -12,8 +12,7 @@ import pandas as pd
 from jaxtyping import Float64
 from numpy.typing import ArrayLike
 
-LABELS = ("n_steps", "level", "difficulty", "grade", "reasoning_step", "n_distractors", "loss")
-"""Columns taken as difficulty labels when the data carries them as numbers."""
+from workbench.data import LABELS
 
 
 def spearman(x: ArrayLike, y: ArrayLike) -> float | None:

@@ -14,8 +14,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from workbench.data import LABELS, label_number
 from workbench.models import Model, Rendered, UnrenderableError, render
-from workbench.scoring.correlation import LABELS
 from workbench.scoring.method import Method, window_tokens
 from workbench.scoring.request import ScoreRequest
 from workbench.types import BadRow, Sample
@@ -80,7 +80,7 @@ def _record(row: Sample | BadRow) -> dict[str, Any]:
     }
     if isinstance(row, BadRow):
         return {**record, "status": "malformed", "reason": row.reason}
-    return {**record, **{name: _number(row.row.get(name)) for name in LABELS}}
+    return {**record, **{name: label_number(row.row.get(name)) for name in LABELS}}
 
 
 def _status(
@@ -105,8 +105,3 @@ def _why_failed(columns: Mapping[str, float], method: Method) -> str:
     if columns.get(column) == 0:
         return f"the {what} is 0, so the score would divide by it"
     return "the score is not a finite number"
-
-
-def _number(value: Any) -> float | None:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if is_number and math.isfinite(value) else None

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from workbench.scoring.correlation import LABELS
+from workbench.data import LABELS
 from workbench.scoring.method import Method, Step
 from workbench.scoring.within_length import score_within_length
 

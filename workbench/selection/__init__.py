@@ -10,8 +10,8 @@ from workbench.selection.policies import POLICIES
 from workbench.selection.pool import ADJUSTED, LENGTH_BIN
 from workbench.selection.provenance import (
     provenance_of,
+    scored_as,
     scored_data,
-    scored_shape,
     scores_behind,
     stages_behind,
 )
@@ -34,8 +34,8 @@ __all__ = [
     "read_marks",
     "read_scores",
     "read_selection",
+    "scored_as",
     "scored_data",
-    "scored_shape",
     "scores_behind",
     "select",
     "stages_behind",

@@ -134,11 +134,13 @@ def _write_data(path: Path, rows: Iterator[dict[str, Any]]) -> Written:
     return write_parquet(path, rows) if path.suffix == ".parquet" else write_jsonl(path, rows)
 
 
-def _single_layout(layouts: set[Layout], written: Written) -> Layout | None:
+def _single_layout(layouts: set[Layout | None], written: Written) -> Layout | None:
     """The layout of all rows; None if there are several or a column of it became JSON text."""
     if len(layouts) != 1:
         return None
     (layout,) = layouts
+    if layout is None:
+        return None
     is_plain = set(vars(layout).values()).isdisjoint(written.json_columns)
     return layout if is_plain else None
 

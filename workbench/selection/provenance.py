@@ -12,6 +12,7 @@ from typing import Any
 
 from workbench.data import fingerprint_sources
 from workbench.errors import InputError
+from workbench.options import RECOGNISED, ReadOptions
 from workbench.runs import read_manifest, without_place
 from workbench.scoring import SCORERS, exported_options
 from workbench.selection.tables import read_scores
@@ -82,9 +83,9 @@ def _without_places(manifest: Mapping[str, Any]) -> dict[str, Any]:
     return {**{k: manifest[k] for k in kept}, "model": without_place(manifest["model"])}
 
 
-def scored_shape(score: Mapping[str, Any] | None) -> str | None:
-    """The row shape that the data was scored in, where one was asked for."""
-    return score["config"].get("shape") if score else None
+def scored_as(score: Mapping[str, Any] | None) -> ReadOptions:
+    """How the scored data was read, where columns were named."""
+    return ReadOptions.of(score["config"]) if score else RECOGNISED
 
 
 def scored_data(score: Mapping[str, Any] | None) -> list[str]:

@@ -39,7 +39,7 @@ class Tally:
     n_bad: int = 0
     before: dict[str, int] = field(default_factory=dict)
     after: dict[str, int] = field(default_factory=dict)
-    layouts: set[Layout] = field(default_factory=set)
+    layouts: set[Layout | None] = field(default_factory=set)
     n_prompt_only: int = 0
 
 

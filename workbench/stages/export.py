@@ -15,8 +15,8 @@ from workbench.selection import (
     export_selection,
     provenance_of,
     read_selection,
+    scored_as,
     scored_data,
-    scored_shape,
     scores_behind,
     stages_behind,
 )
@@ -42,7 +42,7 @@ def run_export(
     chain = stages_behind(selection_path, place.runs)
     sources = list(data) or scored_data(chain.get("score"))
     return export_selection(
-        read_samples(sources, shape=scored_shape(chain.get("score"))),
+        read_samples(sources, scored_as(chain.get("score"))),
         selection,
         out,
         format=format,

@@ -14,12 +14,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from workbench.data import batches_by_length, fingerprint_sources, plain, read_usable, write_jsonl
+from workbench.data import (
+    Tally,
+    batches_by_length,
+    fingerprint_sources,
+    plain,
+    read_usable,
+    write_jsonl,
+)
 from workbench.engines import Engine, HookedEngine, sample_losses
 from workbench.engines import batch_tokens as free_tokens
 from workbench.errors import InputError
 from workbench.models import ModelSource
-from workbench.options import ProbeOptions
+from workbench.options import RECOGNISED, ProbeOptions, ReadOptions
 from workbench.probe import build_probe, usable_samples
 from workbench.runs import Finding, Outcome, Place, RunSpec, Task, answer
 from workbench.stages.calibrate import of_batches, plan_of
@@ -36,12 +43,13 @@ def run_probe(
     data: Sequence[str],
     options: ProbeOptions,
     *,
+    how: ReadOptions = RECOGNISED,
     batch_tokens: int | None = None,
 ) -> Outcome:
     """Choose the probe's samples from `data`, or answer from a finished run."""
     spec = RunSpec(
         f"probe-{options.strategy}",
-        config=dataclasses.asdict(options),
+        config=dataclasses.asdict(options) | how.asked,
         inputs={"data": fingerprint_sources(data), "model": source.fingerprint()},
         result_name=RESULT,
         model=source.manifest(),
@@ -50,7 +58,9 @@ def run_probe(
 
     def work(task: Task) -> Finding:
         left_out: Counter[str] = Counter()
-        samples = read_usable(data, left_out=left_out)
+        tally = Tally()
+        samples = read_usable(data, how, left_out=left_out, tally=tally)
+        task.has_read(tally.summary())
         engine = _engine(source, options)
         probe = build_probe(
             engine,
@@ -72,6 +82,7 @@ def plan_probe(
     data: Sequence[str],
     options: ProbeOptions,
     *,
+    how: ReadOptions = RECOGNISED,
     batch_tokens: int | None = None,
 ) -> dict[str, Any]:
     """One pass over the pool for `highest-loss`, none for the other strategies."""
@@ -81,14 +92,16 @@ def plan_probe(
     engine = _engine(source, options)
     seconds, passes = time.perf_counter() - began, 0.0
     tokens = batch_tokens or free_tokens(engine)
-    rendered = list(usable_samples(engine.model, read_usable(data)).values())
+    tally = Tally()
+    rendered = list(usable_samples(engine.model, read_usable(data, how, tally=tally)).values())
     lengths = [len(r.ids) for r in rendered]
     if options.strategy == "highest-loss":
         passes, batches = 1.0, batches_by_length(lengths, max_tokens=tokens)
         seconds += of_batches(
             lambda batch: sample_losses(engine, rendered, batches=[batch]), batches, lengths
         )
-    return plan_of(engine, lengths, tokens, passes=passes, seconds=seconds)
+    plan = plan_of(engine, lengths, tokens, passes=passes, seconds=seconds)
+    return plan | {"read": tally.summary()}
 
 
 def _engine(source: ModelSource, options: ProbeOptions) -> Engine:
@@ -118,8 +131,14 @@ def _summary(probe: ProbeSet, n_pool: int, left_out: Counter[str]) -> dict[str, 
 
 def _to_json(sample: Sample, loss: float | None) -> dict[str, Any]:
     record = dataclasses.asdict(sample)
-    record["messages"] = [message._asdict() for message in sample.messages]
+    # What a sample does not have is left out: runs are named by these bytes.
+    record["messages"] = [_filled(message._asdict(), ("more",)) for message in sample.messages]
+    record = _filled(record, ("answer", "tools"))
     return {**plain(record), "loss": loss}
+
+
+def _filled(record: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    return {key: value for key, value in record.items() if value or key not in names}
 
 
 def read_probe(path: Path) -> ProbeSet:
@@ -130,7 +149,14 @@ def read_probe(path: Path) -> ProbeSet:
         records = [json.loads(line) for line in lines]
         losses = [record.pop("loss") for record in records]
         samples = tuple(
-            Sample(**{**r, "messages": tuple(Message(**m) for m in r["messages"])}) for r in records
+            Sample(
+                **{
+                    **r,
+                    "messages": tuple(Message(**m) for m in r["messages"]),
+                    "tools": tuple(r.get("tools", ())),
+                }
+            )
+            for r in records
         )
     except (OSError, ValueError, KeyError, TypeError) as err:
         raise InputError(

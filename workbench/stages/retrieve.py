@@ -26,11 +26,11 @@ from workbench.circuits import (
     retrieval_scores,
     sample_limit,
 )
-from workbench.data import batches_by_length, fingerprint_sources, read_usable, write_jsonl
+from workbench.data import Tally, batches_by_length, fingerprint_sources, read_usable, write_jsonl
 from workbench.engines import Engine
 from workbench.engines import batch_tokens as free_tokens
 from workbench.models import ModelSource
-from workbench.options import RetrievalOptions
+from workbench.options import RECOGNISED, ReadOptions, RetrievalOptions
 from workbench.runs import Finding, Outcome, Place, RunSpec, Task, answer
 from workbench.stages.calibrate import plan_of
 from workbench.stages.engine import engine_of
@@ -48,13 +48,19 @@ def run_retrieval(
     options: RetrievalOptions,
     *,
     text: Sequence[str] = TEXT,
+    how: ReadOptions = RECOGNISED,
     batch_tokens: int | None = None,
 ) -> Outcome:
     """Find the heads that copy by key, with sentences of `text` as values, or answer again."""
     chosen = {"fraction": options.fraction, "min_heads": options.min_heads}
     spec = RunSpec(
         "heads-retrieval",
-        config={**dataclasses.asdict(options), "batch_tokens": batch_tokens, "facts": FACTS},
+        config={
+            **dataclasses.asdict(options),
+            **how.asked,
+            "batch_tokens": batch_tokens,
+            "facts": FACTS,
+        },
         inputs={"data": fingerprint_sources(text), "model": source.fingerprint()},
         result_name=RESULT,
         model=source.manifest(),
@@ -63,7 +69,9 @@ def run_retrieval(
 
     def work(task: Task) -> Finding:
         engine = engine_of(source)
-        texts = [sample.text or sample.prompt for sample in read_usable(text)]
+        tally = Tally()
+        texts = [sample.text or sample.prompt for sample in read_usable(text, how, tally=tally)]
+        task.has_read(tally.summary())
         probe = retrieval_probe(engine.model, texts, options)
         tokens = task.budget(batch_tokens, lambda: free_tokens(engine))
         measured = _measure(task, engine, probe, tokens)
@@ -92,9 +100,16 @@ def run_retrieval(
 
 
 def plan_retrieval(
-    source: ModelSource, options: RetrievalOptions, *, batch_tokens: int | None = None
+    source: ModelSource,
+    options: RetrievalOptions,
+    *,
+    text: Sequence[str] = TEXT,
+    how: ReadOptions = RECOGNISED,
+    batch_tokens: int | None = None,
 ) -> dict[str, Any]:
     """One pass over `n` samples as long as the context or the limit allows."""
+    tally = Tally()
+    read_usable(text, how, tally=tally)
     engine = engine_of(source)
     tokens = batch_tokens or free_tokens(engine)
     lengths = [sample_limit(engine.model, options)] * options.n
@@ -103,7 +118,8 @@ def plan_retrieval(
         for part in _parts(options.n)
         for batch in batches_by_length([lengths[i] for i in part], max_tokens=tokens)
     ]
-    return plan_of(engine, lengths, tokens, passes=1.0, batches=batches)
+    plan = plan_of(engine, lengths, tokens, passes=1.0, batches=batches)
+    return plan | {"read": tally.summary()}
 
 
 def _parts(n: int) -> list[range]:

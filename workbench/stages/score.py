@@ -26,9 +26,16 @@ import pyarrow.parquet as pq
 
 from workbench.circuits import circuit_of, read_heads
 from workbench.config import file_digest
-from workbench.data import batches_by_length, fingerprint_sources, read_samples, unreadable
+from workbench.data import (
+    Tally,
+    batches_by_length,
+    fingerprint_sources,
+    read_samples,
+    unreadable,
+)
 from workbench.engines import Engine, batch_tokens
 from workbench.models import Model, ModelSource
+from workbench.options import RECOGNISED, ReadOptions
 from workbench.runs import Finding, Outcome, Place, RunSpec, Task, answer, check_same_template
 from workbench.scoring import (
     SHARD_ROWS,
@@ -59,7 +66,7 @@ class Question:
     data: tuple[str, ...]
     request: ScoreRequest
     heads_path: Path | None
-    shape: str | None
+    how: ReadOptions
 
     @cached_property
     def heads(self) -> HeadScores | None:
@@ -77,8 +84,8 @@ class Question:
             return None
         return [f"{h.layer}.{h.head}" for h in chosen if h.idle]
 
-    def rows(self) -> Iterator[Sample | BadRow]:
-        return read_samples(self.data, shape=self.shape)
+    def rows(self, tally: Tally | None = None) -> Iterator[Sample | BadRow]:
+        return read_samples(self.data, self.how, tally=tally)
 
     def load(self) -> Model:
         """The model; InputError where the request or the heads do not go with it."""
@@ -96,10 +103,10 @@ def run_score(
     request: ScoreRequest,
     *,
     heads_path: Path | None = None,
-    shape: str | None = None,
+    how: ReadOptions = RECOGNISED,
 ) -> Outcome:
     """Score every row of `data`, or answer from a finished run."""
-    asked = Question(source, tuple(data), request, heads_path, shape)
+    asked = Question(source, tuple(data), request, heads_path, how)
     return answer(place, _spec(asked), lambda task: _score(task, asked), summary=SUMMARY)
 
 
@@ -109,20 +116,20 @@ def plan_score(
     request: ScoreRequest,
     *,
     heads_path: Path | None = None,
-    shape: str | None = None,
+    how: ReadOptions = RECOGNISED,
 ) -> dict[str, Any]:
     """The plan of `run_score`: which rows it would score, in how many passes, and how long.
 
     The time is that of rows scored for the purpose, on the engine that is to run.
     """
-    return _plan(Question(source, tuple(data), request, heads_path, shape))
+    return _plan(Question(source, tuple(data), request, heads_path, how))
 
 
 def _spec(asked: Question) -> RunSpec:
     circuit, heads, request = asked.circuit, asked.heads_path, asked.request
     return RunSpec(
         f"score-{request.method.name}",
-        config={**_config(request), "shape": asked.shape},
+        config={**_config(request), "shape": None, **asked.how.asked},
         inputs={
             "data": fingerprint_sources(asked.data),
             "heads": file_digest(heads) if heads else None,
@@ -133,7 +140,7 @@ def _spec(asked: Question) -> RunSpec:
         model=asked.source.manifest(),
         details={
             "data": list(asked.data),
-            "shape": asked.shape,
+            "shape": asked.how.shape,
             "engine": {"asked": request.engine},
             "circuit": [f"{h.layer}.{h.head}" for h in circuit.heads] if circuit else None,
             "idle": asked.idle,
@@ -156,7 +163,9 @@ def _config(request: ScoreRequest) -> dict[str, Any]:
 
 
 def _score(task: Task, asked: Question) -> Finding:
-    run, n_rows = task.run, _n_readable(asked.rows(), asked)
+    run, tally = task.run, Tally()
+    n_rows = _n_readable(asked.rows(tally), asked)
+    task.has_read(tally.summary())
     engine = engine_for(asked.load(), asked.request)
     ran_on = {"asked": asked.request.engine, **engine.found}
     run.record(engine=ran_on)
@@ -194,7 +203,8 @@ def _plan(asked: Question) -> dict[str, Any]:
     tokens = asked.request.batch_tokens or batch_tokens(engine)
     request = dataclasses.replace(asked.request, batch_tokens=tokens)
     began = time.perf_counter()
-    rows = list(asked.rows())
+    tally = Tally()
+    rows = list(asked.rows(tally))
     # A run reads the data twice: to count the rows, and to score them.
     seconds += 2 * (time.perf_counter() - began)
     _n_readable(rows, asked)
@@ -214,7 +224,8 @@ def _plan(asked: Question) -> dict[str, Any]:
     lengths = [lengths for _, lengths in usable]
     seconds += of_batches(work, batches, list(map(sum, lengths)))
     plan = _plan_of_passes(engine, lengths, request, circuit, seconds)
-    return {**plan, "counts": dict(sorted(counts.items())), "engine": engine.name}
+    counted = {"counts": dict(sorted(counts.items())), "read": tally.summary()}
+    return {**plan, **counted, "engine": engine.name}
 
 
 def _plan_of_passes(

@@ -23,8 +23,8 @@ from workbench.selection import (
     LENGTH_BIN,
     Selection,
     read_scores,
+    scored_as,
     scored_data,
-    scored_shape,
     select,
     stages_behind,
 )
@@ -95,7 +95,7 @@ def _column(scores_path: Path, data: list[str], column: str, n_rows: int) -> pd.
     sources = data or scored_data(score)
     values = [
         row.row.get(column) if isinstance(row, Sample) else None
-        for row in read_samples(sources, shape=scored_shape(score))
+        for row in read_samples(sources, scored_as(score))
     ]
     if len(values) != n_rows or all(value is None for value in values):
         raise InputError(

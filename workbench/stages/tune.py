@@ -20,13 +20,13 @@ import pyarrow as pa
 import torch
 
 from workbench.config import file_digest
+from workbench.data import Tally
 from workbench.errors import InputError
 from workbench.models import ModelSource, load_plain, resolve_device, tokenizer_facts
 from workbench.runs import (
     Finding,
     Outcome,
     Place,
-    Run,
     RunSpec,
     Task,
     answer,
@@ -107,7 +107,7 @@ def run_tune(
             gradient_checkpointing=gradient_checkpointing,
             on_progress=task.progress(),
         )
-        return _tune(task.run, source, export, options, training, steps=steps)
+        return _tune(task, source, export, options, training, steps=steps)
 
     return answer(place, spec, work, scratch=(CHECKPOINT,))
 
@@ -123,7 +123,8 @@ def plan_tune(
     check_source(source)
     export = read_export(export_folder)
     require_extra()
-    model, _, examples = read_inputs(source, export, options, steps=steps)
+    tally = Tally()
+    model, _, examples = read_inputs(source, export, options, steps=steps, tally=tally)
     vocab = model.get_input_embeddings().weight.shape[0]
     if options.lora:
         model = with_lora(model, options)
@@ -147,6 +148,7 @@ def plan_tune(
         "weights_mb": round(sum(p.numel() * p.element_size() for p in model.parameters()) / 1e6),
         "training_mb": round(ADAM_COPIES * 4 * trained / 1e6),
         "logits_mb": round(4 * options.batch_size * max(widths) * vocab / 1e6),
+        "read": tally.summary(),
     }
 
 
@@ -179,7 +181,7 @@ def check_source(source: ModelSource) -> None:
 
 
 def _tune(
-    run: Run,
+    task: Task,
     source: ModelSource,
     export: Export,
     options: TuneOptions,
@@ -187,7 +189,9 @@ def _tune(
     *,
     steps: StepsSource | None,
 ) -> Finding:
-    model, tokenizer, examples = read_inputs(source, export, options, steps=steps)
+    run, tally = task.run, Tally()
+    model, tokenizer, examples = read_inputs(source, export, options, steps=steps, tally=tally)
+    task.has_read(tally.summary())
     keep_tokens(run, tokenizer_facts(tokenizer, source.find()[0]))
     # The trainer aligns these with the tokenizer; the tuned model keeps what its base says.
     configs = copy.deepcopy((model.config, model.generation_config))
@@ -220,11 +224,16 @@ def _tune(
 
 
 def read_inputs(
-    source: ModelSource, export: Export, options: TuneOptions, *, steps: StepsSource | None
+    source: ModelSource,
+    export: Export,
+    options: TuneOptions,
+    *,
+    steps: StepsSource | None,
+    tally: Tally,
 ) -> tuple[Any, Any, Examples]:
     """The plain model, its tokenizer, and the rows as it reads them."""
     step_weights = read_steps(steps.path, steps.weights) if steps else None
-    rows = export.rows()
+    rows = export.rows(tally)
     frozen_bfloat16 = options.lora and source.dtype == "bfloat16"
     model, tokenizer = load_plain(
         source.pinned,

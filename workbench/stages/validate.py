@@ -23,6 +23,7 @@ from workbench.circuits import (
 )
 from workbench.config import digest, file_digest
 from workbench.data import (
+    Tally,
     atomic_file,
     batches_by_length,
     draw,
@@ -33,7 +34,7 @@ from workbench.data import (
 from workbench.engines import Engine, decode
 from workbench.engines import batch_tokens as free_tokens
 from workbench.models import Model, ModelSource, Rendered, check_same_model
-from workbench.options import ValidateOptions
+from workbench.options import RECOGNISED, ReadOptions, ValidateOptions
 from workbench.probe import usable_samples
 from workbench.reports import validation_page
 from workbench.runs import Finding, Outcome, Place, RunSpec, Task, answer, check_same_template
@@ -56,6 +57,7 @@ class Rows:
     held_out: bool | None
     malformed: Counter[str]
     controls: Mapping[str, list[Sample]]
+    read: Mapping[str, Any]
 
 
 def run_validate(
@@ -67,6 +69,7 @@ def run_validate(
     *,
     control: Sequence[str] = ("text",),
     exclude: frozenset[str] = frozenset(),
+    how: ReadOptions = RECOGNISED,
     batch_tokens: int | None = None,
 ) -> Outcome:
     """Hold the circuit against random sets on rows of `data` that it was not found on.
@@ -80,7 +83,7 @@ def run_validate(
     seen = seen_rows(heads_path.parent)
     spec = RunSpec(
         "validate",
-        config={**_config(options), "control": list(control)},
+        config={**_config(options), **how.asked, "control": list(control)},
         inputs={
             "data": fingerprint_sources(data),
             "control": {name: fingerprint_sources([name]) for name in control},
@@ -97,7 +100,8 @@ def run_validate(
 
     def work(task: Task) -> Finding:
         engine = _engine_of(source, heads, heads_path)
-        rows = _rows(data, control, options, exclude=exclude, seen=seen)
+        rows = _rows(data, control, options, exclude=exclude, seen=seen, how=how)
+        task.has_read(rows.read)
         tokens = task.budget(batch_tokens, lambda: free_tokens(engine))
         report = validate_circuit(
             engine,
@@ -139,6 +143,7 @@ def plan_validate(
     *,
     control: Sequence[str] = ("text",),
     exclude: frozenset[str] = frozenset(),
+    how: ReadOptions = RECOGNISED,
     batch_tokens: int | None = None,
 ) -> dict[str, Any]:
     """A clean pass of every part and, for each set of heads, the layers from its lowest on."""
@@ -146,7 +151,8 @@ def plan_validate(
     engine = _engine_of(source, heads, heads_path)
     model, tokens = engine.model, batch_tokens or free_tokens(engine)
     full = validation_options(options, tokens)
-    rows = _rows(data, control, options, exclude=exclude, seen=seen_rows(heads_path.parent))
+    seen = seen_rows(heads_path.parent)
+    rows = _rows(data, control, options, exclude=exclude, seen=seen, how=how)
     usable = usable_samples(model, rows.samples)
     parts = _tokens_by_part(model, heads, usable, rows, full)
     lengths = [len(r.ids) for r in usable.values()]
@@ -166,6 +172,7 @@ def plan_validate(
         "decoded_tokens": n_new,
         "estimated_seconds": round(sum(seconds.values()), 1),
         "seconds_by_part": {name: round(value, 1) for name, value in seconds.items()},
+        "read": rows.read,
     }
 
 
@@ -184,15 +191,18 @@ def _rows(
     *,
     exclude: frozenset[str],
     seen: frozenset[str] | None,
+    how: ReadOptions,
 ) -> Rows:
     malformed: Counter[str] = Counter()
-    readable = read_usable(data, left_out=malformed)
+    tally = Tally()
+    readable = read_usable(data, how, left_out=malformed, tally=tally)
     samples, held_out = unseen(readable, exclude=exclude, seen=seen)
     controls = {}
     for name in control:
         others, _ = unseen(read_usable([name]), exclude=frozenset(), seen=seen)
         controls[name] = draw(others, options.control_n, options.seed)
-    return Rows(draw(samples, options.n, options.seed), held_out, malformed, controls)
+    chosen = draw(samples, options.n, options.seed)
+    return Rows(chosen, held_out, malformed, controls, tally.summary())
 
 
 def validation_options(options: ValidateOptions, batch_tokens: int) -> ValidationOptions:

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from workbench.config import file_digest
-from workbench.data import FORMATS, read_samples
+from workbench.data import FORMATS, Tally, read_samples
 from workbench.errors import InputError
+from workbench.options import ReadOptions
 from workbench.types import BadRow, Sample
 
 RECORD = "provenance.json"
@@ -43,17 +44,17 @@ class Export:
             "provenance_sha256": file_digest(self.data_file.with_name(RECORD)),
         }
 
-    def rows(self) -> list[Sample | BadRow]:
+    def rows(self, tally: Tally | None = None) -> list[Sample | BadRow]:
         """Every row; a sample's `row_id` is the id under which it was scored."""
-        rows = list(read_samples([str(self.data_file)], shape=self._shape()))
+        rows = list(read_samples([str(self.data_file)], self._how(), tally=tally))
         return [_under_its_score_id(row) if isinstance(row, Sample) else row for row in rows]
 
-    def _shape(self) -> str | None:
-        """The shape the export was written in; jsonl and parquet keep that of the scored rows."""
+    def _how(self) -> ReadOptions:
+        """The shape the export was written in; jsonl and parquet are read as the scored rows."""
         if self.record["format"] not in ("jsonl", "parquet"):
-            return self.record["format"]
+            return ReadOptions(shape=self.record["format"])
         stages = self.record.get("stages") or {}
-        return stages.get("score", {}).get("config", {}).get("shape")
+        return ReadOptions.of(stages.get("score", {}).get("config", {}))
 
 
 def read_export(folder: Path) -> Export:

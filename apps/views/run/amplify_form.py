@@ -44,7 +44,7 @@ def ask_amplify() -> list[str]:
 
 
 def ask_localize() -> list[str]:
-    chosen = {"model": choose_model(), "data": choose_data("generated")}
+    chosen = {"model": choose_model(), **choose_data("generated")}
     first = ("where", "n", "rule", "n_samples", "seed")
     answers = form(LocalizeOptions, keep="localize", first=first, faces=LOCALIZE)
     return [*flags(chosen), *flags_of(LocalizeOptions, answers)]

@@ -56,7 +56,7 @@ VALIDATE = {
 
 
 def ask_probe() -> list[str]:
-    chosen = {"model": choose_model(), "data": choose_data("generated")}
+    chosen = {"model": choose_model(), **choose_data("generated")}
     asked = ("strategy", "n", "trim", "seed")
     answers = form(ProbeOptions, keep="probe", only=asked, faces=PROBE)
     if answers["strategy"] == "stratified":
@@ -78,7 +78,7 @@ def ask_heads() -> list[str]:
 
 def _ask_retrieval() -> list[str]:
     """No head is touched, so there is neither probe nor control."""
-    chosen = {"model": choose_model(), "data": choose_data("text")}
+    chosen = {"model": choose_model(), **choose_data("text")}
     first = ("fraction", "min_heads", "n", "seed")
     answers = form(RetrievalOptions, keep=RETRIEVAL, first=first, faces=RETRIEVE)
     return ["heads", "retrieve", *flags(chosen), *flags_of(RetrievalOptions, answers)]
@@ -102,7 +102,7 @@ def _ask_probe_of_heads() -> dict[str, Any]:
     source = st.selectbox("Probe", [*probes, BUILT], key="probe", help=WORDS["probe"], **KEPT)
     if source in probes:
         return {**model_of(probes[source]), "probe": probes[source].folder.resolve()}
-    chosen = {"model": choose_model(), "data": choose_data("generated")}
+    chosen = {"model": choose_model(), **choose_data("generated")}
     n = st.number_input(
         "Samples", 1, 100_000, 60, key="n_heads_probe", help=WORDS["n_probe"], **KEPT
     )
@@ -112,7 +112,7 @@ def _ask_probe_of_heads() -> dict[str, Any]:
 def ask_validate() -> list[str]:
     parent = choose_parent("heads", "Circuit")
     chosen = {**model_of(parent), "heads": parent.folder.resolve()}
-    chosen |= {"data": choose_data("generated")}
+    chosen |= choose_data("generated")
     control = st.toggle("Also on plain text", True, key="control", help=WORDS["control"], **KEPT)
     first = ("n", "random", "seed")
     answers = form(ValidateOptions, keep="validate", first=first, faces=VALIDATE)

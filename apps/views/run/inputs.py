@@ -1,6 +1,6 @@
 """What the forms of the Run page ask alike: a model, data, a run to build on.
 
-flags({"model": choose_model(), "data": choose_data("gsm8k")})
+flags({"model": choose_model(), **choose_data("gsm8k")})
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 
 import streamlit as st
 
-from apps.jobs.form import Face
+from apps.jobs.form import Face, form
 from apps.reading.roots import MAX_UPLOAD_MB, checked_data, checked_model, keep_upload
 from apps.reading.runs import FoundRun
 from apps.reading.workspace import allowed_roots, own_root
@@ -18,13 +18,24 @@ from apps.widgets.runs import workspace
 from apps.words.numbers import WORDS
 from workbench.bundled import DATASETS
 from workbench.catalog import here
+from workbench.data import SUFFIXES
 from workbench.errors import InputError
+from workbench.options import ReadOptions
 
 OTHER_FOLDER = "another folder"
 OTHER, UPLOAD = "a path or a hub id", "a file from this computer"
 KEPT: dict[str, Any] = {"persist_state": "session"}
+READ = {"generation": Face("Of several generations", unset="the first")}
 SEED = {"seed": Face("Seed", WORDS["seed"], key="run_seed")}
-UPLOAD_TYPES = ["jsonl", "gz", "json", "parquet", "csv"]
+UPLOAD_TYPES = sorted({suffix.rpartition(".")[2] for suffix in SUFFIXES})
+COLUMNS = (
+    "prompt_column",
+    "completion_column",
+    "system_column",
+    "text_column",
+    "generation",
+    "shape",
+)
 # How a model is loaded unless told otherwise; what differs is passed on to what builds on a run.
 USUAL = {"dtype": "float32", "template": "auto", "quantize": None}
 
@@ -54,7 +65,17 @@ def choose_model() -> str:
     return checked_model(text, allowed_roots())
 
 
-def choose_data(default: str) -> str:
+def choose_data(default: str) -> dict[str, Any]:
+    """Data, and for data of one's own its columns, as values for `flags`."""
+    name = _choose_source(default)
+    if name in DATASETS:
+        return {"data": name}
+    with st.expander("Which column is what (recognised where nothing is named)"):
+        answers = form(ReadOptions, keep="read", only=COLUMNS, faces=READ)
+    return {"data": name} | {column.replace("_", "-"): answers[column] for column in COLUMNS}
+
+
+def _choose_source(default: str) -> str:
     """A bundled name, a path or hub id, or an upload."""
     names = [*DATASETS, OTHER, UPLOAD]
     name = st.selectbox(
@@ -67,7 +88,7 @@ def choose_data(default: str) -> str:
     )
     if name == OTHER:
         text = st.text_input(
-            "Path, glob or hf:owner/name",
+            "Path, folder, glob or hf:owner/name",
             key="data_path",
             persist_state="session",
             placeholder="data/my.jsonl",

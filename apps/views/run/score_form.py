@@ -34,7 +34,7 @@ def ask_score() -> list[str]:
         "Method", list(SCORERS), key="method", bind="query-params", help=WORDS["method"]
     )
     method = SCORERS[str(name)]
-    chosen = _ask_source(method) | {"data": choose_data("gsm8k"), "method": method.name}
+    chosen = _ask_source(method) | choose_data("gsm8k") | {"method": method.name}
     own = form(method.options, keep=method.name, faces=OWN)
     common = _ask_part(method) | form(
         ScoreRequest, keep="score", only=("with_loss", "seed"), faces=COMMON

@@ -9,6 +9,7 @@ import pytest
 from apps.views.run.inputs import flags
 from tests.apps.conftest import open_page, words
 from workbench.ablation import KINDS
+from workbench.data import Tally
 
 
 def command(at) -> str:
@@ -74,6 +75,18 @@ def test_a_race_is_asked_for_its_confidence_and_a_full_search_is_not(copied):
     at.number_input(key="heads_confidence").set_value(0.99).run()
     assert "--method=screen --confidence=0.99" in command(at)
     assert "--control" not in command(at)
+
+
+def test_columns_of_own_data_can_be_named_and_those_of_bundled_data_need_none(copied):
+    path = copied.resolve() / "own.jsonl"
+    path.write_text('{"frage": "1 + 1?", "antwort": "2"}\n', encoding="utf-8")
+    at = at_stage("score")
+    assert "read_prompt_column" not in [line.key for line in at.text_input]
+    at.selectbox(key="data").select("a path or a hub id").run()
+    at.text_input(key="data_path").set_value(str(path)).run()
+    at.text_input(key="read_prompt_column").set_value("frage")
+    at.selectbox(key="read_generation").select("all").run()
+    assert f" --data={path} --prompt-column=frage --generation=all --method=" in command(at)
 
 
 def test_a_control_may_be_asked_for_and_a_contrast_needs_one(copied):
@@ -160,10 +173,12 @@ def test_the_plan_comes_before_the_start(copied, started):
     assert call["argv"][-2:] == ["--explain", "--json"]
     assert not call.get("heavy")
     plan = {"samples": 3675, "forward_passes": 12, "estimated_seconds": 240.0, "attention_mb": 3}
-    write_job(copied, f"1-plan-{call['key']}", 0, out=json.dumps(plan | {"weights_mb": 12}))
+    plan |= {"weights_mb": 12, "read": Tally().summary() | {"rows": 3675, "with_completion": 3675}}
+    write_job(copied, f"1-plan-{call['key']}", 0, out=json.dumps(plan))
     at.run()
     assert "Estimated time 4 min" in words(at)
     assert "Memory 15 MB" in words(at)
+    assert any(code.value.startswith("read 3675 rows: 3675 with") for code in at.code)
     button(at, "Start").click().run()
     assert started[1]["argv"] == [*call["argv"][:-2], "--json"]
     assert started[1]["heavy"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -22,9 +23,10 @@ from workbench.amplification import (
     plain_network,
     problems_of,
 )
-from workbench.data import read_usable
+from workbench.data import Tally, read_usable
 from workbench.errors import InputError
 from workbench.models import ModelSource, TextModel
+from workbench.options import RECOGNISED, ReadOptions
 from workbench.runs import read_manifest
 from workbench.types import Sample
 
@@ -32,11 +34,28 @@ PIVOTS, LOCALIZED = "pivots.parquet", "pivots.json"
 MASK = "mask.json"
 
 
+@dataclass(frozen=True)
+class TaskData:
+    """The data of a task, and how its rows are read."""
+
+    names: tuple[str, ...]
+    how: ReadOptions = RECOGNISED
+
+    def samples(self, tally: Tally | None = None) -> list[Sample]:
+        return read_usable(self.names, self.how, tally=tally)
+
+
 def task_rows(
-    data: Sequence[str], part: str, *, n: int, seed: int, where: Where | None
+    data: TaskData,
+    part: str,
+    *,
+    n: int,
+    seed: int,
+    where: Where | None,
+    tally: Tally | None = None,
 ) -> list[Sample]:
     """Rows of the task in one part of the data."""
-    return draw_rows(read_usable(data), part, n=n, seed=seed, where=where)
+    return draw_rows(data.samples(tally), part, n=n, seed=seed, where=where)
 
 
 def answerable_problems(
@@ -102,9 +121,16 @@ def where_of(localized: Mapping[str, Any]) -> Where | None:
     return parse_where(localized["where"]) if localized["where"] else None
 
 
-def data_of(result: Path) -> list[str]:
-    """The data that a run's result was made from."""
-    return list(read_manifest(result.parent)["details"].get("data", []))
+def data_of(result: Path) -> TaskData:
+    """The data that a run's result was made from, read as then."""
+    details = read_manifest(result.parent)["details"]
+    return TaskData(tuple(details.get("data", [])), ReadOptions(**details.get("how", {})))
+
+
+def data_details(data: TaskData) -> dict[str, Any]:
+    """The data for a manifest's details, as `data_of` reads it."""
+    asked = data.how.asked
+    return {"data": list(data.names), **({"how": asked} if asked else {})}
 
 
 def require_peft() -> None:

@@ -24,9 +24,9 @@ from workbench.amplification import (
     pivots_table,
     read_pivots,
 )
-from workbench.data import fingerprint_sources
+from workbench.data import Tally, fingerprint_sources
 from workbench.models import ModelSource
-from workbench.options import LocalizeOptions
+from workbench.options import RECOGNISED, LocalizeOptions, ReadOptions
 from workbench.runs import (
     Finding,
     Outcome,
@@ -40,7 +40,9 @@ from workbench.runs import (
 from workbench.stages.amplify.chain import (
     LOCALIZED,
     PIVOTS,
+    TaskData,
     answerable_problems,
+    data_details,
     network_of,
     task_rows,
 )
@@ -56,26 +58,30 @@ def run_localize(
     data: Sequence[str],
     options: LocalizeOptions,
     *,
+    how: ReadOptions = RECOGNISED,
     batch_tokens: int = BATCH_TOKENS,
 ) -> Outcome:
     """Find the pivotal tokens of `n` problems, shard by shard.
 
     `batch_tokens` cached tokens are held at once while decoding: memory, not results.
     """
+    task_data = TaskData(tuple(data), how)
     spec = RunSpec(
         "amplify-localize",
-        config=dataclasses.asdict(options),
+        config=dataclasses.asdict(options) | how.asked,
         inputs={"data": fingerprint_sources(data), "model": source.fingerprint()},
         result_name=LOCALIZED,
         model=source.manifest(),
-        details={"data": list(data)},
+        details=data_details(task_data),
     )
 
     def work(task: Task) -> Finding:
         left_out: Counter[str] = Counter()
         network = network_of(source)
         keep_tokens(task.run, network.facts)
-        problems = _problems(network, data, options, left_out)
+        tally = Tally()
+        problems = _problems(network, task_data, options, left_out=left_out, tally=tally)
+        task.has_read(tally.summary())
         pivoting = pivot_options(options, problems, batch_tokens)
         _trace(task, network, problems, pivoting)
         found = pivots_summary(read_pivots(task.run.path / PIVOTS))
@@ -101,11 +107,13 @@ def plan_localize(
     data: Sequence[str],
     options: LocalizeOptions,
     *,
+    how: ReadOptions = RECOGNISED,
     batch_tokens: int = BATCH_TOKENS,
 ) -> Plan:
     """A greedy and at most `n_samples` sampled traces of each problem; branching adds more."""
     network = network_of(source)
-    problems = _problems(network, data, options)
+    tally = Tally()
+    problems = _problems(network, TaskData(tuple(data), how), options, tally=tally)
     n_new = pivot_options(options, problems, batch_tokens).max_new_tokens
     passes, seconds = decoding_cost(network, problems, n_new, batch_tokens)
     n_traces = 1 + options.n_samples
@@ -114,6 +122,7 @@ def plan_localize(
         "traces_at_most": n_traces * len(problems),
         "forward_passes": n_traces * passes,
         "estimated_seconds": round(n_traces * seconds, 1),
+        "read": tally.summary(),
         **memory_cost(network, batch_tokens),
     }
 
@@ -131,11 +140,14 @@ def label_column(options: LocalizeOptions) -> str | None:
 
 def _problems(
     network: PlainNetwork,
-    data: Sequence[str],
+    data: TaskData,
     options: LocalizeOptions,
+    *,
     left_out: Counter[str] | None = None,
+    tally: Tally | None = None,
 ) -> list[Problem]:
-    rows = task_rows(data, LOCALIZE, n=options.n, seed=options.seed, where=task_of(options))
+    where = task_of(options)
+    rows = task_rows(data, LOCALIZE, n=options.n, seed=options.seed, where=where, tally=tally)
     return answerable_problems(network, rows, label=label_column(options), left_out=left_out)
 
 

@@ -25,6 +25,7 @@ from workbench.stages.amplify.chain import (
     LOCALIZED,
     MASK,
     check_model_of,
+    data_details,
     data_of,
     read_parent,
 )
@@ -43,7 +44,7 @@ def run_mask(place: Place, source: ModelSource, pivots_path: Path, options: Mask
         result_name=MASK,
         parents=(pivots_path.parent.name,),
         model=source.manifest(),
-        details={"data": data_of(pivots_path)},
+        details=data_details(data_of(pivots_path)),
     )
 
     def work(task: Task) -> Finding:

@@ -1,12 +1,12 @@
 """One model of an amplification measured: right answers, calculations, plain text, retrieval.
 
-held_out = read_held_out(source, options, localized, ["generated"], "text")
+held_out = read_held_out(source, options, localized, TaskData(("generated",)), "text")
 measure("math-tiny", source, held_out, options, batch_tokens=2**16)["right"]
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,12 +22,12 @@ from workbench.amplification import (
     retrieval,
     text_loss,
 )
-from workbench.data import read_usable
+from workbench.data import Tally, read_usable
 from workbench.engines import choose_engine
 from workbench.errors import InputError
 from workbench.models import ModelSource, load_model
 from workbench.options import ReportOptions
-from workbench.stages.amplify.chain import answerable_problems, network_of, where_of
+from workbench.stages.amplify.chain import TaskData, answerable_problems, network_of, where_of
 from workbench.types import Sample
 
 
@@ -41,17 +41,19 @@ class HeldOut:
     sentences: list[str]
     max_new_tokens: int
     tokens: Mapping[str, Any]
+    read: Mapping[str, Any]
 
 
 def read_held_out(
     source: ModelSource,
     options: ReportOptions,
     localized: Mapping[str, Any],
-    data: Sequence[str],
+    data: TaskData,
     control: str,
 ) -> HeldOut:
     """Problems of the task first, then the others."""
-    samples = read_usable(data)
+    tally = Tally()
+    samples = data.samples(tally)
     where = where_of(localized)
     rows = draw_rows(samples, TEST, n=options.n, seed=options.seed, where=where)
     others = [sample for sample in outside(samples, where) if part_of(sample.row_id) == TEST]
@@ -75,6 +77,7 @@ def read_held_out(
         sentences=[text.prompt for text in texts],
         max_new_tokens=int(localized["max_new_tokens"]),
         tokens=network.facts,
+        read=tally.summary(),
     )
 
 

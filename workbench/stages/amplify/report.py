@@ -26,6 +26,7 @@ from workbench.config import file_digest
 from workbench.data import atomic_file, fingerprint_sources
 from workbench.errors import InputError
 from workbench.models import ModelSource
+from workbench.options import RECOGNISED, ReadOptions
 from workbench.reports import amplification_page
 from workbench.runs import (
     Finding,
@@ -41,7 +42,9 @@ from workbench.stages.amplify.chain import (
     LOCALIZED,
     MASK,
     PIVOTS,
+    TaskData,
     check_model_of,
+    data_details,
     data_of,
     network_of,
     parent_of,
@@ -66,20 +69,21 @@ def run_report(
     *,
     data: Sequence[str] = (),
     control: str = "text",
+    how: ReadOptions = RECOGNISED,
     batch_tokens: int = BATCH_TOKENS,
 ) -> Outcome:
     """Measure masked updates, one a seed, against the model before and against their controls.
 
-    `data` is by default that of the updates; only rows of the part 'test' are used. `batch_tokens`
-    cached tokens are held at once while decoding: memory, not results.
+    `data` is by default that of the updates, read as there; only rows of the part 'test' are used.
+    `batch_tokens` cached tokens are held at once while decoding: memory, not results.
     """
     found = _read_updates(updates, options, source)
-    data = list(data) or data_of(updates[0])
+    task_data = _task_data(updates, data, how)
     spec = RunSpec(
         "amplify-report",
-        config={**dataclasses.asdict(options), "control": control},
+        config={**dataclasses.asdict(options), **task_data.how.asked, "control": control},
         inputs={
-            "data": fingerprint_sources(data),
+            "data": fingerprint_sources(task_data.names),
             "control": fingerprint_sources([control]),
             "updates": [file_digest(path) for path in updates],
             "model": source.fingerprint(),
@@ -87,18 +91,19 @@ def run_report(
         result_name=RESULT,
         parents=tuple(path.parent.name for path in updates),
         model=source.manifest(),
-        details={"data": data},
+        details=data_details(task_data),
     )
 
     def work(task: Task) -> Finding:
         variants = _variants(task, source, updates, found, options, batch_tokens=batch_tokens)
         localized = _localized(updates)
-        test = read_held_out(source, options, localized, data, control)
+        test = read_held_out(source, options, localized, task_data, control)
+        task.has_read(test.read)
         keep_tokens(task.run, test.tokens)
         base, models = _measured(task, source, variants, test, options, batch_tokens=batch_tokens)
         facts = {
             "model": without_place(source.manifest()),
-            "data": list(data),
+            "data": list(task_data.names),
             "control": control,
             "where": localized["where"],
             "label": localized["label"],
@@ -122,12 +127,13 @@ def plan_report(
     *,
     data: Sequence[str] = (),
     control: str = "text",
+    how: ReadOptions = RECOGNISED,
     batch_tokens: int = BATCH_TOKENS,
 ) -> Plan:
     """Controls as if none were there yet, and the held-out problems decoded by every model."""
     found = _read_updates(updates, options, source)
-    data = list(data) or data_of(updates[0])
-    held_out = read_held_out(source, options, _localized(updates), data, control)
+    task_data = _task_data(updates, data, how)
+    held_out = read_held_out(source, options, _localized(updates), task_data, control)
     network = network_of(source)
     n_models = 1 + len(updates) * (1 + len(options.controls))
     passes, seconds = decoding_cost(
@@ -147,8 +153,22 @@ def plan_report(
         "forward_passes": passes,
         "estimated_seconds": round(sum(parts.values()), 1),
         "seconds_by_part": parts,
+        "read": held_out.read,
         **memory_cost(network, batch_tokens),
     }
+
+
+def _task_data(updates: Sequence[Path], data: Sequence[str], how: ReadOptions) -> TaskData:
+    """The data given, or that of the updates."""
+    if data:
+        return TaskData(tuple(data), how)
+    if how.asked:
+        raise InputError(
+            f"{', '.join(how.asked)} is given without data",
+            expected="columns of the data that --data names",
+            do="leave it out: the data of the updates is read as it was there",
+        )
+    return data_of(updates[0])
 
 
 def _read_updates(

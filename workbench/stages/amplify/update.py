@@ -31,7 +31,7 @@ from workbench.amplification import (
     write_rows,
 )
 from workbench.config import file_digest
-from workbench.data import fingerprint_sources
+from workbench.data import Tally, fingerprint_sources
 from workbench.models import ModelSource
 from workbench.runs import (
     Finding,
@@ -46,8 +46,10 @@ from workbench.runs import (
 from workbench.stages.amplify.chain import (
     LOCALIZED,
     PIVOTS,
+    TaskData,
     answerable_problems,
     check_model_of,
+    data_details,
     data_of,
     network_of,
     parent_of,
@@ -70,7 +72,7 @@ class Behind:
     mask: Path
     pivots: Path
     localized: Mapping[str, Any]
-    data: list[str]
+    data: TaskData
 
     @property
     def max_new_tokens(self) -> int:
@@ -102,9 +104,9 @@ def run_update(
     behind = runs_behind(mask_path, source)
     spec = RunSpec(
         f"amplify-update-{options.variant}",
-        config=_config(options),
+        config=_config(options) | behind.data.how.asked,
         inputs={
-            "data": fingerprint_sources(behind.data),
+            "data": fingerprint_sources(behind.data.names),
             "mask": file_digest(mask_path),
             "pivots": file_digest(behind.pivots),
             "model": source.fingerprint(),
@@ -112,7 +114,7 @@ def run_update(
         result_name=RESULT,
         parents=(mask_path.parent.name, behind.pivots.parent.name),
         model=source.manifest(),
-        details={"data": behind.data},
+        details=data_details(behind.data),
     )
 
     def work(task: Task) -> Finding:
@@ -131,7 +133,8 @@ def plan_update(
     """The steps over whole prefixes, and the validation problems decoded at every look."""
     behind = runs_behind(mask_path, source)
     network, examples = network_of(source), read_examples(behind.pivots)
-    problems = _problems(network, behind, options)
+    tally = Tally()
+    problems = _problems(network, behind, options, tally)
     n_steps = options.steps * len(options.sizes)
     n_looks = 1 + len(options.sizes) * -(-options.steps // options.every)
     passes, seconds = decoding_cost(network, problems, behind.max_new_tokens, batch_tokens)
@@ -143,6 +146,7 @@ def plan_update(
         "backward_passes": n_steps,
         "estimated_seconds": round(steps + n_looks * seconds, 1),
         "seconds_by_part": {"steps": round(steps, 1), "validation": round(n_looks * seconds, 1)},
+        "read": tally.summary(),
         **memory_cost(network, batch_tokens),
     }
 
@@ -154,10 +158,12 @@ def _config(options: UpdateOptions) -> dict[str, Any]:
     return {name: value for name, value in config.items() if name not in unread}
 
 
-def _problems(network: PlainNetwork, behind: Behind, options: UpdateOptions) -> list[Problem]:
+def _problems(
+    network: PlainNetwork, behind: Behind, options: UpdateOptions, tally: Tally
+) -> list[Problem]:
     """The problems of the validation part that every look decodes."""
-    where = where_of(behind.localized)
-    rows = task_rows(behind.data, VALIDATE, n=options.validation_n, seed=options.seed, where=where)
+    where, n, seed = where_of(behind.localized), options.validation_n, options.seed
+    rows = task_rows(behind.data, VALIDATE, n=n, seed=seed, where=where, tally=tally)
     return answerable_problems(network, rows, label=behind.localized["label"])
 
 
@@ -173,7 +179,9 @@ def _update(
     examples = read_examples(behind.pivots)
     network, folder = network_of(source), source.find()[0]
     keep_tokens(task.run, network.facts)
-    problems = _problems(network, behind, options)
+    tally = Tally()
+    problems = _problems(network, behind, options, tally)
+    task.has_read(tally.summary())
     n_all = sum(p.numel() for p in network.wrapped.parameters())
     target = target_of(network, folder, kept, shape, options)
 

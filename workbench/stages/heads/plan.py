@@ -19,7 +19,7 @@ from workbench.engines import Engine
 from workbench.engines import batch_tokens as free_tokens
 from workbench.models import Model, ModelSource, Rendered
 from workbench.models.render import PROMPT
-from workbench.options import HeadsOptions, ProbeOptions
+from workbench.options import RECOGNISED, HeadsOptions, ProbeOptions, ReadOptions
 from workbench.options.heads import RACES
 from workbench.probe import rendered_probe, usable_samples
 from workbench.stages.calibrate import extrapolated, extrapolated_text, plan_of, timed
@@ -46,6 +46,7 @@ def plan_heads(
     *,
     control: Sequence[str] = (),
     n: int | None = None,
+    how: ReadOptions = RECOGNISED,
     batch_tokens: int | None = None,
 ) -> dict[str, Any]:
     """A clean pass, and for each head the layers from its own on: (L+1)/2 of a pass each layer.
@@ -56,7 +57,7 @@ def plan_heads(
     check_options(options, control)
     engine = engine_of(source)
     model, tokens = engine.model, batch_tokens or free_tokens(engine)
-    parts = [_of_probe(model, probe, n)]
+    parts = [_of_probe(model, probe, n, how)]
     if control:
         parts.append(rendered_probe(model, control_rows(model, control, options)))
     parts = [counted_window(part, options.count) for part in parts]
@@ -75,14 +76,17 @@ def plan_heads(
     plan = plan_of(engine, lengths, tokens, passes=passes, batches=batches, seconds=seconds)
     if isinstance(probe, Path):
         return plan
-    return _after_probe(plan, plan_probe(source, probe, ProbeOptions(), batch_tokens=batch_tokens))
+    first = plan_probe(source, probe, ProbeOptions(), how=how, batch_tokens=batch_tokens)
+    return _after_probe(plan, first)
 
 
-def _of_probe(model: Model, probe: Path | list[str], n: int | None) -> list[Rendered]:
+def _of_probe(
+    model: Model, probe: Path | list[str], n: int | None, how: ReadOptions
+) -> list[Rendered]:
     """The probe's rows; of data that a probe is still to be chosen from, the first `n`."""
     if isinstance(probe, Path):
         return rendered_probe(model, probe_of(probe, model))
-    return list(usable_samples(model, read_usable(probe)).values())[:n]
+    return list(usable_samples(model, read_usable(probe, how)).values())[:n]
 
 
 def _together(
@@ -104,6 +108,7 @@ def _after_probe(plan: dict[str, Any], first: dict[str, Any]) -> dict[str, Any]:
         "tokens": first["tokens"] + plan["tokens"],
         "estimated_seconds": round(sum(parts.values()), 1),
         "seconds_by_part": parts,
+        "read": first["read"],
     }
 
 

@@ -1,0 +1,101 @@
+"""Turns in other people's words: roles, parts, reasoning, calls of tools."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from workbench.data import MalformedRow, to_format, to_sample
+
+CALL = {"type": "function", "function": {"name": "f", "arguments": {"a": 1}}}
+
+
+def messages_of(*turns):
+    return to_sample({"messages": list(turns)}, 0, "here").messages
+
+
+@pytest.mark.parametrize(
+    ("said", "role"),
+    [
+        ("developer", "system"),
+        ("User", "user"),
+        ("human", "user"),
+        ("bing", "assistant"),
+        ("ChatGPT", "assistant"),
+        ("model", "assistant"),
+        ("ipython", "tool"),
+    ],
+)
+def test_a_role_is_ours_whatever_it_is_called(said, role):
+    first, _ = messages_of({"role": said, "content": "x"}, {"role": "user", "content": "y"})
+    assert first.role == role
+
+
+def test_other_parts_than_text_are_refused_with_their_type():
+    parts = [{"type": "text", "text": "What is this?"}, {"type": "image_url", "image_url": {}}]
+    with pytest.raises(MalformedRow, match="holds a part of the type 'image_url', expected text"):
+        messages_of({"role": "user", "content": parts})
+
+
+@pytest.mark.parametrize("field", ["reasoning_content", "thinking", "reasoning"])
+def test_reasoning_of_its_own_field_stands_in_a_think_block(field):
+    ask, say = {"role": "user", "content": "u"}, {"role": "assistant", "content": "c", field: "r"}
+    assert messages_of(ask, say)[1].content == "<think>\nr\n</think>\n\nc"
+    assert messages_of(ask, {**say, field: None})[1].content == "c"
+
+
+@pytest.mark.parametrize("arguments", ['{"a": 1}', {"a": 1}])
+def test_calls_are_kept_with_their_arguments_as_an_object(arguments):
+    call = {"type": "function", "function": {"name": "f", "arguments": arguments}}
+    _, called, result, _ = messages_of(
+        {"role": "user", "content": "u"},
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "content": "1", "tool_call_id": "x"},
+        {"role": "assistant", "content": "one"},
+    )
+    assert called.more == {"tool_calls": [CALL]}
+    assert (result.role, result.more) == ("tool", {"tool_call_id": "x"})
+
+
+def test_sharegpt_calls_are_the_same_calls():
+    turns = [("human", "u"), ("function_call", json.dumps(CALL["function"])), ("observation", "1")]
+    turns.append(("gpt", "one"))
+    row = {"conversations": [{"from": who, "value": what} for who, what in turns], "tools": "[]"}
+    sample = to_sample(row, 0, "here")
+    assert sample.messages[1].more == {"tool_calls": [CALL]}
+    assert [m.role for m in sample.messages] == ["user", "assistant", "tool", "assistant"]
+    assert to_format(sample, "sharegpt")["conversations"] == row["conversations"]
+
+
+@pytest.mark.parametrize(
+    ("turns", "reason"),
+    [
+        (
+            [{"role": "assistant", "content": "", "tool_calls": [CALL]}],
+            "the last turn is a tool call",
+        ),
+        ([{"from": "function_call", "value": "f(1)"}], "turn 2 of messages is no call"),
+    ],
+)
+def test_a_call_without_text_is_no_completion(turns, reason):
+    with pytest.raises(MalformedRow, match=reason):
+        messages_of({"role": "user", "content": "u"}, *turns)
+
+
+def test_turns_may_be_json_text_as_csv_has_them():
+    turns = [{"role": "user", "content": "u"}, {"role": "assistant", "content": "a"}]
+    sample = to_sample({"messages": json.dumps(turns)}, 0, "here")
+    assert [tuple(m[:2]) for m in sample.messages] == [("user", "u"), ("assistant", "a")]
+
+
+def test_what_trainers_do_not_know_is_exported_in_words_that_they_do():
+    turns = [
+        {"role": "developer", "content": "s"},
+        {"role": "user", "content": [{"type": "text", "text": "u"}]},
+        {"role": "assistant", "content": "a", "thinking": "t"},
+    ]
+    written = to_format(to_sample({"messages": turns}, 0, "here"), "messages")
+    assert [turn["role"] for turn in written["messages"]] == ["system", "user", "assistant"]
+    assert written["messages"][2]["content"] == "<think>\nt\n</think>\n\na"
+    assert written["original_messages"] == turns

@@ -1,0 +1,49 @@
+"""Trainers are told where a prompt and its answer stand, or nothing where columns do not say it."""
+
+from __future__ import annotations
+
+import pytest
+
+from workbench.data import to_sample
+from workbench.selection.layout import PairLayout, TextLayout, row_layout
+
+ASK, SAY = {"role": "user", "content": "u"}, {"role": "assistant", "content": "a"}
+
+
+def layout_of(row):
+    return row_layout(row, to_sample(row, 0, "here").shape)
+
+
+@pytest.mark.parametrize(
+    ("row", "layout"),
+    [
+        ({"question": "q", "solution": "s", "answer": "a"}, PairLayout("question", "solution")),
+        ({"query": "q", "response": "r"}, PairLayout("query", "response")),
+        (
+            {"instruction": "i", "context": "c", "response": "r"},
+            PairLayout("instruction", "response", "context"),
+        ),
+        ({"prompt": "p", "chosen": "c", "rejected": "r"}, PairLayout("prompt", "chosen")),
+        ({"prompt": "p", "text": "t"}, TextLayout("text")),
+    ],
+)
+def test_a_pair_is_named_by_its_own_columns(row, layout):
+    assert layout_of(row) == layout
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"question": "q", "response": "r", "system_prompt": "s"},
+        {"instruction": "i", "output": "o", "history": [["a", "b"]]},
+        {"question": "q", "thinking_trajectories": ["t"], "attempt": "a", "solution": "s"},
+        {"problem": "p", "generations": ["a", "b"]},
+        {"prompt": [ASK], "completion": [SAY]},
+        {"messages": [ASK, {**SAY, "reasoning_content": "r"}]},
+        {"messages": [{**ASK, "role": "User"}, SAY]},
+        {"messages": [{**ASK, "content": [{"type": "text", "text": "u"}]}, SAY]},
+        {"system": "s", "conversations": [ASK, SAY]},
+    ],
+)
+def test_what_columns_alone_do_not_say_has_no_layout(row):
+    assert layout_of(row) is None

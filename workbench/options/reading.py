@@ -1,0 +1,65 @@
+"""How rows of data are read: which columns hold what, where that is not to be recognised.
+
+ReadOptions(prompt_column="task", completion_column="worked")
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from workbench.errors import InputError
+from workbench.options.record import check_options, option, records
+
+GENERATIONS = ("first", "all", "correct")
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """Columns by name; what is None follows from the row's shape.
+
+    `generation` None reads the first of several generations, and a conversation before a list of
+    them.
+    """
+
+    shape: str | None = option(None, "Row shape, when it is not to be recognised.", metavar="SHAPE")
+    prompt_column: str | None = option(None, "Column of the prompt.", metavar="COLUMN")
+    completion_column: str | None = option(None, "Column of the completion.", metavar="COLUMN")
+    system_column: str | None = option(None, "Column of the system prompt.", metavar="COLUMN")
+    text_column: str | None = option(
+        None, "Column of plain text, which is read without prompt and completion.", metavar="COLUMN"
+    )
+    generation: str | None = option(
+        None,
+        "Of several generations a row: the first, all, or those marked correct, each as a row of "
+        "its own; default: the first.",
+        choices=GENERATIONS,
+    )
+
+    def __post_init__(self) -> None:
+        check_options(self)
+        others = (self.shape, self.prompt_column, self.completion_column, self.system_column)
+        if self.text_column is not None and others != (None,) * len(others):
+            raise InputError(
+                f"--text-column is '{self.text_column}' and another part of the row is named too",
+                expected="plain text, or a prompt with its completion",
+                do="leave out one of them",
+            )
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """What was asked for, by name; empty where rows are recognised."""
+        values = vars(self)
+        names = [record.name for record in records(ReadOptions)]
+        return {name: values[name] for name in names if values[name] is not None}
+
+    @classmethod
+    def of(cls, stored: Mapping[str, Any]) -> ReadOptions:
+        """The options among the settings of a run; those of version 0.1 hold a shape at most."""
+        names = [record.name for record in records(cls)]
+        return cls(**{name: stored[name] for name in names if stored.get(name) is not None})
+
+
+RECOGNISED = ReadOptions()
+"""Nothing asked for: every row is read by its shape."""
