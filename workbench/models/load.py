@@ -94,9 +94,11 @@ def load_model(
         },
         plain=plain,
     )
-    if rule := length_rule(model):
-        model = replace(model, lengths=rule, facts={**model.facts, "lengths": asdict(rule)})
-    return checked(model) if check else model
+    model = checked(model) if check else model
+    rule = length_rule(model)
+    if rule is None:
+        return model
+    return replace(model, lengths=rule, facts={**model.facts, "lengths": asdict(rule)})
 
 
 def checked(model: Model) -> Model:
