@@ -336,3 +336,27 @@ def test_licence_and_language_reach_the_card(tmp_path):
     export(tmp_path / "out", license="apache-2.0", language="de")
     front = yaml.safe_load((tmp_path / "out" / "README.md").read_text().split("---\n")[1])
     assert (front["license"], front["language"]) == ("apache-2.0", ["de"])
+
+
+@pytest.mark.parametrize("file_type", ["jsonl", "parquet"])
+def test_rows_load_as_the_card_says(tmp_path, file_type):
+    datasets = pytest.importorskip("datasets", reason="needs the extra 'train'")
+    steps = ([None, {"n": 1}], [{"n": None}])
+    rows = [
+        {"prompt": f"{i}?", "completion": "2", "steps": steps[i], "level": (1, 0.5)[i]}
+        for i in range(2)
+    ]
+    samples = [to_sample(row, i, "a.jsonl") for i, row in enumerate(rows)]
+    options = {"samples": samples, "selection": selection_of(samples, (0, 1))}
+    export(tmp_path / "out", file_type=file_type, **options)
+    card = (tmp_path / "out" / "README.md").read_text()
+    load = {"split": "train", "cache_dir": str(tmp_path / "cache")}
+    if file_type == "jsonl":
+        assert "It refuses JSON lines in which" in card
+        with pytest.raises(Exception, match="incompatible types"):
+            datasets.load_dataset(str(tmp_path / "out"), **load)
+        return
+    assert "It refuses" not in card
+    loaded = datasets.load_dataset(str(tmp_path / "out"), **load)
+    assert loaded["level"] == [1.0, 0.5]
+    assert loaded["steps"] == list(steps)

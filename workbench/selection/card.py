@@ -69,6 +69,12 @@ REPEAT_COLUMNS = (
     "corpus. `_p` and `_rank` are 0 for rows that were not selected. Of the files in `trainers/`, "
     "`sft.py` reads rows as often as `_repeat` says; other trainers read each row once unless told."
 )
+LOADS = "`datasets.load_dataset` reads this folder."
+# Its reader of JSON lines finds the types of columns block by block.
+LOADS_JSON = (
+    f"{LOADS} It refuses JSON lines in which a list holds both objects and nulls beside a column "
+    "of whole and other numbers: such rows load from an export with `--file parquet`."
+)
 LICENCE = "The rows keep the licences of the sources they came from."
 UNKNOWN_LICENCE = (
     f"{LICENCE} None was given for this card: look it up before you pass the rows on, and export "
@@ -105,7 +111,8 @@ class Contents:
 
 def dataset_card(contents: Contents, provenance: Mapping[str, Any]) -> str:
     """The text of the export's README.md."""
-    use = f"`datasets.load_dataset` reads this folder. {_trainers(contents)}"
+    loads = LOADS if contents.data_file.endswith(".parquet") else LOADS_JSON
+    use = f"{loads} {_trainers(contents)}"
     method = SCORERS.get(str(provenance.get("method")))
     bias = [method.bias if method else NO_KNOWN_BIAS, *_idle(provenance)]
     settings = markdown_table(("setting", "value"), _settings(contents, provenance))
