@@ -12,7 +12,7 @@ from typing import Any
 
 from workbench.data import fingerprint_sources
 from workbench.errors import InputError
-from workbench.runs import read_manifest, without_place
+from workbench.runs import located, read_manifest, without_place
 from workbench.scoring import SCORERS, exported_options
 from workbench.selection.tables import read_scores
 
@@ -73,6 +73,9 @@ def _select_settings(config: Mapping[str, Any]) -> dict[str, Any]:
         "group_by": config["group_by"],
         "budget": {k: config[k] for k in ("fraction", "n", "tokens") if config[k] is not None},
         "seed": config["seed"],
+        # Only where there are some; which ones, the record of the stage says.
+        "rows kept by hand": len(config.get("keep", ())) or None,
+        "rows dropped by hand": len(config.get("drop", ())) or None,
     }
 
 
@@ -93,7 +96,7 @@ def scored_data(score: Mapping[str, Any] | None) -> list[str]:
             "the scored data of this selection is not known (its score run is gone)",
             do="pass it with --data",
         )
-    sources = list(score["details"]["data"])
+    sources = [located(score, name) for name in score["details"]["data"]]
     if fingerprint_sources(sources) != score["inputs"]["data"]:
         raise InputError(
             f"the data {', '.join(sources)} has changed since it was scored",

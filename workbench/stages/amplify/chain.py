@@ -25,7 +25,7 @@ from workbench.amplification import (
 from workbench.data import read_usable
 from workbench.errors import InputError
 from workbench.models import ModelSource, TextModel
-from workbench.runs import read_manifest
+from workbench.runs import located, read_manifest
 from workbench.types import Sample
 
 PIVOTS, LOCALIZED = "pivots.parquet", "pivots.json"
@@ -104,7 +104,8 @@ def where_of(localized: Mapping[str, Any]) -> Where | None:
 
 def data_of(result: Path) -> list[str]:
     """The data that a run's result was made from."""
-    return list(read_manifest(result.parent)["details"].get("data", []))
+    manifest = read_manifest(result.parent)
+    return [located(manifest, name) for name in manifest["details"].get("data", [])]
 
 
 def require_peft() -> None:
