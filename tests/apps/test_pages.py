@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import shutil
 from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from apps.jobs.job import Job
+from apps.jobs.plan import what_of
 from apps.passes import ablated
 from apps.passes import model as passes
 from apps.words.markdown import as_markdown
@@ -316,7 +319,7 @@ def test_a_selection_is_saved_shown_with_its_card_and_written(copied):
     assert len(list(copied.glob("select-soft-*"))) == 1
     field(at, "Name").set_value("quarter").run()
     at.toggle(key="card").set_value(True).run()
-    assert "pretty_name: quarter" in words(at)
+    assert "# quarter" in words(at)
     assert len(at.get("download_button")) == 2
     folder = copied.parent / "exports" / "quarter"
     assert not folder.exists()
@@ -408,3 +411,46 @@ def test_the_validation_page_says_the_verdict_and_its_numbers(finished):
     assert mean == pytest.approx(np.mean(report["random"]["loss"]))
     assert f"against {report['n_random']} random sets" in shown
     assert [b.label for b in at.get("download_button")] == ["HTML report"]
+
+
+def job_of(stage: str, status: str, tmp_path, **output) -> Job:
+    (tmp_path / "out.txt").write_text(json.dumps(output))
+    return Job(tmp_path, stage, f"{stage} of it", ("workbench", stage), True, 0.0, status)
+
+
+def test_the_overview_says_what_is_running_rather_than_to_do(
+    copied, no_demo, monkeypatch, tmp_path
+):
+    for folder in [*copied.glob("score-*"), *copied.glob("select-*")]:
+        shutil.rmtree(folder)
+    badges = [m.value for m in open_page().markdown if "-badge[" in m.value]
+    assert sum("to do" in badge for badge in badges) == 2
+    job = job_of("score", "running", tmp_path)
+    monkeypatch.setattr("apps.jobs.job.every_job", lambda root: [job])
+    at = open_page()
+    badges = [m.value for m in at.markdown if "-badge[" in m.value]
+    assert sum("to do" in badge for badge in badges) == 1
+    assert sum("running" in badge for badge in badges) == 1
+    assert any(link.proto.label == "Watch it" for link in at.get("page_link"))
+
+
+def test_a_finished_job_links_to_what_came_of_it(copied, monkeypatch, tmp_path):
+    run = next(copied.glob("score-*"))
+    job = job_of("score", "finished", tmp_path, run=str(run))
+    monkeypatch.setattr("apps.jobs.job.every_job", lambda root: [job])
+    monkeypatch.setattr("apps.jobs.listing.every_job", lambda root: [job])
+    links = [link.proto for link in open_page("run").get("page_link")]
+    (found,) = [link for link in links if link.label.startswith("Open")]
+    assert run.name[-8:] in found.label
+
+
+def test_the_title_of_a_job_says_what_it_works_on_and_how():
+    words = ["score", "--model=/m/tiny", "--data=/d/rows.jsonl", "--method=air", "--drop-sink"]
+    assert what_of(words) == "model tiny, data rows.jsonl, method air"
+
+
+@pytest.mark.parametrize("page", ["samples", "tokens", "select", "validate"])
+def test_no_chart_has_a_toolbar_over_its_title(finished, page):
+    found = charts(open_page(page))
+    assert found
+    assert {json.loads(chart.proto.config)["displayModeBar"] for chart in found} == {False}

@@ -145,7 +145,11 @@ def pattern_heatmap(
         text=[[f"{q} looks at {k}" for k in labels] for q in labels],
         hovertemplate="%{text}<br>%{z:.3f}<extra></extra>",
         hoverongaps=False,
-        colorbar={"title": {"text": f"share<br>(top {top:.2f})"}, "thickness": 14},
+        colorbar={
+            "title": {"text": f"share<br>(top {top:.2g})"},
+            "thickness": 14,
+            "exponentformat": "none",
+        },
     )
     figure.update_xaxes(**_ticks(tokens), showgrid=False)
     # As wide as high, in whatever room there is: the diagonal is a diagonal.

@@ -3,8 +3,8 @@
 A real model has a few heads that cost a hundred times what the others do; on a linear scale these
 are the only ones with a colour.
 
-scale = scale_of(values, "log", is_signed=True)
-scale.of(values), scale.ticks, scale.labels
+scale = scale_of(np.array([-0.1, 0.0, 2.0]), "log", is_signed=True)
+scale.of(np.array([0.5])), scale.ticks, scale.labels
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from streamlit.delta_generator import DeltaGenerator
 from apps.passes.model import local_model
 from apps.reading.heads import probe_samples
 from apps.reading.runs import FoundRun
+from apps.views.heads.making import fill_box
 from apps.widgets.chart import chart
 from apps.widgets.patterns import show_pattern
 from apps.widgets.remembered import keep_inside
@@ -22,6 +23,7 @@ from workbench.circuits import Importance
 from workbench.figures import head_name, measure_name, sample_deltas
 from workbench.types import Head, HeadScore, HeadScores
 
+TABLE = "all-heads"
 DETAILS = ("by sample", "attention")
 
 
@@ -168,4 +170,17 @@ def show_table(heads: HeadScores) -> None:
     frame = pd.DataFrame(rows).dropna(axis=1, how="all")
     share = st.column_config.NumberColumn(format="percent", help=WORDS["sink_share"])
     with st.expander("All heads as a table"):
-        st.dataframe(frame, hide_index=True, column_config={"first token": share})
+        st.caption("Rows that are ticked fill the box of “Make a circuit of your own”.")
+        st.dataframe(
+            frame,
+            hide_index=True,
+            column_config={"first token": share},
+            key=TABLE,
+            on_select=lambda: _take_rows(frame["head"].tolist()),
+            selection_mode="multi-row",
+        )
+
+
+def _take_rows(names: list[str]) -> None:
+    rows = st.session_state[TABLE]["selection"]["rows"]
+    fill_box([names[row] for row in rows])

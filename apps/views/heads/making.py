@@ -28,10 +28,10 @@ def is_choosing() -> bool:
 
 def toggle_head(name: str) -> None:
     names = list(st.session_state.get(HAND) or [])
-    _set([n for n in names if n != name] if name in names else [*names, name], "hand")
+    fill_box([n for n in names if n != name] if name in names else [*names, name])
 
 
-def _set(names: list[str], how: str) -> None:
+def fill_box(names: list[str], how: str = "hand") -> None:
     st.session_state[HAND], st.session_state[HOW] = names, how
 
 
@@ -55,15 +55,15 @@ def offer_to_make(run: FoundRun, cut: HeadScores) -> None:
         awake = [h for h in cut.heads if (h.contribution or 0) > least and not h.idle]
         with st.container(horizontal=True):
             names = [head_name(*head) for head in circuit_of(cut).heads]
-            st.button("The cut", on_click=_set, args=(names, f"cut {len(names)}"))
+            st.button("The cut", on_click=fill_box, args=(names, f"cut {len(names)}"))
             rule = [head_name(h.layer, h.head) for h in sorted(awake, key=lambda h: h.rank)]
             st.button(
                 f"Above that and not idle ({len(rule)})",
-                on_click=_set,
+                on_click=fill_box,
                 args=(rule, f"contribution above {least:g}, not idle"),
                 disabled=not rule,
             )
-            st.button("Empty", on_click=_set, args=([], "hand"))
+            st.button("Empty", on_click=fill_box, args=([], "hand"))
         chosen = st.multiselect(
             "Heads of the circuit",
             list(every),

@@ -98,7 +98,9 @@ def choose_heads(model: Model, found: HeadScores | None) -> tuple[Head, ...]:
         # Another key with every choice: else a second click on a head would only unselect it.
         key = f"play-map-{'-'.join(names)}"
         chart(
-            heads_heatmap(found, marked=[every[name] for name in names], is_small=True),
+            heads_heatmap(
+                found, marked=[every[name] for name in names], scale="log", is_small=True
+            ),
             key=key,
             on_select=lambda: _toggle(key),
             selection_mode="points",

@@ -11,6 +11,7 @@ from apps.reading.files import load, read_json
 from apps.reading.scores import ScoreTable
 from apps.reading.texts import Texts
 from apps.views.tokens.sample import SHADES, VARIANTS, Shown, show_sample
+from apps.widgets.idle import warn_of_idle
 from apps.widgets.runs import choose_run, workspace
 from apps.widgets.score_choice import choose_order, choose_place
 from apps.widgets.texts import texts_of
@@ -90,6 +91,7 @@ if texts is None:
 model = local_model(run, load(read_heads, heads_run.result).model)
 if model is None:
     st.stop()
+warn_of_idle(load(read_heads, heads_run.result))
 circuit = circuit_of(load(read_heads, heads_run.result)).heads
 part = load(read_json, run.folder / "summary.json")["part"]
 shown = choose_shown(model, circuit, part)
