@@ -284,6 +284,16 @@ def test_the_address_names_the_run_that_is_shown(page, address):
     assert "scores=rows.jsonl" in page.url
 
 
+def test_a_budget_and_a_typed_problem_are_in_the_address(page, address):
+    visit(page, f"{address}/select?budget=tokens")
+    field = page.get_by_role("spinbutton", name="Tokens", exact=True)
+    field.fill("20")
+    field.press("Enter")
+    wait_for_text(page, "n_tokens=20")
+    visit(page, f"{address}/playground?from=type+one&typed=Two+pens%3F")
+    wait_for_value(page.get_by_role("textbox", name="Problem", exact=True), "Two pens?")
+
+
 def test_a_link_shows_the_same_view_in_a_new_browser(page, browser, address):
     visit(page, f"{address}/samples?search=more&rising=true&open=2")
     before = n_shown(page)

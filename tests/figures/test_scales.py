@@ -55,6 +55,8 @@ def test_missing_and_equal_numbers_have_a_scale(name):
 def test_cells_show_their_numbers_whatever_they_are_coloured_by():
     cells = heads_heatmap(six_heads(), scale="log").data[0]
     assert cells.text[0][1] == "0.90"
+    tiny = heads_heatmap(many_heads(4, 9), scale="log").data[0]
+    assert "-0.00" not in str(tiny.text)
     assert cells.texttemplate == "%{text}"
     assert heads_heatmap(many_heads(28, 28), scale="log").data[0].texttemplate is None
 

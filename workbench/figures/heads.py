@@ -100,10 +100,11 @@ def heads_heatmap(
     idle = [h for h in heads.heads if h.selected and h.idle]
     if idle:
         figure.add_scatter(
-            x=[h.head for h in idle],
-            y=[h.layer for h in idle],
+            # In the corner: the middle is the number's.
+            x=[h.head + 0.28 for h in idle],
+            y=[h.layer - 0.2 for h in idle],
             mode="markers",
-            marker={"symbol": "circle-open", "size": 9, "color": "black", "line": {"width": 2}},
+            marker={"symbol": "circle-open", "size": 7, "color": "black", "line": {"width": 2}},
             hoverinfo="skip",
             name="idle",
         )
@@ -194,7 +195,7 @@ def _cells(values: Float[np.ndarray, "layer head"], scale: Scale, shown: Layer) 
         bar |= {"tickvals": scale.ticks, "ticktext": scale.labels}
         if template:
             form = template[4:-1]
-            text = [["" if np.isnan(v) else f"{v:{form}}" for v in row] for row in values]
+            text = [["" if np.isnan(v) else _written(v, form) for v in row] for row in values]
             template = "%{text}"
     return {
         "z": scale.of(values),
@@ -208,6 +209,12 @@ def _cells(values: Float[np.ndarray, "layer head"], scale: Scale, shown: Layer) 
         "ygap": 1,
         "hoverinfo": "skip",
     }
+
+
+def _written(value: float, form: str) -> str:
+    """What rounds to nothing has no sign."""
+    text = f"{value:{form}}"
+    return text if float(text) else text.lstrip("-")
 
 
 def _template(reach: float, width: float) -> str | None:

@@ -66,6 +66,12 @@ def _score_settings(score: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _select_settings(config: Mapping[str, Any]) -> dict[str, Any]:
+    # How many; which ones, the record of the stage says.
+    by_hand = {
+        f"rows {done} by hand": len(config[name])
+        for name, done in (("keep", "kept"), ("drop", "dropped"))
+        if config.get(name)
+    }
     return {
         "policy": config["policy"],
         "adjust": config["adjust"],
@@ -73,9 +79,7 @@ def _select_settings(config: Mapping[str, Any]) -> dict[str, Any]:
         "group_by": config["group_by"],
         "budget": {k: config[k] for k in ("fraction", "n", "tokens") if config[k] is not None},
         "seed": config["seed"],
-        # Only where there are some; which ones, the record of the stage says.
-        "rows kept by hand": len(config.get("keep", ())) or None,
-        "rows dropped by hand": len(config.get("drop", ())) or None,
+        **by_hand,
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from apps.reading.files import load
 from apps.reading.heads import deltas_of, recut_of, second_measure
@@ -56,11 +57,11 @@ def choose_head(heads: HeadScores) -> Head:
     return names.get(name or "", next(iter(names.values())))
 
 
-def choose_cut(run: FoundRun, heads: HeadScores) -> HeadScores:
+def choose_cut(run: FoundRun, heads: HeadScores, *, where: DeltaGenerator) -> HeadScores:
     """The slider: another circuit from the same ranking, with what enters and leaves."""
     own, n_all = len(circuit_of(heads).heads), len(heads.heads)
     keep_inside("cut", 1, n_all)
-    n_top = st.select_slider(
+    n_top = where.select_slider(
         "Heads in the circuit",
         list(range(1, n_all + 1)),
         own,
@@ -83,13 +84,23 @@ def choose_cut(run: FoundRun, heads: HeadScores) -> HeadScores:
     return cut
 
 
+def choose_scale(where: DeltaGenerator) -> None:
+    """How numbers become colours; the map reads it under its key."""
+    where.selectbox(
+        "Colours",
+        list(SCALES),
+        key="scale",
+        bind="query-params",
+        help=" ".join(f"**{name}**: {what}." for name, what in SCALES.items()),
+    )
+
+
 def show_map(heads: HeadScores, cut: HeadScores, chosen: Head, second: HeadScores | None) -> None:
     """The map in one of its layers; the last is what another run measured on the same model."""
     names = LAYER_NAMES | ({"delta": "retrieval"} if heads.method == "retrieval" else {})
     layers = [names.get(name, name) for name in layers_of(cut)]
     other = "loss increase" if heads.method == "retrieval" else "retrieval"
-    left, right = st.columns([3, 2])
-    word = left.segmented_control(
+    word = st.segmented_control(
         "Colour by",
         layers if second is None else [*layers, other],
         default=layers[0],
@@ -97,15 +108,6 @@ def show_map(heads: HeadScores, cut: HeadScores, chosen: Head, second: HeadScore
         key="layer",
         bind="query-params",
         help=WORDS["layers"],
-    )
-    scale = right.segmented_control(
-        "Colours",
-        list(SCALES),
-        default="log",
-        required=True,
-        key="scale",
-        bind="query-params",
-        help=" ".join(f"**{name}**: {what}." for name, what in SCALES.items()),
     )
     layer = next((name for name in LAYERS if names.get(name, name) == word), "delta")
     is_second = second is not None and word == other
@@ -120,7 +122,7 @@ def show_map(heads: HeadScores, cut: HeadScores, chosen: Head, second: HeadScore
             layer="delta" if is_second else layer,
             before=before,
             second=second if is_second else None,
-            scale=scale or "log",
+            scale=st.session_state["scale"] or "log",
             marked=[named(heads)[name] for name in hand],
         ),
         key=key,
@@ -179,7 +181,9 @@ with right:
     chosen = choose_head(heads)
     details = st.container()
 with left:
-    cut = choose_cut(run, heads)
+    slider, box = st.columns([3, 1], vertical_alignment="bottom")
+    cut = choose_cut(run, heads, where=slider)
+    choose_scale(box)
     show_map(heads, cut, chosen, second)
     offer_to_make(run, cut)
     show_ways(run)
