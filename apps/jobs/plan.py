@@ -69,7 +69,8 @@ def wait_for(job: Job) -> None:
 
 def what_of(arguments: list[str]) -> str:
     """What a command works on and how, for the title of its job: `data=gsm8k, method=air`."""
-    known = dict(word[2:].partition("=")[::2] for word in arguments if word.startswith("--"))
+    pairs = [word[2:].partition("=") for word in arguments if word.startswith("--")]
+    known = {name: value for name, _, value in pairs}
     told = {name: known[name].rpartition("/")[2] for name in TOLD if known.get(name)}
     return ", ".join(f"{name} {value}" for name, value in told.items())
 

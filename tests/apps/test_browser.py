@@ -195,7 +195,8 @@ def click_head(page, layer: int, head: int) -> None:
 def test_on_a_large_map_a_click_opens_the_head_it_is_on(page, address):
     area = large_map(page, address)
     assert area["height"] < 600, "one screen high"
-    for layer, head in ((0, 0), (5, 13), (13, 14), (27, 27), (8, 20)):
+    # The first in rank is open already, and the address does not name it.
+    for layer, head in ((0, 1), (5, 13), (13, 14), (27, 27), (8, 20)):
         click_head(page, layer, head)
         wait_for_text(page, f"head=L{layer}H{head}")
 

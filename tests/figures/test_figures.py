@@ -179,7 +179,8 @@ def test_bars_of_one_token_are_told_from_those_of_the_next():
 
 def test_a_pattern_is_square_in_whatever_room_there_is():
     figure = pattern_heatmap(np.eye(3), ["a", "b", "c"], title="t")
-    assert figure.layout.yaxis.scaleanchor == "x"
+    assert (figure.layout.yaxis.scaleanchor, figure.layout.yaxis.autorange) == ("x", "reversed")
+    assert figure.layout.yaxis.ticktext == ("a", "b", "c")
     assert figure.layout.xaxis.constrain == figure.layout.yaxis.constrain == "domain"
 
 

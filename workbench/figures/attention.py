@@ -152,9 +152,9 @@ def pattern_heatmap(
         },
     )
     figure.update_xaxes(**_ticks(tokens), showgrid=False)
+    figure.update_yaxes(**_ticks(tokens), showgrid=False, autorange="reversed")
     # As wide as high, in whatever room there is: the diagonal is a diagonal.
-    square = {"scaleanchor": "x", "constrain": "domain"}
-    figure.update_yaxes(**_ticks(tokens), showgrid=False, autorange="reversed", **square)
+    figure.update_yaxes(scaleanchor="x", constrain="domain")
     figure.update_xaxes(constrain="domain")
     return figure
 
