@@ -217,7 +217,7 @@ def test_a_double_click_leaves_the_map_as_it_is(page, address):
 
 def test_heads_clicked_on_the_map_become_a_circuit_of_ones_own(page, address, root):
     large_map(page, address)
-    page.get_by_text("Make a circuit of your own").click()
+    page.get_by_text("Make a circuit of your own", exact=True).click()
     page.get_by_text("A click on the map adds a head").click()
     settle(page)
     for layer, head in ((3, 4), (20, 27)):
