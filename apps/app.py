@@ -15,9 +15,11 @@ if HOME not in sys.path:
     sys.path.insert(0, HOME)
 
 from apps.reading.files import UnreadableError  # noqa: E402 - after the path
-from apps.reading.workspace import demo_root, has_own_results, own_root  # noqa: E402
-from apps.widgets.runs import BUNDLED, OWN, workspace  # noqa: E402
+from apps.reading.workspace import own_root  # noqa: E402
+from apps.widgets.runs import workspace  # noqa: E402
 
+# A picture of our own: for a named icon the browser would ask a server elsewhere.
+ICON = Path(__file__).with_name("icon.png")
 PAGES = {
     "overview": ("Overview", ":material/route:"),
     "heads": ("Heads", ":material/grid_on:"),
@@ -31,7 +33,7 @@ PAGES = {
     "run": ("Run", ":material/play_circle:"),
 }
 
-st.set_page_config(page_title="Circuit workbench", page_icon=":material/hub:", layout="wide")
+st.set_page_config(page_title="Circuit workbench", page_icon=str(ICON), layout="wide")
 page = st.navigation(
     [
         st.Page(
@@ -45,15 +47,11 @@ page = st.navigation(
     ]
 )
 with st.sidebar:
-    if demo_root() is not None and has_own_results():
-        st.segmented_control(
-            "Show", [OWN, BUNDLED], default=OWN, required=True, key="runs", bind="query-params"
-        )
-    if workspace().demo is not None:
-        st.caption("The bundled demo: finished runs of the small model that comes along.")
-        st.caption("Runs of your own go to")
-    else:
-        st.caption("Runs are read from")
+    st.caption(
+        "Your runs, and behind them those of the bundled demo, marked “demo”:"
+        if workspace().demo
+        else "Your runs:"
+    )
     st.code(str(own_root()), language=None, wrap_lines=True)
 try:
     page.run()

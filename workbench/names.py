@@ -98,8 +98,8 @@ VARIANTS = {
 
 
 def head_name(layer: int, head: int) -> str:
-    """`L3 H5`: layer and head, both from 0."""
-    return f"L{layer} H{head}"
+    """`L3H5`: layer and head, both from 0."""
+    return f"L{layer}H{head}"
 
 
 def importance_name(method: str) -> str:

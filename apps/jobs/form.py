@@ -66,13 +66,17 @@ def form(
 
 
 def _columns(asked: Sequence[OptionRecord], keep: str, faces: Mapping[str, Face]) -> dict[str, Any]:
-    """The widgets in two columns, line by line."""
+    """The widgets in two columns, line by line; several choices at once need a whole line."""
+    wide = [record for record in asked if record.many and record.choices]
+    asked = [record for record in asked if record not in wide]
     answers: dict[str, Any] = {}
     for place in range(0, len(asked), 2):
         columns = st.columns(2, vertical_alignment="bottom")
         for column, record in zip(columns, asked[place : place + 2], strict=False):
             with column:
                 answers[record.name] = ask(record, keep, faces.get(record.name, Face()))
+    for record in wide:
+        answers[record.name] = ask(record, keep, faces.get(record.name, Face()))
     return answers
 
 

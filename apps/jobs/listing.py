@@ -7,14 +7,22 @@ from __future__ import annotations
 
 import shlex
 import time
+from pathlib import Path
 
 import streamlit as st
 
 from apps.jobs.job import Job, cancel_job, every_job, progress_of, start_job
 from apps.reading.runs import forget_runs
 from apps.reading.workspace import own_root
+from apps.widgets.runs import workspace
 
 MOST_ENDED = 8
+SHOWN_ON = {
+    "heads": ("heads", "circuit"),
+    "validate": ("validate", "validation"),
+    "score": ("samples", "scores"),
+    "amplify": ("amplify", "pivots"),
+}
 LOOKS = {
     "queued": (":material/schedule:", "gray"),
     "running": (":material/progress_activity:", "blue"),
@@ -85,6 +93,8 @@ def _show_title(job: Job) -> None:
 def _show_ended(job: Job) -> None:
     with st.container(border=True):
         _show_title(job)
+        if job.status == "finished":
+            _show_way(job)
         if job.status in ("failed", "cancelled"):
             if job.status == "failed":
                 st.code(job.log() or "It ended without a word.", language=None, wrap_lines=True)
@@ -93,6 +103,21 @@ def _show_ended(job: Job) -> None:
                 st.rerun()
         with st.expander("Command"):
             st.code(shlex.join(job.argv[-12:]), language="bash", wrap_lines=True)
+
+
+def _show_way(job: Job) -> None:
+    """What came of it, and the page that shows it."""
+    run = Path(str(job.output().get("run") or "")).name
+    found = next((r for r in workspace().finished(job.stage) if r.name == run), None)
+    if found is None or job.stage not in SHOWN_ON:
+        return
+    page, key = SHOWN_ON[job.stage]
+    st.page_link(
+        f"views/{page}/page.py",
+        label=f"Open {found.title}",
+        icon=":material/arrow_forward:",
+        query_params={key: found.title},
+    )
 
 
 def _duration(seconds: float) -> str:

@@ -17,6 +17,7 @@ from apps.words.numbers import WORDS
 from workbench.config import digest
 from workbench.data import reading_lines
 
+TOLD = ("model", "data", "probe", "heads", "method", "variant", "ablation", "n", "export")
 PLAN = {
     "samples": ("Samples", "n_tokens"),
     "forward_passes": ("Forward passes", "forward_passes"),
@@ -67,11 +68,19 @@ def wait_for(job: Job) -> None:
     st.info("The plan is being made …", icon=":material/hourglass_top:")
 
 
+def what_of(arguments: list[str]) -> str:
+    """What a command works on and how, for the title of its job: `data=gsm8k, method=air`."""
+    pairs = [word[2:].partition("=") for word in arguments if word.startswith("--")]
+    known = {name: value for name, _, value in pairs}
+    told = {name: known[name].rpartition("/")[2] for name in TOLD if known.get(name)}
+    return ", ".join(f"{name} {value}" for name, value in told.items())
+
+
 def show_numbers(plan: dict[str, Any]) -> None:
     shown = [(label, word, key) for key, (label, word) in PLAN.items() if key in plan]
     for column, (label, word, key) in zip(st.columns(2) * 2, shown, strict=False):
         value = plan[key]
-        text = f"{value:,}"
+        text = f"{value:,.0f}"
         if key == "estimated_seconds":
             text = f"{value:.0f} s" if value < 90 else f"{value / 60:.0f} min"
         elif key == "attention_mb":
@@ -86,5 +95,6 @@ def offer_start(name: str, stage: Stage, arguments: list[str]) -> None:
     label = "Start" if not waiting else f"Queue behind {waiting}"
     if st.button(label, type="primary", icon=":material/play_arrow:", key="start"):
         argv = [*COMMAND, *arguments, "--json"]
-        start_job(own_root(), name, argv, title=stage.title, heavy=True)
+        title = ": ".join(filter(None, [stage.title, what_of(arguments)]))
+        start_job(own_root(), name, argv, title=title, heavy=True)
         st.rerun()

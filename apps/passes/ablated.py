@@ -1,12 +1,13 @@
 """One problem with some heads ablated: the passes behind the Playground, each made once and kept.
 
-after = passed(model, ids, Ablated(heads, "uniform"))
-rise = after.losses - passed(model, ids, INTACT).losses
+before, after = passed(model, ids, [INTACT, Ablated(heads, "uniform")])
+rise = after.losses - before.losses
 next_token = chances(model, after, len(prompt) - 1)
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,8 +18,11 @@ from jaxtyping import Float
 from apps.passes.model import engine_of, key_of, turn
 from workbench import models
 from workbench.ablation import KINDS, Ablation, decode_sets, prepare
+from workbench.engines import default_stop_ids
 from workbench.models import Model, Rendered
 from workbench.types import Head, Message, Sample
+
+PIECE = 12
 
 
 @dataclass(frozen=True)
@@ -53,12 +57,29 @@ def prompt_ids(model: Model, sample: Sample) -> tuple[int, ...]:
     return models.render(sample, model.tokenizer, prompt_only=True).ids
 
 
+def answer_pieces(
+    model: Model, ids: tuple[int, ...], ablated: Ablated, *, n_new: int
+) -> Iterator[tuple[int, ...]]:
+    """The model's own answer as far as it is, a few tokens more each time, at most `n_new`.
+
+    Between the pieces the model is free for others, and a reader who has seen enough can go on.
+    """
+    new: tuple[int, ...] = ()
+    stops = default_stop_ids(model)
+    while len(new) < n_new and not (new and new[-1] in stops):
+        n_more = min(PIECE, n_new - len(new), model.n_ctx - len(ids) - len(new))
+        if n_more < 1:
+            return
+        new += _greedy(key_of(model), ids + new, ablated, n_more, model)
+        yield new
+
+
 def greedy(model: Model, ids: tuple[int, ...], ablated: Ablated, *, n_new: int) -> tuple[int, ...]:
-    """The model's own answer, at most `n_new` tokens."""
-    return _greedy(key_of(model), ids, ablated, n_new, model)
+    """The whole answer at once."""
+    return next(iter([*answer_pieces(model, ids, ablated, n_new=n_new)][-1:]), ())
 
 
-@st.cache_data(max_entries=64, show_spinner="The model answers")
+@st.cache_data(max_entries=512, show_spinner=False)
 def _greedy(
     key: str, ids: tuple[int, ...], ablated: Ablated, n_new: int, _model: Model
 ) -> tuple[int, ...]:
@@ -73,26 +94,30 @@ def _greedy(
     return tuple(new)
 
 
-def passed(model: Model, ids: tuple[int, ...], ablated: Ablated) -> Pass:
-    """One pass over `ids` with heads ablated."""
-    return _passed(key_of(model), ids, ablated, model)
+def passed(model: Model, ids: tuple[int, ...], sets: Sequence[Ablated]) -> list[Pass]:
+    """One pass over `ids` with several sets of heads at once, all taken away alike."""
+    return _passed(key_of(model), ids, tuple(sets), model)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def _passed(key: str, ids: tuple[int, ...], ablated: Ablated, _model: Model) -> Pass:
+def _passed(key: str, ids: tuple[int, ...], sets: tuple[Ablated, ...], _model: Model) -> list[Pass]:
     batch = torch.tensor([ids])
     counted = torch.ones(batch.shape, dtype=torch.bool)
+    layers = sorted({head.layer for one in sets for head in one.heads})
+    found: dict[int, Pass] = {}
     with turn():
-        ablation = _ablation(_model, ablated)
-        layers = sorted({head.layer for head in ablated.heads})
-        ((_, found),) = engine_of(_model).set_outcomes(
+        ablation = _ablation(_model, next((one for one in sets if one.heads), INTACT))
+        outcomes = engine_of(_model).set_outcomes(
             batch,
             counted,
-            [ablated.heads],
+            [one.heads for one in sets],
             kind=ablation.kind,
             donors=ablation.donors([ids], layers),
         )
-    return Pass(found.losses[0].cpu().numpy(), found.final[0].cpu())
+        for numbers, part in outcomes:
+            for row, number in enumerate(numbers):
+                found[number] = Pass(part.losses[row].cpu().numpy(), part.final[row].cpu())
+    return [found[number] for number in range(len(sets))]
 
 
 def chances(model: Model, made: Pass, at: int) -> Float[np.ndarray, " vocab"]:

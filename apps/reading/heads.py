@@ -14,15 +14,20 @@ from apps.reading.sharing import shared
 from apps.reading.workspace import Workspace
 from workbench.circuits import Importance, read_heads, recut
 from workbench.data import read_samples
-from workbench.stages import read_importance, read_probe
+from workbench.stages import read_importance, read_probe, read_raced
 from workbench.types import HeadScores, Sample
 
-DELTAS, SAMPLES = "deltas.parquet", "samples.jsonl"
+DELTAS, RACED, SAMPLES = "deltas.parquet", "raced.parquet", "samples.jsonl"
 Importances = tuple[Importance | None, Importance | None]
 
 
 def deltas_of(run: FoundRun) -> Importance | None:
-    """The loss increase of every head on every probe sample; None where the run keeps none."""
+    """The loss increase of every head on every probe sample; None where the run keeps none.
+
+    After a race NaN where a head was not run on a sample.
+    """
+    if (run.folder / RACED).is_file():
+        return load(_read_raced, run.folder / RACED)
     return _importances(run.folder)[0]
 
 
@@ -44,6 +49,10 @@ def _importances(folder: Path) -> Importances:
 
 def _read_importances(path: Path) -> Importances:
     return read_importance(path.parent)
+
+
+def _read_raced(path: Path) -> Importance | None:
+    return read_raced(path.parent)
 
 
 def probe_samples(run: FoundRun, runs: Workspace) -> dict[str, Sample]:

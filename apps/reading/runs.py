@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from workbench.runs import RunSummary, list_runs, read_manifest
+from workbench.runs import RunSummary, list_runs, located, read_manifest
 from workbench.scoring import SCORERS
 
 
@@ -26,25 +26,31 @@ class FoundRun:
     result: Path
     created: str
     manifest: Mapping[str, Any]
+    origin: str = ""
 
     @property
     def model(self) -> str:
-        return str((self.manifest.get("model") or {}).get("id", ""))
+        return self._located((self.manifest.get("model") or {}).get("id", ""))
 
     @property
     def data(self) -> list[str]:
-        return [str(name) for name in self.manifest.get("details", {}).get("data", [])]
+        return [self._located(name) for name in self.manifest.get("details", {}).get("data", [])]
+
+    def _located(self, name: Any) -> str:
+        """Wherever the app runs: the folder of runs lies where the command ran, as a rule."""
+        return located(self.manifest, str(name), *self.folder.absolute().parents[1:3])
 
     @property
     def title(self) -> str:
-        """The data or model, what was done with it, and the end of the run's name, unique."""
+        """The data or model, what was done with it, the end of the run's name, and its origin."""
         names = ", ".join(Path(name).name for name in self.data) or Path(self.model).name
         if not names:
-            return self.name
+            return " · ".join(filter(None, [self.name, self.origin]))
         method = self.stage.partition("-")[2]
         if method in SCORERS and (option := SCORERS[method].variant):
             method = str(self.manifest["config"].get(option, method))
-        return " · ".join(filter(None, [names, method, self.name.rpartition("-")[2]]))
+        last = self.name.rpartition("-")[2]
+        return " · ".join(filter(None, [names, method, last, self.origin]))
 
 
 def runs_in(root: Path) -> list[RunSummary]:

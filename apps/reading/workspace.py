@@ -1,6 +1,6 @@
-"""The folder of runs that every page looks at: the reader's own, or the bundled demo.
+"""The runs that every page looks at: the reader's own, and behind them those of the bundled demo.
 
-The demo is shown as long as there are no results of one's own, so that no page is ever empty.
+The demo is always there, and marked, so that no page is ever empty and no result hides another.
 
 runs = open_workspace()
 runs.finished("score"), runs.children(scores, "select")
@@ -9,7 +9,7 @@ runs.finished("score"), runs.children(scores, "select")
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from apps.reading.roots import roots
@@ -18,7 +18,7 @@ from workbench.bundled import bundled_dir
 from workbench.runs import RunSummary
 
 DEFAULT_ROOTS = (Path("runs"), Path("demo/runs"))
-RESULT_STAGES = ("heads", "score", "amplify")
+DEMO = "demo"
 UNUSABLE = ("broken", "failed", "interrupted")
 
 
@@ -41,14 +41,6 @@ def allowed_roots() -> tuple[Path, ...]:
     return roots(own_root())
 
 
-def has_own_results() -> bool:
-    """Whether the reader's own folder holds a finished circuit, scores or amplification."""
-    return any(
-        run.status == "finished" and run.stage.partition("-")[0] in RESULT_STAGES
-        for run in runs_in(own_root())
-    )
-
-
 def ref_of(run: FoundRun) -> str:
     """What names a run on the command line: a run of the demo needs its whole path."""
     return run.name if run.folder.parent == own_root() else str(run.folder)
@@ -56,30 +48,32 @@ def ref_of(run: FoundRun) -> str:
 
 @dataclass(frozen=True)
 class Workspace:
-    """What one session looks at: its own runs, or the `demo` with what was built on it."""
+    """What a session looks at: the reader's own runs, and the `demo` where there is one."""
 
     own: Path
     demo: Path | None = None
 
     def every(self) -> list[RunSummary]:
-        """All runs of the folder that is shown, newest first."""
-        return runs_in(self.demo or self.own)
+        """All runs, the reader's own first, each newest first."""
+        return [*runs_in(self.own), *(runs_in(self.demo) if self.demo else [])]
+
+    def origin(self, run: RunSummary) -> str:
+        """`demo` for a run that came along, empty for one of the reader's own."""
+        return DEMO if run.path.parent == self.demo else ""
 
     def unusable(self) -> list[RunSummary]:
         """Runs without a result that nobody is working on, each with its reason."""
         return [run for run in self.every() if run.status in UNUSABLE]
 
     def finished(self, stage: str) -> list[FoundRun]:
-        """Finished runs of `stage` (heads, validate, score, select), newest first.
+        """Finished runs of `stage` (heads, validate, score, select), own ones first, newest first.
 
-        Beside the demo also the runs that its reader has built on it, which lie in the own folder.
+        What the demo asked and the reader has asked again stands once, as the reader's own.
         """
-        found = _of_stage(self.demo or self.own, stage)
-        if self.demo is None:
-            return found
-        names = {run.name for run in finished_in(self.demo)}
         own = _of_stage(self.own, stage)
-        return [run for run in own if names & set(run.manifest["parents"])] + found
+        names = {run.name for run in own}
+        beside = _of_stage(self.demo, stage) if self.demo else []
+        return own + [replace(run, origin=DEMO) for run in beside if run.name not in names]
 
     def children(self, parent: FoundRun, stage: str) -> list[FoundRun]:
         """Every finished run of `stage` that read `parent`, newest first."""
@@ -94,10 +88,11 @@ class Workspace:
         return next((r for r in self.finished(stage) if r.name in run.manifest["parents"]), None)
 
 
-def open_workspace(*, wants_demo: bool = False) -> Workspace:
-    """The demo by choice, or because there is nothing else."""
-    shows_demo = wants_demo or not has_own_results()
-    return Workspace(own_root(), demo_root() if shows_demo else None)
+def open_workspace() -> Workspace:
+    """The own runs and the demo, which is not shown twice where it is the folder itself."""
+    own, demo = own_root(), demo_root()
+    is_demo = demo is not None and own.resolve() == demo.resolve()
+    return Workspace(own, None if is_demo else demo)
 
 
 def _of_stage(root: Path, stage: str) -> list[FoundRun]:

@@ -11,6 +11,7 @@ import streamlit as st
 from jaxtyping import Float
 
 from apps.passes.attention import head_pattern, rendered_window, texts_of_tokens
+from apps.widgets.chart import chart
 from workbench.figures import head_name, overview_strip, pattern_heatmap
 from workbench.models import Model, UnrenderableError
 from workbench.types import Head, Sample
@@ -26,7 +27,7 @@ def choose_window(values: Float[np.ndarray, " pos"], *, title: str, key: str) ->
         "Tokens shown", 1, len(values), (1, WINDOW), key=key, persist_state="session"
     )
     end = min(end, start + 2 * WINDOW)
-    st.plotly_chart(
+    chart(
         overview_strip(values, window=(start - 1, end), title=title),
         key=f"{key}-overview",
         alt="The whole sample in one line of colours; the part shown below is framed",
@@ -61,7 +62,7 @@ def draw_pattern(
         received = pattern.mean(0)
         window = choose_window(received, title="Attention received, whole sample", key=f"{key}-w")
     start, end = window
-    st.plotly_chart(
+    chart(
         pattern_heatmap(
             pattern[start:end, start:end],
             texts_of_tokens(model, ids[start:end]),

@@ -11,14 +11,14 @@ import streamlit as st
 from apps.jobs.commands import DEMO, next_command
 from apps.reading.runs import FoundRun
 from apps.reading.workspace import Workspace, open_workspace, own_root, ref_of
+from apps.widgets.addressed import choose_addressed
 
-OWN, BUNDLED = "mine", "demo"
 MISSING = {"heads": "circuit", "score": "scores", "validate": "validation", "select": "selection"}
 
 
 def workspace() -> Workspace:
-    """The runs that this session has chosen to see."""
-    return open_workspace(wants_demo=st.session_state.get("runs") == BUNDLED)
+    """The runs that there are."""
+    return open_workspace()
 
 
 def choose_run(stage: str, *, label: str, key: str, only: str = "") -> FoundRun:
@@ -32,14 +32,14 @@ def choose_run(stage: str, *, label: str, key: str, only: str = "") -> FoundRun:
         st.stop()
     titles = {run.title: run for run in runs}
     with st.sidebar:
-        title = st.selectbox(
-            label, list(titles), key=key, bind="query-params", help="The newest stands first."
-        )
-    run = titles.get(title or "", runs[0])
+        title = choose_addressed(label, list(titles), key=key, help="The newest stands first.")
+    run = titles[title]
     with st.sidebar:
         st.caption(f"{run.created[:16].replace('T', ' ')} UTC")
         if run.title != run.name:
             st.text(run.name)
+        if runs[0].origin:
+            _offer_start("None of your own yet: start one", stage, only)
     return run
 
 
@@ -62,9 +62,15 @@ def say_what_is_missing(stage: str, only: str = "") -> None:
         stage, root=own_root(), model=newest.model, parent=ref_of(newest), method=method
     )
     st.code(command, language="bash")
+    _offer_start("Or start it here", stage, only)
+
+
+def _offer_start(label: str, stage: str, only: str) -> None:
+    """The way to the form of the stage."""
+    method = only.partition("-")[2] if stage == "score" else ""
     st.page_link(
         "views/run/page.py",
-        label="Or start it here",
+        label=label,
         icon=":material/play_arrow:",
         query_params={"stage": stage, **({"method": method} if method else {})},
     )

@@ -1,6 +1,6 @@
 """How to read each page, for someone who sees it for the first time.
 
-show_guide("heads")
+show_heading("Heads", "heads")
 """
 
 from __future__ import annotations
@@ -107,7 +107,9 @@ it is started again.
 }
 
 
-def show_guide(page: str) -> None:
-    """A closed box below the title."""
-    with st.expander(TITLE, icon=":material/help:"):
+def show_heading(title: str, page: str) -> None:
+    """The page's title, and beside it a closed box: what the page is for begins further up."""
+    left, right = st.columns([3, 2], vertical_alignment="center")
+    left.title(title)
+    with right.expander(TITLE, icon=":material/help:"):
         st.markdown(GUIDES[page])

@@ -76,11 +76,18 @@ WORDS = {
     "layers": "loss increase: on the probe's solutions. control: the same on other data, such as "
     "plain text. contrast: the first less the second, each relative to its own loss; higher is "
     "more special to reasoning. stability: share of resampled probes that choose the head. "
-    "retrieval: share of a value's tokens that the head copies by its key, from the newest such "
-    "run on this model.",
+    "contribution: the rise with the head's output at its mean, where measured. first token: share "
+    "of its attention on the first token. retrieval: share of a value's tokens that the head "
+    "copies by its key, from the newest such run on this model.",
     "retrieval": "Share of a value's tokens that the head looks at, in its place in the context, "
     "when the model is about to write them. Higher: it copies. Bias: only argmax counts, and only "
     "made-up keys and values.",
+    "idle": "Made uniform they write what they never wrote before, and the loss rises by that; "
+    "taken away they are not missed. Rank by contribution to leave them out.",
+    "head_contribution": "Rise of the loss when the head's output is held at its mean: what it "
+    "adds to the answer. Higher: needed more. Bias: measured for the first heads in rank only.",
+    "sink_share": "Share of the head's attention that lies on the first token. Near 1: it looks at "
+    "nothing in particular, and scores made with it measure the sink.",
     "overlap": "Heads in both circuits over heads in either (Jaccard). 100 % is the same circuit. "
     "Bias: two small circuits share little by one swapped neighbour alone.",
     "rank_correlation": "Spearman's correlation of the ranks of all heads, −1 to 1. Near 1: the "
@@ -148,6 +155,8 @@ WORDS = {
     "play_strip": "Orange: this token became harder, so it needed these heads. Blue: easier.",
     "play_place": "Starts at the token whose loss rises most; in brackets the rise. The chart "
     "below shows what the model expects in its place, given all tokens before it.",
+    "play_answer": "Greedy decoding, a few tokens at a time. It takes a pass a token, so a larger "
+    "model needs a while. Losses and colours need none of it.",
     "play_next": "Chances of what stands at this place. Bars of unlike length: the heads steer it. "
     "Bias: one token says little about the whole answer.",
     "n_new": "Decoding ends here, at the end of the answer, or where the context is full.",

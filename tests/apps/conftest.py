@@ -129,7 +129,7 @@ def heads_by_rank(root) -> list[dict]:
 
 
 def name(head: dict) -> str:
-    return f"L{head['layer']} H{head['head']}"
+    return f"L{head['layer']}H{head['head']}"
 
 
 def charts(at) -> list:

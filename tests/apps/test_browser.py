@@ -24,6 +24,8 @@ from pathlib import Path
 import pytest
 
 from apps.jobs import job as jobs
+from tests.support.head_scores import many_heads
+from workbench.circuits import heads_to_json
 
 pytestmark = pytest.mark.slow
 
@@ -60,21 +62,38 @@ def root(chain, tmp_path_factory) -> Iterator[Path]:
     """Runs that these tests may add to."""
     copy = tmp_path_factory.mktemp("browser") / "runs"
     shutil.copytree(chain, copy)
+    write_large(copy)
     yield copy
     for job in jobs.every_job(copy):
         jobs.cancel_job(job)
 
 
+def write_large(root: Path) -> None:
+    """Heads of a model of 28 x 28, made before the chain's, so that it is not the newest."""
+    origin = next(root.glob("heads-*"))
+    folder = root / "heads-exact-28282828"
+    folder.mkdir()
+    manifest = json.loads((origin / "manifest.json").read_text())
+    manifest |= {"created": "2020-01-01T00:00:00+00:00", "parents": []}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    (folder / "heads.json").write_text(json.dumps(heads_to_json(many_heads(28, 28))))
+
+
 @pytest.fixture(scope="module")
-def address(root, chain) -> Iterator[str]:
+def log(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("log") / "server.log"
+
+
+@pytest.fixture(scope="module")
+def address(root, chain, log) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     code = "from workbench.cli.main import main; main()"
     command = [sys.executable, "-c", code, "app", "--headless", "--port", str(port)]
     command += ["--runs", str(root), "--root", str(chain.parent)]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    app = subprocess.Popen(command, start_new_session=True, **quiet)
+    with log.open("wb") as said:
+        app = subprocess.Popen(command, start_new_session=True, stdout=said, stderr=said)
     try:
         yield wait_for(f"http://127.0.0.1:{port}")
     finally:
@@ -127,20 +146,99 @@ def box_of(page, key: str) -> dict:
     )
 
 
-def test_a_click_on_the_map_opens_that_head(page, address, root):
+def test_a_click_on_the_map_opens_that_head(page, address, chain):
     visit(page, f"{address}/heads")
     area = box_of(page, "map")
-    heads = json.loads(next(root.glob("heads-*/heads.json")).read_text())
+    heads = json.loads(next(chain.glob("heads-*/heads.json")).read_text())
     n_layers, n_heads = heads["model"]["n_layers"], heads["model"]["n_heads"]
     layer, head = n_layers - 1, n_heads - 1
     x = area["x"] + area["width"] * (head + 0.5) / n_heads
     y = area["y"] + area["height"] * (layer + 0.5) / n_layers
     page.mouse.move(x - 5, y - 5)
     page.mouse.click(x, y)
-    page.get_by_text(f"L{layer} H{head} by sample").wait_for()
+    page.get_by_text(f"L{layer}H{head} by sample").wait_for()
     rank = next(h["rank"] for h in heads["heads"] if (h["layer"], h["head"]) == (layer, head))
     page.get_by_text(f"{rank} / {len(heads['heads'])}").wait_for()
-    assert f"head=L{layer}+H{head}" in page.url
+    assert f"head=L{layer}H{head}" in page.url
+
+
+def large_map(page, address) -> dict:
+    visit(page, f"{address}/heads")
+    choose(page, "Circuit", page_option(page, "28282828"))
+    return box_of(page, "map")
+
+
+def page_option(page, end: str) -> str:
+    page.get_by_role("combobox", name="Circuit").click()
+    name = page.get_by_role("option", name=re.compile(end)).inner_text()
+    page.keyboard.press("Escape")
+    return name
+
+
+PLACE = """([layer, head]) => {
+    const chart = document.querySelector('[class*=st-key-map] .js-plotly-plot');
+    const box = chart.getBoundingClientRect(), { xaxis, yaxis } = chart._fullLayout;
+    return [box.x + xaxis._offset + xaxis.d2p(head), box.y + yaxis._offset + yaxis.d2p(layer)];
+}"""
+
+
+def click_head(page, layer: int, head: int) -> None:
+    """On the centre of its cell, which the chart itself tells."""
+    area = page.locator("[class*=st-key-map] .nsewdrag").first
+    area.evaluate("e => e.scrollIntoView({block: 'center'})")
+    page.wait_for_timeout(500)
+    x, y = page.evaluate(PLACE, [layer, head])
+    page.mouse.move(x - 3, y - 3)
+    page.mouse.click(x, y)
+
+
+def test_on_a_large_map_a_click_opens_the_head_it_is_on(page, address):
+    area = large_map(page, address)
+    assert area["height"] < 600, "one screen high"
+    # The first in rank is open already, and the address does not name it.
+    for layer, head in ((0, 1), (5, 13), (13, 14), (27, 27), (8, 20)):
+        click_head(page, layer, head)
+        wait_for_text(page, f"head=L{layer}H{head}")
+
+
+def wait_for_text(page, part: str) -> None:
+    page.wait_for_function("part => location.href.includes(part)", arg=part)
+
+
+def test_a_double_click_leaves_the_map_as_it_is(page, address):
+    large_map(page, address)
+    reach = "() => document.querySelector('.st-key-map .js-plotly-plot')._fullLayout.xaxis.range"
+    before = page.evaluate(reach)
+    page.mouse.dblclick(*page.evaluate(PLACE, [10, 10]))
+    settle(page)
+    assert page.evaluate(reach) == before
+    assert page.locator(".st-key-map .modebar-btn").count() == 0
+
+
+def test_heads_clicked_on_the_map_become_a_circuit_of_ones_own(page, address, root):
+    large_map(page, address)
+    page.get_by_text("Make a circuit of your own", exact=True).click()
+    page.get_by_text("A click on the map adds a head").click()
+    settle(page)
+    for layer, head in ((3, 4), (20, 27)):
+        click_head(page, layer, head)
+        settle(page)
+    page.get_by_role("button", name="Save as a circuit").click()
+    page.get_by_text("Chosen by hand from heads-exact-28282828").wait_for()
+    found = json.loads(next(root.glob("heads-chosen-*/heads.json")).read_text())
+    chosen = [(h["layer"], h["head"]) for h in found["heads"] if h["selected"]]
+    assert sorted(chosen) == [(3, 4), (20, 27)]
+    assert "circuit=" in page.url
+
+
+def test_nothing_is_asked_of_another_machine(page, address):
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    for path in ("", "/heads", "/samples", "/run"):
+        visit(page, f"{address}{path}")
+    own = (address, address.replace("http", "ws", 1), "data:", "blob:")
+    assert [url for url in asked if not url.startswith(own)] == []
+    assert asked
 
 
 def wait_for_value(field, value: str) -> None:
@@ -153,7 +251,7 @@ def n_shown(page) -> str:
     return page.get_by_role("heading", name=re.compile(r"of 12 rows")).inner_text()
 
 
-def test_a_range_dragged_in_the_histogram_changes_the_table(page, address):
+def test_a_range_dragged_in_the_histogram_changes_the_table(page, address, log):
     visit(page, f"{address}/samples")
     assert n_shown(page).startswith("12 of 12")
     area = box_of(page, "histogram")
@@ -166,7 +264,35 @@ def test_a_range_dragged_in_the_histogram_changes_the_table(page, address):
     page.get_by_role("heading", name=re.compile(r"^([0-9]|1[01]) of 12 rows")).wait_for()
     settle(page)
     assert "range=" in page.url
+    assert "most recent call last" not in log.read_text(), "neither an error nor a stack"
     assert not n_shown(page).startswith("12 of 12")
+
+
+def test_a_click_on_the_text_of_a_row_opens_it(page, address):
+    visit(page, f"{address}/samples")
+    table = page.locator(".st-key-rows canvas").first
+    table.evaluate("e => e.scrollIntoView({block: 'center'})")
+    page.wait_for_timeout(500)
+    box = table.bounding_box()
+    # Rows are 35 pixels high, below a head of the same height.
+    page.mouse.click(box["x"] + box["width"] * 0.6, box["y"] + 35 * 4.5)
+    wait_for_value(page.get_by_role("spinbutton", name="Open"), "4")
+    page.keyboard.press("Escape")
+
+
+def test_the_address_names_the_run_that_is_shown(page, address):
+    visit(page, f"{address}/samples")
+    assert "scores=rows.jsonl" in page.url
+
+
+def test_a_budget_and_a_typed_problem_are_in_the_address(page, address):
+    visit(page, f"{address}/select?budget=tokens")
+    field = page.get_by_role("spinbutton", name="Tokens", exact=True)
+    field.fill("20")
+    field.press("Enter")
+    wait_for_text(page, "n_tokens=20")
+    visit(page, f"{address}/playground?from=type+one&typed=Two+pens%3F")
+    wait_for_value(page.get_by_role("textbox", name="Problem", exact=True), "Two pens?")
 
 
 def test_a_link_shows_the_same_view_in_a_new_browser(page, browser, address):

@@ -6,7 +6,6 @@ import shutil
 
 import pytest
 
-from apps.widgets.runs import BUNDLED, OWN
 from tests.apps.conftest import NO_NUMBERS, PAGES, open_page, words
 from workbench.bundled import MODELS, bundled_dir
 from workbench.circuits import read_heads
@@ -63,16 +62,38 @@ def test_marks_on_the_demo_are_kept_in_ones_own_folder(empty):
     assert not list(DEMO.rglob("marks.json"))
 
 
-def test_results_of_ones_own_take_the_place_of_the_demo(copied):
+def test_ones_own_results_stand_before_those_of_the_demo_which_stay_and_are_marked(copied):
     at = open_page()
-    assert "bundled demo" not in words(at)
-    assert at.segmented_control(key="runs").value == OWN
-    at.segmented_control(key="runs").select(BUNDLED).run()
-    assert "bundled demo" in words(at)
+    box = at.selectbox(key="circuit")
+    marked = [option.endswith("· demo") for option in box.options]
+    assert marked == sorted(marked), "own ones first"
+    assert (marked[0], marked[-1]) == (False, True)
+    assert at.metric[1].value == "2 / 12"
+    box.select(box.options[-1]).run()
     assert at.metric[1].value != "2 / 12"
+    assert set(at.dataframe[0].value["whose"]) == {"", "demo"}
 
 
-def test_without_scores_of_ones_own_the_page_says_what_makes_them(copied):
+def test_the_first_result_of_ones_own_hides_none_of_the_demo(copied):
+    """Only a circuit yet: the overview shows it, and the demo's scores are still there."""
+    for stage in ("score", "select", "validate"):
+        for folder in copied.glob(f"{stage}-*"):
+            shutil.rmtree(folder)
+    assert "2 / 12" in words(open_page())
+    at = open_page("samples")
+    assert at.selectbox(key="scores").options[0].endswith("· demo")
+    assert "Rows scored" in words(at)
+
+
+def test_scores_of_the_demo_find_its_circuit_beside_results_of_ones_own(copied):
+    at = open_page("tokens")
+    box = at.selectbox(key="scores")
+    box.select(next(option for option in box.options if option.endswith("· demo"))).run()
+    assert "is gone" not in words(at)
+    assert "Paper's score here" in words(at)
+
+
+def test_without_scores_of_ones_own_and_of_the_demo_the_page_says_what_makes_them(copied, no_demo):
     for folder in [*copied.glob("score-*"), *copied.glob("select-*")]:
         shutil.rmtree(folder)
     assert "No scores here yet" in words(open_page("samples"))

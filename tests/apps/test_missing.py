@@ -86,7 +86,7 @@ def test_the_next_step_names_the_runs_it_builds_on(copied):
     assert any("workbench select" in c and f"--scores {scores}" in c for c in codes)
 
 
-def test_a_page_without_its_stage_names_the_command(copied):
+def test_a_page_without_its_stage_names_the_command(copied, no_demo):
     shutil.rmtree(next(copied.glob("validate-*")))
     heads = next(copied.glob("heads-*")).name
     codes = [code.value for code in open_page("validate").code]

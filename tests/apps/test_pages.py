@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import shutil
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from apps.jobs.job import Job
+from apps.jobs.plan import what_of
+from apps.passes import ablated
 from apps.passes import model as passes
 from apps.words.markdown import as_markdown
 from tests.apps.conftest import (
@@ -21,6 +26,7 @@ from tests.apps.conftest import (
     result,
     words,
 )
+from workbench.ablation import decode_sets
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page not in NO_NUMBERS])
@@ -51,7 +57,8 @@ def test_the_overview_shows_the_five_stages_as_done(finished):
     assert at.metric[1].value == "2 / 12"
     assert "The chain is complete" in words(at)
     folders = [path for path in finished.iterdir() if not path.name.startswith(".")]
-    assert len(at.dataframe[0].value) == len(folders)
+    shown = at.dataframe[0].value
+    assert len(shown[shown["whose"] == ""]) == len(folders)
 
 
 def test_a_page_loads_the_model_as_its_run_did(copied, monkeypatch):
@@ -115,7 +122,7 @@ def test_every_variant_stands_beside_the_others_with_its_place_in_the_pool(finis
 def test_two_samples_stand_side_by_side_under_one_head(finished):
     at = open_page("tokens")
     at.toggle(key="two").set_value(True).run()
-    at.selectbox(key="whose").select("L2 H3").run()
+    at.selectbox(key="whose").select("L2H3").run()
     assert len(at.get("html")) == 2
     assert len([m for m in at.metric if m.label == "Score"]) == 2
 
@@ -191,6 +198,94 @@ def button(at, label: str):
     return next(b for b in at.button if b.label == label)
 
 
+def field(at, label: str):
+    return next(b for b in at.text_input if b.label == label)
+
+
+def test_opening_the_page_writes_nothing_anywhere(copied):
+    before = sorted(path for path in copied.parent.rglob("*") if ".cache" not in path.name)
+    at = open_page("select")
+    at.selectbox(key="format").select("parquet").run()
+    after = [path for path in copied.parent.rglob("*") if ".cache" not in path.name]
+    assert [p for p in sorted(after) if p not in before and "texts-" not in p.name] == []
+    at.toggle(key="card").set_value(True).run()
+    assert "pretty_name" in words(at)
+    assert not list(copied.parent.rglob("provenance.json"))
+
+
+def test_a_second_selection_saved_brings_its_own_name_and_card(copied):
+    at = open_page("select")
+    at.slider(key="percent").set_value(25).run()
+    button(at, "Save this selection").click().run()
+    first = field(at, "Name").value
+    button(at, "Write the folder").click().run()
+    at.slider(key="percent").set_value(50).run()
+    button(at, "Save this selection").click().run()
+    assert "fraction 0.5" in at.selectbox(key="saved_selection").value
+    assert field(at, "Name").value != first
+    button(at, "Write the folder").click().run()
+    assert "exists already" not in words(at)
+    assert len(list((copied.parent / "exports").iterdir())) == 2
+    at.slider(key="percent").set_value(25).run()
+    button(at, "Save this selection").click().run()
+    assert field(at, "Name").value == first, "saved again: the same selection"
+
+
+def test_the_card_counts_rows_kept_and_dropped_by_hand(copied):
+    at = open_page("samples")
+    button(at, "Drop").click().run()
+    button(at, "Keep").click().run()
+    button(at, "Keep").click().run()
+    at = open_page("select")
+    button(at, "Save this selection").click().run()
+    at.toggle(key="card").set_value(True).run()
+    assert "| rows kept by hand | 2 |" in words(at)
+    assert "| rows dropped by hand | 1 |" in words(at)
+
+
+def test_the_tick_of_the_table_follows_the_opened_row(copied):
+    at = open_page("samples")
+    assert ticked(at) == [0]
+    button(at, "Next").click().run()
+    assert ticked(at) == [1]
+    button(at, "Drop").click().run()
+    assert ticked(at) == [2]
+    at.number_input(key="open").set_value(6).run()
+    assert ticked(at) == [5]
+
+
+def ticked(at) -> list[int]:
+    return at.session_state["rows"]["selection"]["rows"]
+
+
+def test_taking_back_a_mark_under_its_filter_leaves_out_no_row(copied):
+    """The row leaves the list, so the next one is opened by staying where one is."""
+    at = open_page("samples")
+    for _ in range(3):
+        button(at, "Keep").click().run()
+    at.selectbox(key="mark").select("kept").run()
+    at.number_input(key="open").set_value(1).run()
+    button(at, "Keep").click().run()
+    assert "2 of 12 rows" in words(at)
+    assert at.number_input(key="open").value == 1
+    assert opened_row(copied, 1)[1:] in words(at)
+    marks = json.loads((next(copied.glob("score-*")) / "marks.json").read_text())
+    assert set(marks) == {opened_row(copied, 1), opened_row(copied, 2)}
+
+
+def test_one_button_lets_every_row_pass_again(finished):
+    at = open_page("samples")
+    assert not [b for b in at.button if b.label == "Reset the filters"]
+    at.text_input(key="search").set_value("alert")
+    at.multiselect(key="level").set_value(["2"])
+    at.slider(key="range").set_range(*at.slider(key="range").value).run()
+    assert "of 12 rows" in words(at)
+    assert "12 of 12 rows" not in words(at)
+    button(at, "Reset the filters").click().run()
+    assert "12 of 12 rows" in words(at)
+    assert at.text_input(key="search").value == ""
+
+
 def test_the_preview_follows_the_options(finished):
     at = open_page("select")
     assert "Selected 1" in words(at)
@@ -222,8 +317,9 @@ def test_a_selection_is_saved_shown_with_its_card_and_written(copied):
     at.slider(key="percent").set_value(25).run()
     button(at, "Save this selection").click().run()
     assert len(list(copied.glob("select-soft-*"))) == 1
-    at.text_input(key="folder").set_value("quarter").run()
-    assert "pretty_name" in words(at)
+    field(at, "Name").set_value("quarter").run()
+    at.toggle(key="card").set_value(True).run()
+    assert "# quarter" in words(at)
     assert len(at.get("download_button")) == 2
     folder = copied.parent / "exports" / "quarter"
     assert not folder.exists()
@@ -237,7 +333,7 @@ def test_a_selection_is_saved_shown_with_its_card_and_written(copied):
 @pytest.mark.parametrize("folder", ["../escape", "/etc/x", "a/b", "..", ""])
 def test_an_export_cannot_leave_its_folder(copied, folder):
     at = open_page("select")
-    at.text_input(key="folder").set_value(folder).run()
+    field(at, "Name").set_value(folder).run()
     assert "cannot be exported" in words(at)
     assert not [b for b in at.button if b.label == "Write the folder"]
 
@@ -245,9 +341,10 @@ def test_an_export_cannot_leave_its_folder(copied, folder):
 def test_the_playground_shows_what_a_head_changes(finished):
     at = open_page("playground")
     assert "Rise +0.000" in words(at)
-    at.multiselect(key="off").set_value(["L0 H0", "L1 H2"]).run()
-    assert "L0 H0, L1 H2" in words(at)
+    at.multiselect(key="off").set_value(["L0H0", "L1H2"]).run()
+    assert "L0H0, L1H2" in words(at)
     assert "Rise +0.000" not in words(at)
+    assert "drawn at random: " in words(at)
     assert len(at.get("html")) == 1
     (place,) = [box for box in at.selectbox if box.label == "Token looked at"]
     rises = [float(option.rpartition("(")[2].rstrip(")")) for option in place.options]
@@ -266,8 +363,36 @@ def test_the_playground_takes_the_circuit_a_draw_and_a_typed_problem(finished):
     at.selectbox(key="from").select("type one").run()
     at.text_area(key="typed").set_value("Tom has <b>3</b> pens.").run()
     assert "\\<b\\>3\\<\\/b\\>" in words(at)
+    assert "let the model write one" in words(at)
+    button(at, "Let the model answer").click().run()
     assert "model's own answer" in words(at)
     assert not at.exception
+
+
+def test_the_playground_decodes_on_request_only_and_marks_the_answer(finished, monkeypatch):
+    decoded = []
+    real = ablated.decode_sets
+    monkeypatch.setattr(ablated, "decode_sets", lambda *a, **k: decoded.append(1) or real(*a, **k))
+    at = open_page("playground")
+    at.multiselect(key="off").set_value(["L0H0"]).run()
+    assert "Loss as it is" in words(at)
+    assert not decoded
+    at.slider(key="n_new").set_value(16).run()
+    button(at, "Let the model answer").click().run()
+    assert decoded
+    assert "As it is" in words(at)
+    assert len([m for m in at.markdown if "-badge[" in m.value]) == 2
+    button(at, "Stop").click().run()
+    assert [b.label for b in at.button if b.label == "Let the model answer"]
+
+
+def test_an_answer_in_pieces_is_the_answer_at_once(finished):
+    model = passes.loaded_model(str(finished.parent / "tiny"))
+    ids = ablated.prompt_ids(model, ablated.problem("1+1?"))
+    pieces = [*ablated.answer_pieces(model, ids, ablated.INTACT, n_new=30)]
+    assert all(whole[: len(part)] == part for part, whole in pairwise(pieces))
+    ((whole,),) = decode_sets(passes.engine_of(model), [ids], [()], max_new_tokens=30)
+    assert pieces[-1] == tuple(whole)
 
 
 def test_the_validation_page_says_the_verdict_and_its_numbers(finished):
@@ -286,3 +411,46 @@ def test_the_validation_page_says_the_verdict_and_its_numbers(finished):
     assert mean == pytest.approx(np.mean(report["random"]["loss"]))
     assert f"against {report['n_random']} random sets" in shown
     assert [b.label for b in at.get("download_button")] == ["HTML report"]
+
+
+def job_of(stage: str, status: str, tmp_path, **output) -> Job:
+    (tmp_path / "out.txt").write_text(json.dumps(output))
+    return Job(tmp_path, stage, f"{stage} of it", ("workbench", stage), True, 0.0, status)
+
+
+def test_the_overview_says_what_is_running_rather_than_to_do(
+    copied, no_demo, monkeypatch, tmp_path
+):
+    for folder in [*copied.glob("score-*"), *copied.glob("select-*")]:
+        shutil.rmtree(folder)
+    badges = [m.value for m in open_page().markdown if "-badge[" in m.value]
+    assert sum("to do" in badge for badge in badges) == 2
+    job = job_of("score", "running", tmp_path)
+    monkeypatch.setattr("apps.jobs.job.every_job", lambda root: [job])
+    at = open_page()
+    badges = [m.value for m in at.markdown if "-badge[" in m.value]
+    assert sum("to do" in badge for badge in badges) == 1
+    assert sum("running" in badge for badge in badges) == 1
+    assert any(link.proto.label == "Watch it" for link in at.get("page_link"))
+
+
+def test_a_finished_job_links_to_what_came_of_it(copied, monkeypatch, tmp_path):
+    run = next(copied.glob("score-*"))
+    job = job_of("score", "finished", tmp_path, run=str(run))
+    monkeypatch.setattr("apps.jobs.job.every_job", lambda root: [job])
+    monkeypatch.setattr("apps.jobs.listing.every_job", lambda root: [job])
+    links = [link.proto for link in open_page("run").get("page_link")]
+    (found,) = [link for link in links if link.label.startswith("Open")]
+    assert run.name[-8:] in found.label
+
+
+def test_the_title_of_a_job_says_what_it_works_on_and_how():
+    words = ["score", "--model=/m/tiny", "--data=/d/rows.jsonl", "--method=air", "--drop-sink"]
+    assert what_of(words) == "model tiny, data rows.jsonl, method air"
+
+
+@pytest.mark.parametrize("page", ["samples", "tokens", "select", "validate"])
+def test_no_chart_has_a_toolbar_over_its_title(finished, page):
+    found = charts(open_page(page))
+    assert found
+    assert {json.loads(chart.proto.config)["displayModeBar"] for chart in found} == {False}

@@ -40,6 +40,11 @@ def test_started_by_hand_it_listens_there_as_well():
     assert tomllib.loads(CONFIG.read_text())["server"]["address"] == "127.0.0.1"
 
 
+def test_widgets_that_others_set_leave_no_stack_trace_in_the_log():
+    config = tomllib.loads(CONFIG.read_text())
+    assert config["global"]["disableWidgetStateDuplicationWarning"] is True
+
+
 def test_a_given_folder_is_passed_on_as_an_absolute_path(started, tmp_path):
     CliRunner().invoke(cli, ["app", "--runs", str(tmp_path)])
     assert started[0][1]["WORKBENCH_RUNS"] == str(tmp_path.resolve())

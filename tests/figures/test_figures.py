@@ -168,3 +168,22 @@ def test_chances_of_the_next_token_stand_beside_each_other():
     figure = next_token_bars(["<i>", "b"], np.array([0.7, 0.1]), np.array([0.2, 0.6]))
     assert [list(bar.x) for bar in figure.data] == [[0.2, 0.6], [0.7, 0.1]]
     assert "<i>" not in str(figure.data)
+
+
+def test_bars_of_one_token_are_told_from_those_of_the_next():
+    """A token that the heads take away and the one they bring would else look like a pair."""
+    figure = next_token_bars(["a", "b", "c"], np.array([1.0, 0, 0]), np.array([0, 1.0, 0]))
+    assert [line.y0 for line in figure.layout.shapes] == [0.5, 1.5]
+    assert [list(bar.text) for bar in figure.data] == [["0%", "100%", "0%"], ["100%", "0%", "0%"]]
+
+
+def test_a_pattern_is_square_in_whatever_room_there_is():
+    figure = pattern_heatmap(np.eye(3), ["a", "b", "c"], title="t")
+    assert (figure.layout.yaxis.scaleanchor, figure.layout.yaxis.autorange) == ("x", "reversed")
+    assert figure.layout.yaxis.ticktext == ("a", "b", "c")
+    assert figure.layout.xaxis.constrain == figure.layout.yaxis.constrain == "domain"
+
+
+def test_small_numbers_on_an_axis_are_written_out():
+    figure = token_bars(["a"], np.array([3e-4]), title="t", unit="u")
+    assert figure.layout.yaxis.exponentformat == "none"

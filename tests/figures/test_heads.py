@@ -37,7 +37,7 @@ def test_a_click_on_a_square_tells_its_head(heads):
 def test_hovering_tells_delta_interval_rank_and_stability(heads):
     squares = heads_heatmap(heads).data[1]
     text = squares.text[list(map(tuple, squares.customdata)).index((0, 1))]
-    for part in ("L0 H1", "in the circuit", "0.9000", "0.8500 to 1.0000", "rank 1", "75%"):
+    for part in ("L0H1", "in the circuit", "0.9000", "0.8500 to 1.0000", "rank 1", "75%"):
         assert part in text
 
 
@@ -146,4 +146,4 @@ def test_runs_with_different_measures_are_compared_by_rank(heads):
 
 
 def test_a_head_is_named_by_layer_and_number():
-    assert head_name(3, 5) == "L3 H5"
+    assert head_name(3, 5) == "L3H5"

@@ -56,6 +56,8 @@ def test_weights_above_plain_training_stand_out():
     assert bars.marker.color[0] != bars.marker.color[1]
     assert bars.customdata[0] == "&lt;i&gt;"
     assert figure.layout.shapes[0].y0 == 1
+    assert not figure.layout.annotations, "a label at the line would lie on a bar"
+    assert "plain training" in figure.layout.title.text
 
 
 def test_a_solution_of_many_steps_names_only_some_of_them():

@@ -44,7 +44,7 @@ def test_heads_have_a_table_where_something_is_known_of_them(report):
         {"contribution": None, "sink_share": None, "idle": None},
     ]
     text = parts_of(validation.heads_table(report | {"head_facts": facts})).text
-    assert "1L2 H2+0.4202.0%no2L1 H1-0.001100.0%yes3L0 H2–––" in text
+    assert "1L2H2+0.4202.0%no2L1H1-0.001100.0%yes3L0H2–––" in text
 
 
 def test_a_large_circuit_has_a_short_title_and_is_listed_in_full(report):
@@ -55,8 +55,8 @@ def test_a_large_circuit_has_a_short_title_and_is_listed_in_full(report):
             | {"stability": None}
         )
     ).text
-    assert "Validation of L0 H0, L0 H1, L0 H2, L0 H3, L0 H4, L0 H5 and 3 more" in page
-    assert "L0 H7, L0 H8." in page
+    assert "Validation of L0H0, L0H1, L0H2, L0H3, L0H4, L0H5 and 3 more" in page
+    assert "L0H7, L0H8." in page
     assert "From another probe" not in page
 
 

@@ -19,6 +19,7 @@ from workbench.stages import (
     Place,
     ProbeOptions,
     read_importance,
+    read_raced,
     run_heads,
     run_probe,
 )
@@ -79,6 +80,19 @@ def test_every_delta_is_that_of_the_samples_it_names(method, found):
             assert head["n_samples"] == len(rows)
             expected += (exact[sorted(rows), *place] - guess[sorted(rows)]).mean()
         assert head["delta"] == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_what_a_race_has_measured_is_read_back_sample_by_sample(method, found):
+    exact, raced = read_importance(found.exact.run)[0], read_raced(getattr(found, method).run)
+    places = [exact.row_ids.index(row_id) for row_id in raced.row_ids]
+    was_run = np.isfinite(raced.deltas)
+    assert 0 < was_run.mean() < 1
+    assert raced.deltas[was_run] == pytest.approx(exact.deltas[places][was_run], abs=1e-5)
+    for place, head in by_place(getattr(found, method).summary).items():
+        n_run = int(was_run[:, *place].sum())
+        assert n_run == (head["n_samples"] if head["basis"] != "gradient" else 0)
+    assert read_raced(found.exact.run) is None
 
 
 @pytest.mark.parametrize("method", METHODS)

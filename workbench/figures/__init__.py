@@ -35,6 +35,7 @@ from workbench.figures.pools import (
     selected_against_pool,
 )
 from workbench.figures.ranking import elbow, measure_name, sample_deltas
+from workbench.figures.scales import SCALES
 from workbench.figures.steps import step_blocks, step_losses, step_weight_bars
 from workbench.figures.validation import (
     control_rises,
@@ -46,6 +47,7 @@ from workbench.names import head_name
 
 __all__ = [
     "LAYERS",
+    "SCALES",
     "Rise",
     "binned_histogram",
     "control_rises",

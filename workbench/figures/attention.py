@@ -1,7 +1,7 @@
 """One sample under the circuit: its tokens shaded, as bars, and a head's pattern.
 
 token_strip(tokens, received, meaning="attention received")
-pattern_heatmap(pattern, tokens, title="Head 2.2")
+pattern_heatmap(pattern, tokens, title="L2H2")
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 import plotly.graph_objects as go
 from jaxtyping import Float
 
-from workbench.figures.look import BLUE, SEQUENTIAL, VERMILION, framed, shade
+from workbench.figures.look import BLUE, GREY, SEQUENTIAL, VERMILION, framed, shade
 
 _MAX_TICKS = 40
 _MOST_BINS = 240
@@ -71,7 +71,7 @@ def next_token_bars(
 ) -> go.Figure:
     """Chances of the likeliest next tokens, of the model as it is and with the heads uniform."""
     title = "Next token: what the heads change"
-    figure = framed(title, x="probability", y="token", height=110 + 34 * len(tokens))
+    figure = framed(title, x="probability", y="token", height=116 + 52 * len(tokens))
     for name, values, color in (("heads uniform", after, VERMILION), ("as it is", before, BLUE)):
         figure.add_bar(
             orientation="h",
@@ -79,11 +79,16 @@ def next_token_bars(
             y=[_label(i, token) for i, token in enumerate(tokens)],
             x=values,
             marker={"color": color},
+            text=[f"{value:.0%}" for value in values],
+            textposition="outside",
             hovertemplate=f"%{{y}}: %{{x:.1%}} {name}<extra></extra>",
         )
-    figure.update_xaxes(range=[0, 1], tickformat=".0%")
+    figure.update_xaxes(range=[0, 1.12], tickvals=[0, 0.5, 1], tickformat=".0%")
     figure.update_yaxes(autorange="reversed")
-    figure.update_layout(barmode="group", legend={"traceorder": "reversed"})
+    figure.update_layout(barmode="group", bargap=0.35, legend={"traceorder": "reversed"})
+    # A line between tokens: a bar of one and a bar of the next must not look like a pair.
+    for place in range(1, len(tokens)):
+        figure.add_hline(y=place - 0.5, line={"width": 1, "color": GREY})
     return figure
 
 
@@ -130,7 +135,7 @@ def pattern_heatmap(
     visible_part = pattern[np.tril_indices(len(pattern))]
     top = float(np.quantile(visible_part, 0.99)) or 1.0
     labels = [_label(i, t) for i, t in enumerate(tokens, start=first - 1)]
-    size = int(np.clip(260 + 5 * len(tokens), 420, 820))
+    size = int(np.clip(260 + 5 * len(tokens), 420, 700))
     figure = framed(title, x="key: is looked at", y="query: looks", height=size)
     figure.add_heatmap(
         z=np.where(np.tri(len(pattern), dtype=bool), pattern, np.nan),
@@ -140,10 +145,17 @@ def pattern_heatmap(
         text=[[f"{q} looks at {k}" for k in labels] for q in labels],
         hovertemplate="%{text}<br>%{z:.3f}<extra></extra>",
         hoverongaps=False,
-        colorbar={"title": {"text": f"share<br>(top {top:.2f})"}, "thickness": 14},
+        colorbar={
+            "title": {"text": f"share<br>(top {top:.2g})"},
+            "thickness": 14,
+            "exponentformat": "none",
+        },
     )
     figure.update_xaxes(**_ticks(tokens), showgrid=False)
     figure.update_yaxes(**_ticks(tokens), showgrid=False, autorange="reversed")
+    # As wide as high, in whatever room there is: the diagonal is a diagonal.
+    figure.update_yaxes(scaleanchor="x", constrain="domain")
+    figure.update_xaxes(constrain="domain")
     return figure
 
 

@@ -17,11 +17,14 @@ from jaxtyping import Float
 
 from workbench.figures.look import DIVERGING, SEQUENTIAL, framed, row_height
 from workbench.figures.ranking import head_hover, measure_name
+from workbench.figures.scales import Scale, scale_of
 from workbench.names import NATS
 from workbench.types import Head, HeadScores
 
 # Pixels that the cells of a map share in a plot of usual width, and of a letter in a cell.
 CELLS_WIDTH, _LETTER = 480, 7
+# Above and below the cells: the title, and the axis with its name.
+_MARGINS = 66 + 50
 # Small enough for the cells of any model: what counts is which centre is nearest.
 MARKER = 6
 _PER_TOKEN = NATS.replace(" ", "<br>", 1)
@@ -64,14 +67,16 @@ def heads_heatmap(
     before: Collection[Head] | None = None,
     marked: Collection[Head] = (),
     second: HeadScores | None = None,
+    scale: str = "linear",
     is_small: bool = False,
 ) -> go.Figure:
-    """Layer by head, coloured by one of `LAYERS`; the circuit is boxed.
+    """Layer by head, coloured by one of `LAYERS` on one of `SCALES`; the circuit is boxed.
 
-    Heads of `before`, another circuit, that are not in it have a dashed box; those `marked` have a
-    cross; a small map has no numbers in its cells. With a `second` measure of the same model the
-    colours are of that one, and the boxes stay. A plotly heatmap takes no clicks, so transparent
-    squares lie over it; their `customdata` is `[layer, head]`.
+    Idle heads of the circuit have a ring. Heads of `before`, another circuit, that are not in it
+    have a dashed box; those `marked` have a cross; a small map has no numbers in its cells. With a
+    `second` measure of the same model the colours are of that one, and the boxes stay. A plotly
+    heatmap takes no clicks, so transparent squares lie over it; their `customdata` is `[layer,
+    head]`.
     """
     measured = second or heads
     shown = LAYERS[layer]
@@ -81,7 +86,7 @@ def heads_heatmap(
     shown = shown._replace(title=shown.title.format(control=", ".join(names) or "the control"))
     # What was never run has only an estimate, which does not compare with the others: left empty.
     values = [_known(getattr(h, layer), h.basis) for h in measured.heads]
-    figure = _map(heads, _grid(measured, values), shown, second=second)
+    figure = _map(heads, _grid(measured, values), shown, second=second, scale=scale)
     if is_small:
         figure.update_layout(title_text="Heads by loss increase")
         figure.update_traces(texttemplate=None, selector={"type": "heatmap"})
@@ -92,6 +97,17 @@ def heads_heatmap(
         boxes.append(_box(chosen, "#F0E442", dash="dot"))
     # All at once: each that is added by itself copies those before it.
     figure.update_layout(shapes=list(chain.from_iterable(boxes)))
+    idle = [h for h in heads.heads if h.selected and h.idle]
+    if idle:
+        figure.add_scatter(
+            # In the corner: the middle is the number's.
+            x=[h.head + 0.28 for h in idle],
+            y=[h.layer - 0.2 for h in idle],
+            mode="markers",
+            marker={"symbol": "circle-open", "size": 7, "color": "black", "line": {"width": 2}},
+            hoverinfo="skip",
+            name="idle",
+        )
     if marked:
         figure.add_scatter(
             x=[head for _, head in marked],
@@ -123,6 +139,11 @@ def heads_difference(a: HeadScores, b: HeadScores) -> go.Figure:
         values = [float(first[head].rank - second[head].rank) for head in first]
         title, unit = "Places gained in the second run", "ranks"
     figure = _map(a, _grid(a, values), Layer(title, unit))
+    if unit == "ranks":
+        figure.update_traces(
+            texttemplate="%{z:+.0f}" if figure.data[0].texttemplate else None,  # type: ignore[attr-defined]
+            selector={"type": "heatmap"},
+        )
     circuits = [{head for head, h in heads.items() if h.selected} for heads in (first, second)]
     both, either = circuits[0] & circuits[1], circuits[0] | circuits[1]
     boxes = (_box(head, dash="solid" if head in both else "dash") for head in sorted(either))
@@ -147,30 +168,53 @@ def _map(
     shown: Layer,
     *,
     second: HeadScores | None = None,
+    scale: str = "linear",
 ) -> go.Figure:
-    reach = float(np.nanmax(np.abs(values))) or 1.0
     n_layers, n_heads = values.shape
-    figure = framed(shown.title, x="head", y="layer", height=170 + row_height(n_layers) * n_layers)
-    figure.add_heatmap(
-        z=values,
-        colorscale=DIVERGING if shown.is_signed else SEQUENTIAL,
-        zmin=-reach if shown.is_signed else 0,
-        zmax=reach,
-        xgap=1,
-        ygap=1,
-        hoverinfo="skip",
-        texttemplate=_template(reach, CELLS_WIDTH / n_heads),
-        colorbar={"title": {"text": shown.unit}, "thickness": 14},
-    )
+    height = _MARGINS + row_height(n_layers) * n_layers
+    figure = framed(shown.title, x="head", y="layer", height=height)
+    figure.add_heatmap(**_cells(values, scale_of(values, scale, is_signed=shown.is_signed), shown))
     figure.add_trace(_click_targets(heads, second))
-    # Only some heads are named where all of them would touch.
-    dtick = math.ceil(20 * n_heads / CELLS_WIDTH)
-    figure.update_xaxes(dtick=dtick, showgrid=False, range=[-0.5, n_heads - 0.5])
-    figure.update_yaxes(dtick=1, showgrid=False, range=[n_layers - 0.5, -0.5])
+    # Only some heads are named where all of them would touch; a box at the edge is seen whole.
+    dtick, edge = math.ceil(20 * n_heads / CELLS_WIDTH), 0.5 + 3 * n_heads / CELLS_WIDTH
+    figure.update_xaxes(dtick=dtick, showgrid=False, range=[-edge, n_heads - 1 + edge])
+    figure.update_yaxes(dtick=1, showgrid=False, range=[n_layers - 0.4, -0.6])
     # However far it is: the nearest centre is that of the cell that the pointer is in.
     figure.update_layout(hoverdistance=-1, clickmode="event+select", showlegend=False)
     figure.update_layout(dragmode=False)
     return figure
+
+
+def _cells(values: Float[np.ndarray, "layer head"], scale: Scale, shown: Layer) -> dict[str, Any]:
+    """The coloured cells with their numbers, where these have room."""
+    reach = float(np.nanmax(np.abs(values))) or 1.0
+    template = _template(reach, CELLS_WIDTH / values.shape[1])
+    bar: dict[str, Any] = {"title": {"text": shown.unit}, "thickness": 14, "exponentformat": "none"}
+    text = None
+    if scale.ticks:
+        bar |= {"tickvals": scale.ticks, "ticktext": scale.labels}
+        if template:
+            form = template[4:-1]
+            text = [["" if np.isnan(v) else _written(v, form) for v in row] for row in values]
+            template = "%{text}"
+    return {
+        "z": scale.of(values),
+        "zmin": scale.low,
+        "zmax": scale.high,
+        "text": text,
+        "texttemplate": template,
+        "colorscale": DIVERGING if shown.is_signed else SEQUENTIAL,
+        "colorbar": bar,
+        "xgap": 1,
+        "ygap": 1,
+        "hoverinfo": "skip",
+    }
+
+
+def _written(value: float, form: str) -> str:
+    """What rounds to nothing has no sign."""
+    text = f"{value:{form}}"
+    return text if float(text) else text.lstrip("-")
 
 
 def _template(reach: float, width: float) -> str | None:
@@ -212,7 +256,7 @@ def _box(head: Head, inner: str = "white", *, dash: str = "solid") -> list[dict[
         "y1": head.layer + reach,
     }
     lines = (
-        {"color": "black", "width": 4, "dash": "solid"},
-        {"color": inner, "width": 1.5, "dash": dash},
+        {"color": "black", "width": 3, "dash": "solid"},
+        {"color": inner, "width": 1, "dash": dash},
     )
     return [{"type": "rect", **corners, "line": line} for line in lines]

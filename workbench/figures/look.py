@@ -33,14 +33,16 @@ def framed(title: str, *, x: str, y: str, height: int = 340) -> go.Figure:
         legend={"orientation": "h", "yanchor": "bottom", "y": 1.0, "xanchor": "right", "x": 1.0},
         hoverlabel={"align": "left"},
     )
-    figure.update_xaxes(title_text=x, zeroline=False)
-    figure.update_yaxes(title_text=y, zeroline=False)
+    # Numbers as they are: 0.0003, not 300µ.
+    plain = {"zeroline": False, "exponentformat": "none", "separatethousands": True}
+    figure.update_xaxes(title_text=x, **plain)
+    figure.update_yaxes(title_text=y, **plain)
     return figure
 
 
 def row_height(n_rows: int) -> int:
     """Pixels for each row of a map: the more there are the lower, and a label always fits."""
-    return max(18, min(34, 600 // n_rows))
+    return max(18, min(34, 540 // n_rows))
 
 
 def shade(share: float) -> str:

@@ -74,7 +74,8 @@ def step_weight_bars(
     weights: Float[np.ndarray, " step"], texts: Sequence[str], *, rule: str
 ) -> go.Figure:
     """The weight of each step's tokens in training; the line at 1 is training without weights."""
-    figure = framed(f"Training weight by step ({rule})", x="step", y="weight", height=360)
+    title = f"Training weight by step ({rule}); dashed: plain training"
+    figure = framed(title, x="step", y="weight", height=360)
     figure.add_bar(
         x=np.arange(1, len(weights) + 1),
         y=weights,
@@ -84,7 +85,7 @@ def step_weight_bars(
         showlegend=False,
     )
     line = {"dash": "dash", "color": VERMILION, "width": 1.5}
-    figure.add_hline(y=1, line=line, annotation_text="plain training")
+    figure.add_hline(y=1, line=line)
     figure.update_layout(margin={"t": 80})
     return _by_step(figure, len(weights))
 

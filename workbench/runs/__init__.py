@@ -7,7 +7,7 @@ from workbench.runs.answer import Finding, Outcome, Place, Task, answer
 from workbench.runs.events import LastProgress, read_events
 from workbench.runs.facts import check_same_template, keep_facts, keep_tokens, without_place
 from workbench.runs.listing import RunSummary, find_run, list_runs
-from workbench.runs.manifest import package_versions, read_manifest
+from workbench.runs.manifest import located, package_versions, read_manifest
 from workbench.runs.run import Run, open_run
 from workbench.runs.spec import RunSpec
 
@@ -26,6 +26,7 @@ __all__ = [
     "keep_facts",
     "keep_tokens",
     "list_runs",
+    "located",
     "open_run",
     "package_versions",
     "read_events",

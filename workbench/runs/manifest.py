@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import json
 import platform
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from glob import glob
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import workbench
+from workbench.bundled import DATASETS, MODELS
 from workbench.errors import InputError
 from workbench.runs.spec import SCHEMA, RunSpec
 
@@ -60,6 +63,7 @@ def new_manifest(spec: RunSpec) -> dict[str, Any]:
         "parents": list(spec.parents),
         "model": dict(spec.model) if spec.model is not None else None,
         "details": dict(spec.details),
+        "folder": str(Path.cwd()),
         "versions": package_versions(),
         "result": spec.result_name,
         "created": started,
@@ -69,6 +73,22 @@ def new_manifest(spec: RunSpec) -> dict[str, Any]:
         "status": "running",
         "error": None,
     }
+
+
+def located(manifest: Mapping[str, Any], name: str, *others: Path) -> str:
+    """A file name of a manifest, as it can be read from anywhere.
+
+    A relative one is of the folder that its command ran in. Runs of before do not say which that
+    was: then the current folder and the `others` are tried.
+    """
+    if name in ("", *DATASETS, *MODELS) or name.startswith("hf:"):
+        return name
+    told = [Path(manifest["folder"])] if manifest.get("folder") else []
+    path = Path(name).expanduser()
+    places = [folder / path for folder in (*told, Path.cwd(), *others)]
+    # As a pattern, which a source may be; `Path.glob` takes none that begins with "..".
+    found = (str(place) for place in places if glob(str(place)))  # noqa: PTH207
+    return next(found, name)
 
 
 def package_versions() -> dict[str, str]:

@@ -46,6 +46,8 @@ SHOWN = (
     "group_by",
     "budget",
     "seed",
+    "rows kept by hand",
+    "rows dropped by hand",
 )
 """Entries of the provenance that the card shows, in this order, where they are given."""
 

@@ -13,7 +13,7 @@ from typing import Any
 from workbench.data import fingerprint_sources
 from workbench.errors import InputError
 from workbench.options import RECOGNISED, ReadOptions
-from workbench.runs import read_manifest, without_place
+from workbench.runs import located, read_manifest, without_place
 from workbench.scoring import SCORERS, exported_options
 from workbench.selection.tables import read_scores
 
@@ -68,6 +68,12 @@ def _score_settings(score: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _select_settings(config: Mapping[str, Any]) -> dict[str, Any]:
+    # How many; which ones, the record of the stage says.
+    by_hand = {
+        f"rows {done} by hand": len(config[name])
+        for name, done in (("keep", "kept"), ("drop", "dropped"))
+        if config.get(name)
+    }
     return {
         "policy": config["policy"],
         "adjust": config["adjust"],
@@ -75,6 +81,7 @@ def _select_settings(config: Mapping[str, Any]) -> dict[str, Any]:
         "group_by": config["group_by"],
         "budget": {k: config[k] for k in ("fraction", "n", "tokens") if config[k] is not None},
         "seed": config["seed"],
+        **by_hand,
     }
 
 
@@ -95,7 +102,7 @@ def scored_data(score: Mapping[str, Any] | None) -> list[str]:
             "the scored data of this selection is not known (its score run is gone)",
             do="pass it with --data",
         )
-    sources = list(score["details"]["data"])
+    sources = [located(score, name) for name in score["details"]["data"]]
     if fingerprint_sources(sources) != score["inputs"]["data"]:
         raise InputError(
             f"the data {', '.join(sources)} has changed since it was scored",

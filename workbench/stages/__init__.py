@@ -18,7 +18,14 @@ from workbench.stages.amplify.report import plan_report, run_report
 from workbench.stages.amplify.update import plan_update, run_update
 from workbench.stages.engine import engine_of
 from workbench.stages.export import plan_export, run_export
-from workbench.stages.heads import plan_heads, read_importance, run_heads, seen_rows
+from workbench.stages.heads import (
+    plan_heads,
+    read_importance,
+    read_raced,
+    run_chosen,
+    run_heads,
+    seen_rows,
+)
 from workbench.stages.probe import plan_probe, read_probe, run_probe
 from workbench.stages.retrieve import plan_retrieval, run_retrieval
 from workbench.stages.score import plan_score, run_score
@@ -52,7 +59,9 @@ __all__ = [
     "plan_validate",
     "read_importance",
     "read_probe",
+    "read_raced",
     "read_scores",
+    "run_chosen",
     "run_export",
     "run_heads",
     "run_localize",

@@ -11,6 +11,7 @@ import streamlit as st
 
 from apps.reading.runs import FoundRun
 from apps.reading.workspace import own_root
+from apps.widgets.addressed import choose_addressed
 from apps.widgets.runs import workspace
 from apps.words.markdown import as_markdown
 
@@ -24,8 +25,7 @@ def made_from(parent: FoundRun, stage: str, *, label: str, key: str) -> FoundRun
     if len(runs) < 2:
         return next(iter(runs), None)
     names = {run.name: run for run in runs}
-    name = st.selectbox(label, list(names), key=key, help="The newest stands first.")
-    return names.get(name or "", runs[0])
+    return names[choose_addressed(label, list(names), key=key, help="The newest stands first.")]
 
 
 def next_amplify(verb: str, parent: str, model: str, *, why: str) -> None:

@@ -10,9 +10,10 @@ from apps.reading.files import load, read_json
 from apps.reading.runs import FoundRun
 from apps.reading.workspace import ref_of
 from apps.views.amplify.chain import made_from, next_amplify, say_how_to_begin, show_unfinished
+from apps.widgets.chart import chart
 from apps.widgets.remembered import keep_inside
 from apps.widgets.runs import choose_run, workspace
-from apps.words.guides import show_guide
+from apps.words.guides import show_heading
 from apps.words.markdown import as_markdown
 from apps.words.numbers import WORDS
 from workbench.amplification import OK, read_mask_file, read_pivots, read_report
@@ -64,10 +65,10 @@ def show_mask(mask: dict[str, Any]) -> None:
     for warning in mask["warnings"]:
         st.warning(as_markdown(f"{warning[0].upper()}{warning[1:]}.", maths=False))
     alt = "Every query, key and value head's mask value, and the share of neurons kept, by layer"
-    st.plotly_chart(mask_maps(mask), key="mask-maps", alt=alt)
+    chart(mask_maps(mask), key="mask-maps", alt=alt)
     with st.expander("How it was found"):
         alt = "Logit difference and number of kept components by epoch"
-        st.plotly_chart(mask_course(mask), key="mask-course", alt=alt)
+        chart(mask_course(mask), key="mask-course", alt=alt)
         st.caption(f"Price of a component (l1) {mask['options']['l1']:g}; {mask['stopped']}.")
 
 
@@ -97,14 +98,13 @@ def show_report(report: dict[str, Any]) -> None:
     columns = st.columns(2, gap="large") * 2
     for column, (name, figure) in zip(columns, amplification_figures(report).items(), strict=False):
         alt = f"Right answers before and after, by variant, {name}; the table below has the numbers"
-        column.plotly_chart(figure, key=f"bars-{name}", alt=alt)
+        chart(figure, key=f"bars-{name}", alt=alt, where=column)
     rows = [dict(zip(RESULT_COLUMNS, row, strict=True)) for row in results_rows(report)]
     st.dataframe(rows, hide_index=True, alt="Every measure, before and after each update")
     st.caption(WORDS["side_effects"])
 
 
-st.title("Amplify")
-show_guide("amplify")
+show_heading("Amplify", "amplify")
 if not any(run.stage == "amplify-localize" for run in workspace().finished("amplify")):
     say_how_to_begin()
     show_unfinished()

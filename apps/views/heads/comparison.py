@@ -9,10 +9,11 @@ import streamlit as st
 
 from apps.reading.files import load
 from apps.reading.runs import FoundRun
+from apps.widgets.chart import chart
 from apps.widgets.runs import workspace
 from apps.words.numbers import WORDS
 from workbench.circuits import compare_heads, read_heads
-from workbench.figures import heads_difference
+from workbench.figures import head_name, heads_difference
 from workbench.types import HeadScores
 
 NONE = "no other run"
@@ -52,16 +53,20 @@ def show_comparison(run: FoundRun, heads: HeadScores) -> None:
     columns[3].metric(
         "In one only", len(report["only_a"]) + len(report["only_b"]), help=WORDS["overlap"]
     )
-    st.plotly_chart(
+    chart(
         heads_difference(heads, second),
         key="difference",
         alt="Map of all heads: second run minus first",
     )
     st.caption(
-        f"In both: {', '.join(report['shared']) or 'none'}. Only in the first: "
-        f"{', '.join(report['only_a']) or 'none'}. Only in the second: "
-        f"{', '.join(report['only_b']) or 'none'} (layer.head)."
+        f"In both: {_names(report['shared'])}. Only in the first: {_names(report['only_a'])}. "
+        f"Only in the second: {_names(report['only_b'])}."
     )
+
+
+def _names(heads: list[str]) -> str:
+    """Heads that the report has as `layer.head`."""
+    return ", ".join(head_name(*map(int, head.split("."))) for head in heads) or "none"
 
 
 def _shape(heads: HeadScores) -> tuple[int, int]:

@@ -5,6 +5,7 @@ show_detail(run, heads, deltas, chosen, second=None, wide=st.container())
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -12,14 +13,17 @@ from streamlit.delta_generator import DeltaGenerator
 from apps.passes.model import local_model
 from apps.reading.heads import probe_samples
 from apps.reading.runs import FoundRun
+from apps.views.heads.making import fill_box
+from apps.widgets.chart import chart
 from apps.widgets.patterns import show_pattern
 from apps.widgets.remembered import keep_inside
 from apps.widgets.runs import workspace
 from apps.words.numbers import WORDS
 from workbench.circuits import Importance
 from workbench.figures import head_name, measure_name, sample_deltas
-from workbench.types import Head, HeadScores
+from workbench.types import Head, HeadScore, HeadScores
 
+TABLE = "all-heads"
 DETAILS = ("by sample", "attention")
 
 
@@ -70,9 +74,21 @@ def show_numbers(heads: HeadScores, chosen: Head, second: HeadScores | None = No
         other = next(h for h in second.heads if (h.layer, h.head) == chosen)
         left.metric(_label(second), f"{other.delta:.4f}", help=WORDS[_word(second)])
         right.metric("Rank by it", f"{other.rank} / {len(second.heads)}", help=WORDS["rank"])
+    if head.contribution is not None:
+        _show_facts(head)
     unit = "share of tokens" if is_retrieval else "nats per token"
     low, high = f"{head.ci_low:.4f}", f"{head.ci_high:.4f}"
     st.text(f"95 % interval {low} to {high} {unit}", help=WORDS["interval"])
+
+
+def _show_facts(head: HeadScore) -> None:
+    """What it contributes, where it rests, and whether it is idle."""
+    left, right = st.columns(2)
+    left.metric("Contribution", f"{head.contribution:+.4f}", help=WORDS["head_contribution"])
+    if head.sink_share is not None:
+        right.metric("On the first token", f"{head.sink_share:.0%}", help=WORDS["sink_share"])
+    if head.idle:
+        st.badge("idle", icon=":material/hotel:", color="orange", help=WORDS["idle"])
 
 
 def _label(heads: HeadScores) -> str:
@@ -85,17 +101,24 @@ def _word(heads: HeadScores) -> str:
 
 def _show_samples(run: FoundRun, heads: HeadScores, deltas: Importance, chosen: Head) -> None:
     values = deltas.deltas[:, chosen.layer, chosen.head]
+    was_run = np.isfinite(values)
+    if not was_run.any():
+        st.caption("This head was never run: gradients gave it little.")
+        return
+    values, ids = values[was_run], [deltas.row_ids[i] for i in np.flatnonzero(was_run)]
+    if len(ids) < len(deltas.row_ids):
+        st.caption(f"Run on {len(ids)} of {len(deltas.row_ids)} samples before it was decided.")
     measure = measure_name(heads)
-    st.plotly_chart(
+    chart(
         sample_deltas(values, chosen, unit=measure),
         key="by-sample",
         alt=f"Histogram over the probe samples for the chosen head: {measure}",
     )
     samples = probe_samples(run, workspace())
-    texts = [samples[i].prompt[:300] if i in samples else "" for i in deltas.row_ids]
+    texts = [samples[i].prompt[:300] if i in samples else "" for i in ids]
     name = _label(heads).lower()
-    columns = {name: values, "unchanged loss": deltas.base_loss, "sample": texts}
-    frame = pd.DataFrame({**columns, "row id": deltas.row_ids})
+    columns = {name: values, "unchanged loss": deltas.base_loss[was_run], "sample": texts}
+    frame = pd.DataFrame({**columns, "row id": ids})
     with st.expander("Probe samples, those with most of it first"):
         st.dataframe(frame.sort_values(name, ascending=False), hide_index=True)
 
@@ -108,17 +131,24 @@ def _show_attention(
     if not samples:
         st.caption("The probe of this run is gone, and with it the samples to look at.")
         return
-    rows = list(samples)
-    if deltas is not None:
-        order = deltas.deltas[:, chosen.layer, chosen.head].argsort()[::-1]
-        rows = [deltas.row_ids[i] for i in order if deltas.row_ids[i] in samples]
+    rows, order = list(samples), "in the order of the probe"
+    needing = _most_first(deltas, chosen) if deltas is not None else []
+    if ranked := [row_id for row_id in needing if row_id in samples]:
+        rows, order = ranked, "1 needs this head most"
     keep_inside("probe_place", 1, len(rows))
     place = st.number_input(
-        f"Probe sample (1 to {len(rows)}; 1 needs this head most)", 1, len(rows), key="probe_place"
+        f"Probe sample (1 to {len(rows)}; {order})", 1, len(rows), key="probe_place"
     )
     model = local_model(run, heads.model)
     if model is not None:
         show_pattern(model, samples[rows[int(place) - 1]], chosen)
+
+
+def _most_first(deltas: Importance, chosen: Head) -> list[str]:
+    """The samples that the head was run on, the one that lost most first."""
+    values = deltas.deltas[:, chosen.layer, chosen.head]
+    order = np.argsort(-values, kind="stable")[: int(np.isfinite(values).sum())]
+    return [deltas.row_ids[i] for i in order]
 
 
 def show_table(heads: HeadScores) -> None:
@@ -131,8 +161,26 @@ def show_table(heads: HeadScores) -> None:
             "rank": h.rank,
             "stability": h.stability,
             "circuit": h.selected,
+            "contribution": h.contribution,
+            "first token": h.sink_share,
+            "idle": h.idle,
         }
         for h in sorted(heads.heads, key=lambda h: h.rank)
     ]
+    frame = pd.DataFrame(rows).dropna(axis=1, how="all")
+    share = st.column_config.NumberColumn(format="percent", help=WORDS["sink_share"])
     with st.expander("All heads as a table"):
-        st.dataframe(pd.DataFrame(rows), hide_index=True)
+        st.caption("Rows that are ticked fill the box of “Make a circuit of your own”.")
+        st.dataframe(
+            frame,
+            hide_index=True,
+            column_config={"first token": share},
+            key=TABLE,
+            on_select=lambda: _take_rows(frame["head"].tolist()),
+            selection_mode="multi-row",
+        )
+
+
+def _take_rows(names: list[str]) -> None:
+    rows = st.session_state[TABLE]["selection"]["rows"]
+    fill_box([names[row] for row in rows])

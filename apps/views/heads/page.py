@@ -3,48 +3,65 @@
 from __future__ import annotations
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from apps.reading.files import load
 from apps.reading.heads import deltas_of, recut_of, second_measure
 from apps.reading.runs import FoundRun
 from apps.views.heads.comparison import show_comparison
 from apps.views.heads.detail import show_detail, show_table
+from apps.views.heads.making import chosen_by_hand, is_choosing, offer_to_make, toggle_head
+from apps.widgets.chart import chart
+from apps.widgets.idle import warn_of_idle
 from apps.widgets.remembered import keep_inside
 from apps.widgets.runs import choose_run, workspace
-from apps.words.guides import show_guide
+from apps.words.guides import show_heading
 from apps.words.numbers import WORDS
 from workbench.circuits import circuit_of, read_heads
-from workbench.figures import LAYERS, elbow, head_name, heads_heatmap, layers_of
+from workbench.figures import LAYERS, SCALES, elbow, head_name, heads_heatmap, layers_of
 from workbench.types import Head, HeadScores
 
-LAYER_NAMES = {"delta": "loss increase", "control_delta": "control"}
+LAYER_NAMES = {
+    "delta": "loss increase",
+    "control_delta": "control",
+    "sink_share": "first token",
+}
 BOXES = "Boxed: the circuit. Dotted yellow: the opened head."
+IDLE = " Ringed: idle."
 NOT_RUN = " Empty: never run, as its gradients are small for its layer and among all heads."
 
 
-def take_click() -> None:
-    """A click on the map moves the box, so that mouse and keyboard agree."""
-    points = st.session_state["map"]["selection"]["points"]
-    if points:
-        st.session_state["head"] = head_name(*points[0]["customdata"])
+def take_click(key: str) -> None:
+    """A click on the map moves a box, so that mouse and keyboard agree."""
+    points = st.session_state[key]["selection"]["points"]
+    if not points:
+        return
+    name = head_name(*points[0]["customdata"])
+    if is_choosing():
+        toggle_head(name)
+    else:
+        st.session_state["head"] = name
+
+
+def named(heads: HeadScores) -> dict[str, Head]:
+    """Every head by its name, the first in rank first."""
+    ranked = sorted(heads.heads, key=lambda h: h.rank)
+    return {head_name(h.layer, h.head): Head(h.layer, h.head) for h in ranked}
 
 
 def choose_head(heads: HeadScores) -> Head:
-    names = {
-        head_name(h.layer, h.head): Head(h.layer, h.head)
-        for h in sorted(heads.heads, key=lambda h: h.rank)
-    }
+    names = named(heads)
     name = st.selectbox(
         "Head, by rank (or click on the map)", list(names), key="head", bind="query-params"
     )
     return names.get(name or "", next(iter(names.values())))
 
 
-def choose_cut(run: FoundRun, heads: HeadScores) -> HeadScores:
+def choose_cut(run: FoundRun, heads: HeadScores, *, where: DeltaGenerator) -> HeadScores:
     """The slider: another circuit from the same ranking, with what enters and leaves."""
     own, n_all = len(circuit_of(heads).heads), len(heads.heads)
     keep_inside("cut", 1, n_all)
-    n_top = st.select_slider(
+    n_top = where.select_slider(
         "Heads in the circuit",
         list(range(1, n_all + 1)),
         own,
@@ -53,17 +70,29 @@ def choose_cut(run: FoundRun, heads: HeadScores) -> HeadScores:
         bind="query-params",
         help=WORDS["cut"],
     )
+    if n_top == own:
+        return heads
     cut = recut_of(run, n_top)
-    if n_top != own:
-        between = sorted(
-            (h for h in cut.heads if min(own, n_top) < h.rank <= max(own, n_top)),
-            key=lambda h: h.rank,
-        )
-        word = "enter" if n_top > own else "leave"
-        names = [f"{head_name(h.layer, h.head)} ({h.stability:.0%} stable)" for h in between[:12]]
-        more = f" and {len(between) - 12} more" if len(between) > 12 else ""
-        st.caption(f"Of the run's own {own}: {len(between)} {word}: {', '.join(names)}{more}.")
+    between = sorted(
+        (h for h in cut.heads if min(own, n_top) < h.rank <= max(own, n_top)),
+        key=lambda h: h.rank,
+    )
+    word = "enter" if n_top > own else "leave"
+    names = [f"{head_name(h.layer, h.head)} ({h.stability:.0%} stable)" for h in between[:12]]
+    more = f" and {len(between) - 12} more" if len(between) > 12 else ""
+    st.caption(f"Of the run's own {own}: {len(between)} {word}: {', '.join(names)}{more}.")
     return cut
+
+
+def choose_scale(where: DeltaGenerator) -> None:
+    """How numbers become colours; the map reads it under its key."""
+    where.selectbox(
+        "Colours",
+        list(SCALES),
+        key="scale",
+        bind="query-params",
+        help=" ".join(f"**{name}**: {what}." for name, what in SCALES.items()),
+    )
 
 
 def show_map(heads: HeadScores, cut: HeadScores, chosen: Head, second: HeadScores | None) -> None:
@@ -82,23 +111,29 @@ def show_map(heads: HeadScores, cut: HeadScores, chosen: Head, second: HeadScore
     )
     layer = next((name for name in LAYERS if names.get(name, name) == word), "delta")
     is_second = second is not None and word == other
+    hand = chosen_by_hand()
+    # Another key with every choice: else a second click on a head would only unselect it.
+    key = "-".join(["map", *hand])
     before = circuit_of(second if is_second and second else heads).heads
-    st.plotly_chart(
+    chart(
         heads_heatmap(
             cut,
             chosen=chosen,
             layer="delta" if is_second else layer,
             before=before,
             second=second if is_second else None,
+            scale=st.session_state["scale"] or "log",
+            marked=[named(heads)[name] for name in hand],
         ),
-        key="map",
-        on_select=take_click,
+        key=key,
+        on_select=lambda: take_click(key),
         selection_mode="points",
         alt=f"Map of all heads, layer by head, by {word}",
     )
     dashed = "what the other measure chooses" if is_second else "left out by your cut"
     st.caption(
         f"{BOXES}{f' Dashed: {dashed}.' if set(before) - set(circuit_of(cut).heads) else ''}"
+        f"{IDLE if any(h.selected and h.idle for h in cut.heads) else ''}"
         f"{NOT_RUN if any(h.basis == 'gradient' for h in heads.heads) else ''}"
     )
     if second is None:
@@ -113,8 +148,22 @@ def show_map(heads: HeadScores, cut: HeadScores, chosen: Head, second: HeadScore
         )
 
 
-st.title("Heads")
-show_guide("heads")
+def show_ways(run: FoundRun) -> None:
+    """To the forms that hold this circuit against chance, and score rows by it."""
+    with st.container(horizontal=True):
+        for stage, label, icon in (
+            ("validate", "Validate this circuit", ":material/verified:"),
+            ("score", "Score rows by it", ":material/list:"),
+        ):
+            st.page_link(
+                "views/run/page.py",
+                label=label,
+                icon=icon,
+                query_params={"stage": stage, "parent_heads": run.title},
+            )
+
+
+show_heading("Heads", "heads")
 run = choose_run("heads", label="Circuit", key="circuit")
 heads = load(read_heads, run.result)
 what = "is looked at" if heads.method == "retrieval" else "in turn attends uniformly"
@@ -123,6 +172,8 @@ st.caption(
     f"Each head {what} on {at_least}{heads.n_samples} probe samples; "
     f"{len(circuit_of(heads).heads)} of {len(heads.heads)} heads form the circuit."
 )
+if heads.probe.get("chosen_from"):
+    st.caption(f"Chosen by {heads.probe['by']} from {heads.probe['chosen_from']}.")
 deltas, second = deltas_of(run), second_measure(heads, workspace())
 left, right = st.columns([3, 2], gap="large")
 wide = st.container()
@@ -130,10 +181,15 @@ with right:
     chosen = choose_head(heads)
     details = st.container()
 with left:
-    cut = choose_cut(run, heads)
+    slider, box = st.columns([3, 1], vertical_alignment="bottom")
+    cut = choose_cut(run, heads, where=slider)
+    choose_scale(box)
     show_map(heads, cut, chosen, second)
-    st.plotly_chart(elbow(cut), key="elbow", alt="All heads by rank, with the cut of the circuit")
+    offer_to_make(run, cut)
+    show_ways(run)
+    chart(elbow(cut), key="elbow", alt="All heads by rank, with the cut of the circuit")
 with details:
+    warn_of_idle(cut)
     show_detail(run, cut, deltas, chosen, second=second, wide=wide)
 show_table(cut)
 show_comparison(run, heads)

@@ -12,6 +12,7 @@ from apps.reading.files import load, read_json
 from apps.reading.runs import FoundRun
 from apps.reading.workspace import Workspace, ref_of
 from workbench.circuits import read_validation
+from workbench.figures import head_name
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def _model(heads: dict) -> Stage:
 
 def _circuit(heads: dict) -> Stage:
     chosen = sorted((h for h in heads["heads"] if h["selected"]), key=lambda h: h["rank"])
-    names = ", ".join(f"L{h['layer']} H{h['head']}" for h in chosen[:4])
+    names = ", ".join(head_name(h["layer"], h["head"]) for h in chosen[:4])
     more = f" and {len(chosen) - 4} more" if len(chosen) > 4 else ""
     note = f"of all heads: {names}{more}"
     value = f"{len(chosen)} / {len(heads['heads'])}"

@@ -6,15 +6,17 @@ import pandas as pd
 import streamlit as st
 
 from apps.jobs.commands import next_command
+from apps.jobs.job import Job, every_job
 from apps.reading.workspace import own_root
 from apps.views.overview.chain import Stage, chain_of
 from apps.widgets.runs import choose_run, say_what_is_missing, workspace
-from apps.words.guides import show_guide
+from apps.words.guides import show_heading
 from apps.words.numbers import WORDS
 from workbench.runs import RunSummary
 
 COLUMNS = {
     "name": "Run",
+    "whose": "Whose",
     "stage": "Stage",
     "status": "Status",
     "seconds": st.column_config.NumberColumn("Seconds", format="%.1f"),
@@ -23,17 +25,27 @@ COLUMNS = {
 }
 
 
+def active_jobs() -> list[Job]:
+    return [job for job in every_job(own_root()) if job.is_active]
+
+
 def show_card(stage: Stage, number: int) -> None:
     with st.container(border=True, height="stretch", key=f"card-{number}"):
         done = stage.value is not None
-        st.badge(
-            "done" if done else "to do",
-            icon=":material/check:" if done else ":material/radio_button_unchecked:",
-            color="green" if done else "gray",
-        )
+        going = next((job for job in active_jobs() if job.stage == stage.run_stage), None)
+        if going and not done:
+            st.badge(going.status, icon=":material/progress_activity:", color="blue")
+        else:
+            st.badge(
+                "done" if done else "to do",
+                icon=":material/check:" if done else ":material/radio_button_unchecked:",
+                color="green" if done else "gray",
+            )
         st.metric(f"{number} {stage.title}", stage.value or "–", help=WORDS.get(stage.word) or None)
         st.text(stage.note)
-        if done:
+        if going and not done:
+            st.page_link("views/run/page.py", label="Watch it", icon=":material/visibility:")
+        elif done:
             st.page_link(stage.page, label="Look at it", icon=":material/arrow_forward:")
         elif stage.run_stage == "select":
             st.page_link(stage.page, label="Choose rows", icon=":material/filter_alt:")
@@ -63,6 +75,7 @@ def show_runs(runs: list[RunSummary]) -> None:
     rows = [
         {
             "name": run.name,
+            "whose": workspace().origin(run),
             "stage": run.stage,
             "status": run.status,
             "seconds": run.seconds,
@@ -84,8 +97,7 @@ def show_unusable() -> None:
             st.text(f"{run.name}: {run.status}. {run.reason}")
 
 
-st.title("From a model to a smaller dataset")
-show_guide("overview")
+show_heading("From a model to a smaller dataset", "overview")
 st.caption(
     "Which attention heads does the model reason with, do they matter more than chance, "
     "and which samples make them work?"

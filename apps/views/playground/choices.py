@@ -6,11 +6,14 @@ heads = choose_heads(model, found)
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import streamlit as st
 
 from apps.passes.ablated import Ablated, problem
 from apps.reading.heads import probe_samples
 from apps.reading.runs import FoundRun
+from apps.widgets.chart import chart
 from apps.widgets.remembered import keep_inside
 from apps.widgets.runs import workspace
 from apps.words.numbers import WORDS
@@ -25,6 +28,7 @@ from workbench.models import Model
 from workbench.types import Head, HeadScores, Sample
 
 N_REFERENCE = 32
+Sets = dict[str, Ablated]
 PROBE, TYPED = "the circuit's probe", "type one"
 EXAMPLE = "Tom has 3 boxes with 4 pens each. He gives 5 pens away. How many pens are left?"
 
@@ -39,11 +43,9 @@ def choose_problem(run: FoundRun | None) -> tuple[Sample, int]:
     sources = [*([PROBE] if probe else []), *DATASETS, TYPED]
     source = left.selectbox("Problem from", sources, key="from", bind="query-params")
     if source == TYPED:
-        prompt = st.text_area("Problem", EXAMPLE, key="typed", persist_state="session")
-        solution = st.text_area(
-            "Solution, if you have one", key="solution", persist_state="session"
-        )
-        sample = problem(prompt.strip() or EXAMPLE, solution.strip())
+        prompt = st.text_area("Problem", EXAMPLE, key="typed", bind="query-params") or ""
+        solution = st.text_area("Solution, if you have one", key="solution", bind="query-params")
+        sample = problem(prompt.strip() or EXAMPLE, (solution or "").strip())
     else:
         rows = probe if source == PROBE else _rows(str(source))
         keep_inside("row", 1, len(rows))
@@ -95,8 +97,10 @@ def choose_heads(model: Model, found: HeadScores | None) -> tuple[Head, ...]:
     if found is not None:
         # Another key with every choice: else a second click on a head would only unselect it.
         key = f"play-map-{'-'.join(names)}"
-        st.plotly_chart(
-            heads_heatmap(found, marked=[every[name] for name in names], is_small=True),
+        chart(
+            heads_heatmap(
+                found, marked=[every[name] for name in names], scale="log", is_small=True
+            ),
             key=key,
             on_select=lambda: _toggle(key),
             selection_mode="points",
@@ -121,6 +125,24 @@ def choose_ablation(model: Model, run: FoundRun | None, heads: tuple[Head, ...])
     ids = [models.render(row, model.tokenizer).ids for row in rows[:N_REFERENCE]]
     st.caption(f"Refers to {len(ids)} rows of the {'probe' if run else 'pool gsm8k'}.")
     return Ablated(heads, kind, tuple(row for row in ids if len(row) <= model.n_ctx))
+
+
+def beside_sets(model: Model, found: HeadScores | None, ablated: Ablated) -> Sets:
+    """What the chosen heads are held against: themselves without the idle ones, and a draw."""
+    sets: Sets = {}
+    known = {Head(h.layer, h.head): h for h in found.heads} if found else {}
+    awake = tuple(head for head in ablated.heads if head not in known or not known[head].idle)
+    if awake and len(awake) < len(ablated.heads):
+        sets["Without the idle ones"] = replace(ablated, heads=awake)
+    if ablated.heads:
+        try:
+            (drawn,) = layer_matched_sets(
+                ablated.heads, n_heads=model.n_heads, n_sets=1, seed=st.session_state.get("draw", 0)
+            )
+        except InputError:
+            return sets
+        sets["As many heads of the same layers, drawn at random"] = replace(ablated, heads=drawn)
+    return sets
 
 
 def _set(names: list[str]) -> None:

@@ -14,6 +14,7 @@ from apps.jobs.form import Face, form
 from apps.reading.roots import MAX_UPLOAD_MB, checked_data, checked_model, keep_upload
 from apps.reading.runs import FoundRun
 from apps.reading.workspace import allowed_roots, own_root
+from apps.widgets.addressed import choose_addressed
 from apps.widgets.runs import workspace
 from apps.words.numbers import WORDS
 from workbench.bundled import DATASETS
@@ -113,8 +114,7 @@ def choose_parent(stage: str, label: str, *, only: str = "") -> FoundRun:
     if not runs:
         wanted = (only or stage).replace("-", " ")
         raise InputError(f"there is no finished run of the stage {wanted}", do="run that one first")
-    title = st.selectbox(label, list(runs), key=f"parent_{only or stage}", persist_state="session")
-    return runs[title or next(iter(runs))]
+    return runs[choose_addressed(label, list(runs), key=f"parent_{only or stage}")]
 
 
 def model_of(run: FoundRun) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from apps.jobs.plan import show_plan
 from apps.reading.workspace import own_root
 from apps.views.run.stages import STAGES
 from apps.widgets.runs import workspace
-from apps.words.guides import show_guide
+from apps.words.guides import show_heading
 from workbench.errors import InputError
 from workbench.runs import read_manifest
 
@@ -54,6 +54,7 @@ def show_runs() -> None:
         return
     columns = ("name", "stage", "status", "seconds", "created", "reason")
     frame = pd.DataFrame([{name: getattr(run, name) for name in columns} for run in runs])
+    frame.insert(1, "whose", [workspace().origin(run) for run in runs])
     frame["created"] = frame["created"].str[:19].str.replace("T", " ")
     st.dataframe(frame, hide_index=True, alt="All runs of the folder, newest first")
     if any(run.status == "interrupted" for run in workspace().unusable()):
@@ -64,8 +65,7 @@ def show_runs() -> None:
         st.json(read_manifest(folders[name]), expanded=1)
 
 
-st.title("Run")
-show_guide("run")
+show_heading("Run", "run")
 st.caption("Each stage is a command in a process of its own: this page may be closed.")
 show_form()
 show_jobs()

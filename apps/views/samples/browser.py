@@ -16,6 +16,7 @@ from jaxtyping import Int64
 from apps.reading.marks import set_mark
 from apps.reading.scores import ScoreTable
 from apps.reading.texts import Texts
+from apps.views.samples.filters import ANY_MARK, MARKS
 from apps.widgets.remembered import keep_inside
 from apps.widgets.sample_card import sample_card
 from apps.words.numbers import WORDS
@@ -34,6 +35,9 @@ ROWS = 50
 PREVIEW = 100
 
 
+CHANGED = "marks-changed"
+
+
 @st.fragment
 def show_browser(
     table: ScoreTable, places: Int64[np.ndarray, " place"], texts: Texts | None, marks: Path | None
@@ -42,6 +46,9 @@ def show_browser(
 
     Without a file of `marks` nothing can be kept or dropped.
     """
+    if st.session_state.pop(CHANGED, False):
+        # Which rows pass the filter depends on the marks, and is found out outside.
+        st.rerun()
     if not len(places):
         st.info("No row passes this filter.", icon=":material/filter_alt_off:")
         return
@@ -66,6 +73,8 @@ def show_browser(
     found = table.page(places, order=column, descending=not is_rising, limit=ROWS, offset=offset)
     rows = table.rows(found, COLUMNS)
     kept = read_marks(marks) if marks else {}
+    # The tick follows the opened row, however it was opened.
+    st.session_state["rows"] = {"selection": {"rows": [int(opened) - 1 - offset]}}
     row = rows.iloc[int(opened) - 1 - offset].to_dict()
     _show_buttons(row["row_id"], marks, int(opened), len(places))
     left, right = st.columns([3, 2], gap="large")
@@ -97,7 +106,7 @@ def _show_table(rows: pd.DataFrame, texts: Texts | None, kept: dict[str, str], o
         hide_index=True,
         height=520,
         on_select=lambda: _take_row(offset),
-        selection_mode="single-row",
+        selection_mode=["single-row", "single-cell"],
         column_config={
             "within length": st.column_config.NumberColumn(
                 format="percent", help=WORDS["within_length"]
@@ -110,7 +119,9 @@ def _show_table(rows: pd.DataFrame, texts: Texts | None, kept: dict[str, str], o
 
 
 def _take_row(offset: int) -> None:
-    rows = st.session_state["rows"]["selection"]["rows"]
+    """A click anywhere in a row opens it."""
+    chosen = st.session_state["rows"]["selection"]
+    rows = [place for place, _ in chosen["cells"]] or chosen["rows"]
     if rows:
         st.session_state["open"] = offset + rows[0] + 1
 
@@ -121,9 +132,13 @@ def _show_buttons(row_id: str, marks: Path | None, opened: int, n_rows: int) -> 
     def decide(mark: str) -> None:
         if marks is None:
             return
-        was = read_marks(marks).get(row_id)
-        set_mark(marks, row_id, None if was == mark else mark)
-        _go(1, opened, n_rows)
+        new = None if read_marks(marks).get(row_id) == mark else mark
+        set_mark(marks, row_id, new)
+        wanted = MARKS[st.session_state.get("mark") or ANY_MARK]
+        st.session_state[CHANGED] = bool(wanted)
+        # A row that leaves the filter makes room: the next one has its place then.
+        if not wanted or new == wanted:
+            _go(1, opened, n_rows)
 
     actions: list[dict[str, Any]] = [
         {"label": "Keep", "icon": ":material/check:", "shortcut": "K", "args": (KEEP,)},

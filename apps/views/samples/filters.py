@@ -34,7 +34,7 @@ def choose_range(table: ScoreTable, name: str) -> tuple[float, float] | None:
     if low == high:
         st.caption(f"Every row has the score {low:.4g}.")
         return None
-    chart = st.container()
+    above = st.container()
     keep_inside("range", low, high)
     chosen = st.slider(
         "Score from and to (or drag in the histogram)",
@@ -49,11 +49,13 @@ def choose_range(table: ScoreTable, name: str) -> tuple[float, float] | None:
     )
     edges, counts = histogram(table.scored("score"), (low, high), BINS)
     median = float(np.median(table.scored("score")))
-    chart.plotly_chart(
+    above.plotly_chart(
         binned_histogram(edges, counts, name=name, median=median, span=chosen),
         key="histogram",
         on_select=lambda: _take_drag(low, high),
         selection_mode="box",
+        # A double click lets the dragged range go.
+        config={"displayModeBar": False},
         alt="Histogram of the scores; a dragged range chooses the rows below",
     )
     return None if chosen == (low, high) else _widened(chosen, low, high)
@@ -117,6 +119,25 @@ def choose_rows(
         among=_all(among),
     )
     return table.places(where)
+
+
+def offer_reset(table: ScoreTable) -> None:
+    """A button that lets every row pass again."""
+    st.button("Reset the filters", icon=":material/filter_alt_off:", on_click=_reset, args=(table,))
+
+
+def _reset(table: ScoreTable) -> None:
+    lengths = table.scored("n_tokens")
+    all_pass = {
+        "range": span_of(table),
+        "tokens": (int(lengths.min()), int(lengths.max())),
+        "search": "",
+        "mark": ANY_MARK,
+        "open": 1,
+        **{key: [] for key in ("source", "subject", "level")},
+    }
+    # Only of what is there: a slider without a range is not drawn.
+    st.session_state.update({k: v for k, v in all_pass.items() if k in st.session_state})
 
 
 def _found(texts: Texts | None, search: str | None) -> list[Int64[np.ndarray, " row"]]:

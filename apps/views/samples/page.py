@@ -13,11 +13,11 @@ from apps.reading.marks import marks_path
 from apps.reading.runs import FoundRun
 from apps.reading.scores import ScoreTable
 from apps.views.samples.browser import show_browser
-from apps.views.samples.filters import choose_range, choose_rows
+from apps.views.samples.filters import choose_range, choose_rows, offer_reset
 from apps.views.samples.views import show_extremes, show_relations
 from apps.widgets.score_choice import choose_scores
 from apps.widgets.texts import known_marks, texts_of
-from apps.words.guides import show_guide
+from apps.words.guides import show_heading
 from apps.words.numbers import WORDS
 
 
@@ -69,8 +69,7 @@ def show_more(run: FoundRun, table: ScoreTable, summary: dict[str, Any]) -> None
             st.dataframe(table.unscored(), hide_index=True)
 
 
-st.title("Samples")
-show_guide("samples")
+show_heading("Samples", "samples")
 run = choose_scores()
 table = load(ScoreTable.open, run.result)
 summary = load(read_json, run.folder / "summary.json")
@@ -93,6 +92,8 @@ places = choose_rows(table, span, texts, marks or {})
 with right:
     show_relations(table, places if len(places) else table.ok, name, labels)
 st.subheader(f"{len(places):,} of {len(table.ok):,} rows")
+if len(places) < len(table.ok):
+    offer_reset(table)
 show_browser(table, places, texts, None if marks is None else marks_path(run))
 if len(places):
     show_extremes(table, places, texts)

@@ -12,6 +12,7 @@ from jaxtyping import Int64
 
 from apps.reading.scores import ScoreTable
 from apps.reading.texts import Texts
+from apps.widgets.chart import chart
 from apps.widgets.sample_card import sample_card
 from apps.words.numbers import WORDS
 from workbench.figures import quartiles_by_label, score_against_label, score_against_length
@@ -45,7 +46,7 @@ def show_relations(
         frame = quartiles_by_label(table.numbers(against)[some], table.numbers("score")[some])
         figure = score_against_label(frame, label=against, name=name)
         alt = f"Median and quartiles of the score at each {against}"
-    st.plotly_chart(figure, key="relation", alt=alt)
+    chart(figure, key="relation", alt=alt)
 
 
 def show_extremes(

@@ -1,4 +1,4 @@
-"""A saved selection as a dataset folder: prepared aside, looked at, downloaded or put in place.
+"""A saved selection as a dataset folder: looked at, downloaded or put in place.
 
 save_selection(run, options, n_rows=3675)
 show_export(run, saved)
@@ -7,27 +7,26 @@ show_export(run, saved)
 from __future__ import annotations
 
 import io
-import shutil
+import tempfile
 import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import streamlit as st
 
-from apps.jobs.job import COMMAND, find_job, start_job
-from apps.reading.exports import FOLDER, RECORD
+from apps.jobs.job import COMMAND, start_job
+from apps.reading.exports import FOLDER
 from apps.reading.roots import below, checked_data
 from apps.reading.runs import FoundRun, forget_runs
-from apps.reading.texts import cache_folder
 from apps.reading.workspace import allowed_roots, own_root
 from apps.views.select.preview import title_of
-from workbench.config import digest
 from workbench.data import FORMATS
 from workbench.errors import WorkbenchError
 from workbench.selection import FORMS
 from workbench.stages import Place, SelectOptions, run_export, run_select
 
 MAX_DIRECT_ROWS = 100_000
-MAX_DOWNLOAD_BYTES = 20_000_000
 CARD = "README.md"
 
 
@@ -71,96 +70,119 @@ def _select_arguments(run: FoundRun, options: SelectOptions, marks: Path) -> lis
 
 
 def show_export(run: FoundRun, saved: list[FoundRun], *, n_rows: int) -> None:
-    """Choose a saved selection and a format; the card stands before anything is written."""
+    """Choose a saved selection and a format; nothing is written before the reader says so."""
     titles = {title_of(selection): selection for selection in saved}
-    newest = next((t for t, s in titles.items() if s.name == st.session_state.get("saved")), None)
-    index = list(titles).index(newest) if newest else 0
-    title = st.selectbox("Saved selection", list(titles), index, key=f"saved-{len(titles)}")
-    selection = titles[title or next(iter(titles))]
+    newest = st.session_state.pop("saved", None)
+    for title, selection in titles.items():
+        if selection.name == newest:
+            st.session_state["saved_selection"] = title
+    if st.session_state.get("saved_selection") not in titles:
+        st.session_state["saved_selection"] = next(iter(titles))
+    selection = titles[st.selectbox("Saved selection", list(titles), key="saved_selection")]
     left, middle, right = st.columns(3)
     fmt = left.selectbox("Format", list(FORMATS), key="format", bind="query-params") or "jsonl"
     form = middle.selectbox("As", list(FORMS), key="form", bind="query-params") or FORMS[0]
-    name = right.text_input("Name", f"{selection.stage[7:]}-{selection.name[-8:]}", key="folder")
+    # Under a key of its own for each selection: a name that was typed is meant for that one.
+    default, key = f"{selection.stage[7:]}-{selection.name[-8:]}", f"folder-{selection.name}"
+    name = right.text_input("Name", default, key=key)
     try:
         target = below(own_root().resolve().parent / FOLDER, name)
         for source in run.data:
             checked_data(source, allowed_roots())
-        folder = _prepared(run, selection, name, fmt, form, n_rows=n_rows)
     except (WorkbenchError, OSError) as err:
         st.error(f"This cannot be exported: {err}")
         return
-    if folder is not None:
-        _show_prepared(folder, target)
-
-
-def _prepared(
-    run: FoundRun, selection: FoundRun, name: str, fmt: str, form: str, *, n_rows: int
-) -> Path | None:
-    """The finished export in the cache; a large one is written by a job, which a button starts."""
-    key = f"export-{digest([selection.name, name, fmt, form])[:12]}"
-    folder = cache_folder().resolve() / key / name
-    if (folder / RECORD).is_file():
-        return folder
+    export = Export(run, selection, name, fmt, form)
     if n_rows <= MAX_DIRECT_ROWS:
-        with st.spinner("Preparing"):
-            place = Place(run.folder.parent)
-            run_export(place, selection.result, folder, format=fmt, form=form)
-        return folder
-    job = find_job(own_root(), key)
-    if job is not None and job.is_active:
-        st.info("The export is being prepared; see the page Run.", icon=":material/schedule:")
-    elif st.button(f"Prepare the export from {n_rows:,} rows"):
-        flags = {"selection": selection.result, "out": folder, "format": fmt, "as": form}
-        flags["runs"] = run.folder.parent.resolve()
-        argv = [*COMMAND, "export", *(f"--{k}={v}" for k, v in flags.items()), "--json"]
-        start_job(own_root(), "export", argv, title=f"Export {name}", heavy=True, key=key)
-        st.rerun()
-    return None
+        _show_card(export)
+    _show_buttons(export, target, n_rows=n_rows)
 
 
-def _show_prepared(folder: Path, target: Path) -> None:
-    data = next(path for path in folder.iterdir() if path.stem == "data")
-    size = data.stat().st_size
-    with st.expander("The dataset card as it will be written", icon=":material/description:"):
-        st.code((folder / CARD).read_text(encoding="utf-8"), language="markdown", wrap_lines=True)
+@dataclass(frozen=True)
+class Export:
+    """What is to be exported, as what, under which name."""
+
+    run: FoundRun
+    selection: FoundRun
+    name: str
+    fmt: str
+    form: str
+
+    @property
+    def data_name(self) -> str:
+        return "data.parquet" if self.fmt == "parquet" else "data.jsonl"
+
+    def write(self, out: Path) -> None:
+        """The folder, whole; it replaces nothing."""
+        place = Place(self.run.folder.parent)
+        run_export(place, self.selection.result, out, format=self.fmt, form=self.form)
+
+    def bytes_of(self, pack: Callable[[Path], bytes]) -> bytes:
+        """What `pack` makes of the folder, which is written aside for as long as that takes."""
+        with tempfile.TemporaryDirectory() as aside:
+            self.write(Path(aside) / self.name)
+            return pack(Path(aside) / self.name)
+
+
+def _show_card(export: Export) -> None:
+    if not st.toggle("Show the dataset card", key="card", bind="query-params"):
+        return
+    try:
+        text = _card(*(export.selection.name, export.name, export.fmt, export.form), export)
+    except (WorkbenchError, OSError) as err:
+        st.error(f"This cannot be exported: {err}")
+        return
+    st.code(text, language="markdown", wrap_lines=True)
+
+
+@st.cache_data(max_entries=8, show_spinner="Writing the card")
+def _card(selection: str, name: str, fmt: str, form: str, _export: Export) -> str:
+    return _export.bytes_of(lambda folder: (folder / CARD).read_bytes()).decode()
+
+
+def _show_buttons(export: Export, target: Path, *, n_rows: int) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        if size <= MAX_DOWNLOAD_BYTES:
+        if n_rows <= MAX_DIRECT_ROWS:
             st.download_button(
-                f"Download {data.name}",
-                data=data.read_bytes,
-                file_name=f"{folder.name}-{data.name}",
+                f"Download {export.data_name}",
+                data=lambda: export.bytes_of(
+                    lambda folder: (folder / export.data_name).read_bytes()
+                ),
+                file_name=f"{export.name}-{export.data_name}",
                 icon=":material/download:",
                 on_click="ignore",
                 type="primary",
             )
             st.download_button(
                 "Download the whole folder",
-                data=lambda: _zipped(folder),
-                file_name=f"{folder.name}.zip",
+                data=lambda: export.bytes_of(_zipped),
+                file_name=f"{export.name}.zip",
                 icon=":material/folder_zip:",
                 on_click="ignore",
             )
         if st.button("Write the folder", icon=":material/save:"):
-            _write(folder, target)
-        st.caption(f"{size / 1e6:.1f} MB; the folder goes to {target}")
-    if size > MAX_DOWNLOAD_BYTES:
-        st.caption(
-            "The data is too large for the browser: write the folder and take it from there."
-        )
+            _write(export, target, is_large=n_rows > MAX_DIRECT_ROWS)
+        st.caption(f"The folder goes to {target}")
+    if n_rows > MAX_DIRECT_ROWS:
+        st.caption("Too much for the browser: the folder is written by a job; see the page Run.")
 
 
-def _write(folder: Path, target: Path) -> None:
-    """Copy the prepared folder into place; it appears whole, and replaces nothing."""
+def _write(export: Export, target: Path, *, is_large: bool) -> None:
+    """Into place, at once or by a job; it appears whole, and replaces nothing."""
     if target.exists():
         st.error(f"{target} exists already: choose another name.")
         return
-    building = target.with_name(f".{target.name}.tmp")
+    if is_large:
+        flags = {"selection": export.selection.result, "out": target, "format": export.fmt}
+        flags |= {"as": export.form, "runs": export.run.folder.parent.resolve()}
+        argv = [*COMMAND, "export", *(f"--{k}={v}" for k, v in flags.items()), "--json"]
+        start_job(own_root(), "export", argv, title=f"Export {export.name}", heavy=True)
+        st.toast("The folder is being written; see the page Run.", icon=":material/schedule:")
+        return
     try:
-        shutil.rmtree(building, ignore_errors=True)
-        shutil.copytree(folder, building)
-        building.rename(target)
-    except OSError as err:
-        st.error(f"{target} cannot be written: {err.strerror}")
+        export.write(target)
+    except (WorkbenchError, OSError) as err:
+        st.error(f"{target} cannot be written: {err}")
         return
     st.success(f"Written to {target}", icon=":material/check:")
 

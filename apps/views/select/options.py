@@ -129,13 +129,13 @@ def _choose_budget(kind: str, table: ScoreTable) -> dict[str, float | int]:
     if kind == "rows":
         keep_inside("n_rows", 1, n_rows)
         n = st.number_input(
-            "Rows", 1, n_rows, max(1, n_rows // 10), key="n_rows", persist_state="session"
+            "Rows", 1, n_rows, max(1, n_rows // 10), key="n_rows", bind="query-params"
         )
         return {"n": int(n)}
     if kind == "tokens":
         keep_inside("n_tokens", 1, n_tokens)
         tokens = st.number_input(
-            "Tokens", 1, n_tokens, max(1, n_tokens // 10), key="n_tokens", persist_state="session"
+            "Tokens", 1, n_tokens, max(1, n_tokens // 10), key="n_tokens", bind="query-params"
         )
         return {"tokens": int(tokens)}
     percent = st.slider("Share of the rows, %", 1, 100, 10, key="percent", bind="query-params")

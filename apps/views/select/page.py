@@ -17,7 +17,7 @@ from apps.widgets.runs import workspace
 from apps.widgets.sample_card import sample_card
 from apps.widgets.score_choice import choose_scores
 from apps.widgets.texts import texts_of
-from apps.words.guides import show_guide
+from apps.words.guides import show_heading
 from workbench.selection import Selection
 
 COLUMNS = ("row_id", "row_index", "n_tokens", "score", "score_within_length", "level", "n_steps")
@@ -49,8 +49,7 @@ def _show_rows(table: ScoreTable, places: Int64[ndarray, " place"], texts: Texts
         sample_card(texts, row)
 
 
-st.title("Select & export")
-show_guide("select")
+show_heading("Select & export", "select")
 run = choose_scores()
 table = load(ScoreTable.open, run.result)
 if not len(table.ok):

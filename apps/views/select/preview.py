@@ -17,6 +17,7 @@ import streamlit as st
 from apps.reading.files import load
 from apps.reading.runs import FoundRun
 from apps.views.select.options import PreviewPool
+from apps.widgets.chart import chart
 from apps.words.numbers import WORDS
 from workbench import selection
 from workbench.errors import WorkbenchError
@@ -45,11 +46,11 @@ def show_preview(pool: PreviewPool, options: SelectOptions) -> Selection | None:
     for column, place, name in (("score", left, "Score"), ("n_tokens", right, "Tokens")):
         whole = pool.frame[column].to_numpy(float)
         figure = selected_against_pool(whole, rows[column].to_numpy(float), name=name)
-        place.plotly_chart(figure, key=f"against-{column}", alt=f"{name}: selected and pool")
+        chart(figure, key=f"against-{column}", alt=f"{name}: selected and pool", where=place)
     for mix, title in ((report["sources"], "Sources"), (report.get("groups"), "Groups")):
         if mix and len(mix) > 1:
             figure = mix_before_after(mix, title=f"{title}: pool and selected")
-            st.plotly_chart(figure, key=f"mix-{title}", alt=f"{title} before and after")
+            chart(figure, key=f"mix-{title}", alt=f"{title} before and after")
     return chosen
 
 

@@ -11,11 +11,12 @@ from apps.reading.runs import FoundRun
 from apps.reading.scores import ScoreTable
 from apps.reading.steps import steps_of
 from apps.reading.workspace import ref_of
+from apps.widgets.chart import chart
 from apps.widgets.runs import choose_run, workspace
 from apps.widgets.sample_card import show_text
 from apps.widgets.score_choice import choose_place
 from apps.widgets.texts import texts_of
-from apps.words.guides import show_guide
+from apps.words.guides import show_heading
 from apps.words.numbers import WORDS
 from workbench.circuits import circuit_of, read_heads
 from workbench.errors import InputError
@@ -93,13 +94,15 @@ def show_text_by_step(sample: Sample | None, steps: pd.DataFrame, weights: np.nd
 
 def show_charts(steps: pd.DataFrame, weights: np.ndarray, texts: list[str], rule: str) -> None:
     left, right = st.columns(2, gap="large")
-    left.plotly_chart(
+    chart(
         step_losses(steps),
+        where=left,
         key="step-losses",
         alt="Loss of every step, of the model as it is and with the heads uniform",
     )
-    right.plotly_chart(
+    chart(
         step_weight_bars(weights, texts, rule=rule),
+        where=right,
         key="step-weights",
         alt="Training weight of every step; 1 is training without weights",
     )
@@ -114,8 +117,7 @@ def show_charts(steps: pd.DataFrame, weights: np.ndarray, texts: list[str], rule
         )
 
 
-st.title("Steps")
-show_guide("steps")
+show_heading("Steps", "steps")
 st.caption("One solution, step by step: how much harder is each step when the heads are uniform?")
 run = choose_run("score", label="Step scores", key="steps", only="score-air")
 heads_run = workspace().parent(run, "heads")

@@ -11,10 +11,11 @@ from apps.reading.files import load, read_json
 from apps.reading.scores import ScoreTable
 from apps.reading.texts import Texts
 from apps.views.tokens.sample import SHADES, VARIANTS, Shown, show_sample
+from apps.widgets.idle import warn_of_idle
 from apps.widgets.runs import choose_run, workspace
 from apps.widgets.score_choice import choose_order, choose_place
 from apps.widgets.texts import texts_of
-from apps.words.guides import show_guide
+from apps.words.guides import show_heading
 from apps.words.numbers import WORDS
 from workbench.circuits import circuit_of, read_heads
 from workbench.figures import head_name
@@ -64,8 +65,7 @@ def sample_at(texts: Texts, row: dict[str, Any]) -> Sample | None:
     return sample
 
 
-st.title("Tokens")
-show_guide("tokens")
+show_heading("Tokens", "tokens")
 run = choose_run("score", label="Scores", key="scores", only="score-circuitseer")
 heads_run = workspace().parent(run, "heads")
 if heads_run is None:
@@ -91,6 +91,7 @@ if texts is None:
 model = local_model(run, load(read_heads, heads_run.result).model)
 if model is None:
     st.stop()
+warn_of_idle(load(read_heads, heads_run.result))
 circuit = circuit_of(load(read_heads, heads_run.result)).heads
 part = load(read_json, run.folder / "summary.json")["part"]
 shown = choose_shown(model, circuit, part)

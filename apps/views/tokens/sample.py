@@ -15,6 +15,7 @@ from jaxtyping import Float
 
 from apps.passes.attention import TokenView, token_view
 from apps.reading.scores import ScoreTable
+from apps.widgets.chart import chart
 from apps.widgets.patterns import choose_window, draw_pattern
 from apps.widgets.sample_card import is_known
 from apps.words.numbers import WORDS
@@ -92,7 +93,7 @@ def _show_tokens(
     tokens, first = view.tokens[start:end], start + 1
     top = float(values.max(initial=0.0)) or None
     st.html(token_strip(tokens, values[start:end], meaning=meaning, first=first, top=top))
-    st.plotly_chart(
+    chart(
         token_bars(
             tokens,
             values[start:end],

@@ -9,8 +9,9 @@ import streamlit as st
 
 from apps.reading.files import load
 from apps.reading.runs import FoundRun
+from apps.widgets.chart import chart
 from apps.widgets.runs import choose_run
-from apps.words.guides import show_guide
+from apps.words.guides import show_heading
 from apps.words.markdown import as_markdown
 from apps.words.numbers import WORDS
 from workbench.circuits import read_validation
@@ -31,6 +32,7 @@ NAMES = {
     "all": "all heads",
     "only": "all but the circuit",
 }
+BESIDE = {"stability": "probe_halves", "controls": "control"}
 MEASURES = {"loss": "loss", "accuracy": "right answers", "exact": "exact solutions"}
 
 
@@ -82,8 +84,9 @@ def show_draws(report: dict[str, Any]) -> None:
     if len(draws) == 1 and report["base"]["exact"] > 0:
         draws.append("exact")
     for column, measure in zip(st.columns(2, gap="large"), draws, strict=False):
-        column.plotly_chart(
+        chart(
             random_draws(report, measure),
+            where=column,
             key=f"draws_{measure}",
             alt=f"{MEASURES[measure]} of random sets and of the circuit",
         )
@@ -102,11 +105,10 @@ def show_beyond(report: dict[str, Any]) -> None:
     ]
     for column, (part, draw, alt) in zip(st.columns(2, gap="large") * 2, figures, strict=False):
         with column:
-            st.plotly_chart(draw(report), key=part, alt=alt)
-            if part == "stability":
-                st.caption(WORDS["probe_halves"])
-            elif part == "controls":
-                st.caption(WORDS["control"])
+            # Above: below it would stand under the legend, away from what it is about.
+            if part in BESIDE:
+                st.caption(WORDS[BESIDE[part]])
+            chart(draw(report), key=part, alt=alt)
 
 
 def show_alone(report: dict[str, Any]) -> None:
@@ -128,8 +130,7 @@ def offer_report(run: FoundRun, report: dict[str, Any]) -> None:
     )
 
 
-st.title("Validate")
-show_guide("validate")
+show_heading("Validate", "validate")
 run = choose_run("validate", label="Validation", key="validation")
 report = load(read_validation, run.result)
 names = ", ".join(head_name(*head) for head in report["heads"])

@@ -16,14 +16,31 @@ def test_without_results_of_ones_own_the_demo_is_shown(empty):
     assert {run.folder.parent for run in runs.finished("heads")} == {demo_root()}
 
 
-def test_ones_own_results_take_its_place_unless_it_is_wanted(copied):
-    assert open_workspace().demo is None
-    assert open_workspace(wants_demo=True).demo == demo_root()
+def test_ones_own_results_stand_before_the_demo_s(copied):
+    found = open_workspace().finished("heads")
+    assert found[0].folder.parent == copied
+    assert found[-1].folder.parent == demo_root()
+    assert (found[0].origin, found[-1].origin) == ("", "demo")
+
+
+def test_what_the_demo_asked_and_the_reader_has_asked_again_stands_once(copied):
+    demo = next(demo_root().glob("heads-exact-*"))
+    shutil.copytree(demo, copied / demo.name)
+    forget_runs()
+    same = [run for run in open_workspace().finished("heads") if run.name == demo.name]
+    assert [run.origin for run in same] == [""]
+
+
+def test_the_demo_as_the_folder_of_runs_is_shown_once(monkeypatch):
+    monkeypatch.setenv("WORKBENCH_RUNS", str(demo_root()))
+    runs = open_workspace()
+    assert runs.demo is None
+    assert len({run.title for run in runs.finished("score")}) == len(runs.finished("score"))
 
 
 def test_runs_know_what_they_were_made_from(finished):
     runs = open_workspace()
-    (heads,), (scores,) = runs.finished("heads"), runs.finished("score")
+    heads, scores = runs.finished("heads")[0], runs.finished("score")[0]
     assert runs.parent(scores, "heads") == heads
     assert runs.child(heads, "score") == scores
     assert runs.children(heads, "select") == []

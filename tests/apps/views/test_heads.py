@@ -110,7 +110,7 @@ def test_without_retrieval_scores_the_map_offers_to_measure_them(finished):
     assert any("second layer" in link.proto.label for link in at.get("page_link"))
 
 
-def test_a_single_run_of_heads_has_nothing_to_be_compared_with(finished):
+def test_a_single_run_of_heads_has_nothing_to_be_compared_with(finished, no_demo):
     assert "no other run" in words(open_page("heads"))
 
 
@@ -125,3 +125,109 @@ def test_two_runs_of_heads_are_compared(copied):
     box.select(next(option for option in box.options if option != "no other run")).run()
     assert "Overlap 100%" in words(at)
     assert "Rank correlation +1.00" in words(at)
+
+
+def make_idle(root) -> dict:
+    """The first head in rank is idle, and the second contributes."""
+    path = next(root.glob("heads-exact-*/heads.json"))
+    content = json.loads(path.read_text())
+    first, second = sorted(content["heads"], key=lambda h: h["rank"])[:2]
+    first |= {"contribution": -0.001, "sink_share": 1.0, "idle": True}
+    second |= {"contribution": 0.3, "sink_share": 0.1, "idle": False}
+    path.write_text(json.dumps(content))
+    return first
+
+
+def test_idle_heads_of_a_circuit_are_warned_of_and_marked(copied):
+    first = make_idle(copied)
+    at = open_page("heads")
+    assert f"1 of the 2 heads of this circuit is idle: {name(first)}" in words(at)
+    assert "Contribution -0.0010" in words(at)
+    assert "On the first token 100%" in words(at)
+    assert "Ringed: idle" in words(at)
+    spec = json.loads(charts(at)[0].proto.spec)
+    (ring,) = [trace for trace in spec["data"] if trace.get("name") == "idle"]
+    assert [round(place) for place in (*ring["y"], *ring["x"])] == [first["layer"], first["head"]]
+    table = next(d.value for d in at.dataframe if "idle" in d.value)
+    assert table.set_index("head").loc[name(first), "idle"]
+
+
+def test_a_circuit_without_idle_heads_is_warned_of_nothing(copied):
+    path = next(copied.glob("heads-exact-*/heads.json"))
+    content = json.loads(path.read_text())
+    for head in content["heads"]:
+        head["idle"] = False
+    path.write_text(json.dumps(content))
+    shown = words(open_page("heads"))
+    assert "heads of this circuit" not in shown
+    assert "Ringed" not in shown
+
+
+def test_the_map_can_be_coloured_by_rank(finished):
+    at = open_page("heads")
+    at.selectbox(key="scale").select("rank").run()
+    (cells,) = [t for t in json.loads(charts(at)[0].proto.spec)["data"] if t["type"] == "heatmap"]
+    assert (cells["zmin"], cells["zmax"]) == (-1, 1)
+
+
+def test_a_circuit_of_ones_own_is_saved_shown_and_can_be_validated(copied):
+    chosen = [name(h) for h in heads_by_rank(copied)[4:6]]
+    at = open_page("heads")
+    at.multiselect(key="by_hand_heads").set_value(chosen).run()
+    next(b for b in at.button if b.label == "Save as a circuit").click().run()
+    assert not at.exception
+    (folder,) = copied.glob("heads-chosen-*")
+    assert folder.name[-8:] in at.selectbox(key="circuit").value
+    assert f"Chosen by hand from {next(copied.glob('heads-exact-*')).name}" in words(at)
+    content = json.loads((folder / "heads.json").read_text())
+    assert sorted(name(h) for h in content["heads"] if h["selected"]) == sorted(chosen)
+    links = {link.proto.label: link.proto for link in at.get("page_link")}
+    assert folder.name[-8:] in str(links["Validate this circuit"])
+
+
+def test_heads_that_contribute_and_are_not_idle_fill_the_box(copied):
+    make_idle(copied)
+    at = open_page("heads")
+    next(b for b in at.button if b.label.startswith("Above that")).click().run()
+    contributing = {
+        name(h) for h in heads_by_rank(copied) if (h["contribution"] or 0) > 0.01 and not h["idle"]
+    }
+    assert set(at.multiselect(key="by_hand_heads").value) == contributing
+    next(b for b in at.button if b.label == "The cut").click().run()
+    assert len(at.multiselect(key="by_hand_heads").value) == 2
+
+
+def test_samples_of_a_race_are_in_the_order_of_what_they_lost(copied):
+    """A race keeps what it has measured by piece; without anything the label says so."""
+    folder = next(copied.glob("heads-exact-*"))
+    table = pd.read_parquet(folder / "deltas.parquet")
+    (folder / "deltas.parquet").unlink()
+    at = open_page("heads")
+    at.segmented_control(key="detail").select("attention").run()
+    assert any("in the order of the probe" in box.label for box in at.number_input)
+    numbers = list(range(12))
+    pieces = table.assign(gradient=False, heads=[numbers] * len(table))
+    pieces.to_parquet(folder / "raced.parquet")
+    at = open_page("heads")
+    shown = next(d.value for d in at.dataframe if "loss increase" in d.value)
+    first = heads_by_rank(copied)[0]
+    place = first["layer"] * 4 + first["head"]
+    expected = sorted((row[place] for row in table["deltas"]), reverse=True)
+    assert shown["loss increase"].tolist() == pytest.approx(expected)
+    at.segmented_control(key="detail").select("attention").run()
+    assert any("1 needs this head most" in box.label for box in at.number_input)
+
+
+def test_charts_have_no_toolbar_and_do_not_zoom_out(finished):
+    for chart in charts(open_page("heads")):
+        config = json.loads(chart.proto.config)
+        assert (config["displayModeBar"], config["doubleClick"]) == (False, False)
+
+
+def test_two_runs_name_their_heads_as_everywhere(copied):
+    test_two_runs_of_heads_are_compared(copied)
+    at = open_page("heads")
+    box = at.selectbox(key="other")
+    box.select(next(option for option in box.options if option != "no other run")).run()
+    first, second = sorted(name(h) for h in heads_by_rank(copied)[:2])
+    assert f"In both: {first}, {second}." in words(at)

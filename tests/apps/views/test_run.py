@@ -141,7 +141,7 @@ def test_each_step_of_an_amplification_builds_on_the_one_before(empty):
         assert "amplify-" in shown.split(f" --{flag}=")[1].split()[0]
 
 
-def test_a_step_without_the_one_before_says_so(copied):
+def test_a_step_without_the_one_before_says_so(copied, no_demo):
     at = at_stage("amplify")
     at.segmented_control(key="step").select("mask").run()
     assert "no finished run of the stage amplify localize" in words(at)

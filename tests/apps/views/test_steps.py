@@ -122,7 +122,7 @@ def test_markup_in_a_solution_is_shown_as_text(stepped):
     assert "&lt;script&gt;" in blocks(at)
 
 
-def test_without_step_scores_the_page_says_what_makes_them(finished):
+def test_without_step_scores_the_page_says_what_makes_them(finished, no_demo):
     at = open_page("steps")
     heads = next(finished.glob("heads-*")).name
     assert "No scores by the method air here yet" in words(at)
@@ -177,7 +177,7 @@ def test_steps_whose_text_has_gone_keep_their_numbers(stepped):
     assert len(shown_steps(at)) == (steps["row_id"] == scores.iloc[0]["row_id"]).sum()
 
 
-def test_methods_narrow_the_scores_that_are_offered(stepped):
+def test_methods_narrow_the_scores_that_are_offered(stepped, no_demo):
     for page in ("samples", "select"):
         at = open_page(page)
         assert at.selectbox(key="score_method").options == [

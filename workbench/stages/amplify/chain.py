@@ -27,7 +27,7 @@ from workbench.data import Tally, read_usable
 from workbench.errors import InputError
 from workbench.models import ModelSource, TextModel
 from workbench.options import RECOGNISED, ReadOptions
-from workbench.runs import read_manifest
+from workbench.runs import located, read_manifest
 from workbench.types import Sample
 
 PIVOTS, LOCALIZED = "pivots.parquet", "pivots.json"
@@ -123,8 +123,10 @@ def where_of(localized: Mapping[str, Any]) -> Where | None:
 
 def data_of(result: Path) -> TaskData:
     """The data that a run's result was made from, read as then."""
-    details = read_manifest(result.parent)["details"]
-    return TaskData(tuple(details.get("data", [])), ReadOptions(**details.get("how", {})))
+    manifest = read_manifest(result.parent)
+    details = manifest["details"]
+    names = tuple(located(manifest, name) for name in details.get("data", []))
+    return TaskData(names, ReadOptions(**details.get("how", {})))
 
 
 def data_details(data: TaskData) -> dict[str, Any]:

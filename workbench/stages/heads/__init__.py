@@ -1,6 +1,13 @@
 """Heads as runs: the work (`find`, a `race` of heads), its plan, and its tables read back."""
 
-from workbench.stages.heads.deltas import DELTAS, RESULT, read_importance, seen_rows
+from workbench.stages.heads.chosen import run_chosen, with_circuit
+from workbench.stages.heads.deltas import (
+    DELTAS,
+    RESULT,
+    read_importance,
+    read_raced,
+    seen_rows,
+)
 from workbench.stages.heads.find import run_heads
 from workbench.stages.heads.plan import plan_heads
 
@@ -9,6 +16,9 @@ __all__ = [
     "RESULT",
     "plan_heads",
     "read_importance",
+    "read_raced",
+    "run_chosen",
     "run_heads",
     "seen_rows",
+    "with_circuit",
 ]

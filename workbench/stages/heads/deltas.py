@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from workbench.ablation import ImportanceBatch
@@ -67,6 +68,25 @@ def read_importance(folder: Path) -> tuple[Importance | None, Importance | None]
             expected="a run of `workbench heads find`",
         ) from err
     return found[0], found[1]
+
+
+def read_raced(folder: Path) -> Importance | None:
+    """The per-sample deltas of the race in `folder`, NaN where a head was not run; None without."""
+    if not (folder / RACED).is_file():
+        return None
+    shape = json.loads((folder / RESULT).read_text(encoding="utf-8"))["model"]
+    table = pq.read_table(folder / RACED)
+    pieces = table.filter(pc.field("gradient") == False).to_pylist()  # noqa: E712 - an expression
+    places = sorted({piece["position"] for piece in pieces})
+    known = {piece["position"]: piece for piece in pieces}
+    deltas = np.full((len(places), int(shape["n_layers"]) * int(shape["n_heads"])), np.nan)
+    for piece in pieces:
+        deltas[places.index(piece["position"]), piece["heads"]] = piece["deltas"]
+    return Importance(
+        row_ids=tuple(known[place]["row_id"] for place in places),
+        base_loss=np.array([known[place]["base_loss"] for place in places]),
+        deltas=deltas.reshape(len(places), int(shape["n_layers"]), int(shape["n_heads"])),
+    )
 
 
 def seen_rows(folder: Path) -> frozenset[str] | None:
