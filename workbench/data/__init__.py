@@ -27,7 +27,7 @@ from workbench.data.retrieval import (
     make_document,
     plain_sentences,
 )
-from workbench.data.shapes import SHAPES, MalformedRow, detect_shape, to_sample
+from workbench.data.shapes import SHAPES, MalformedRow, detect_shape, row_content, to_sample
 from workbench.data.sources import fingerprint_sources, resolve_source
 from workbench.data.usable import read_usable, unreadable
 from workbench.data.writers import Written, atomic_file, write_jsonl, write_parquet
@@ -65,6 +65,7 @@ __all__ = [
     "read_usable",
     "reference_answer",
     "resolve_source",
+    "row_content",
     "same_answer",
     "to_format",
     "to_sample",

@@ -8,10 +8,11 @@ which keeps the original row, so that an export can return every column it came 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from workbench.config import digest
+from workbench.config import canonical_json, digest
 from workbench.data.plain import plain
 from workbench.errors import InputError
 from workbench.types import Message, Sample
@@ -108,6 +109,12 @@ def row_id(row: Mapping[str, Any]) -> str:
         return digest(plain(row))
     except UnicodeEncodeError as err:
         raise MalformedRow("the row holds half a surrogate pair, which is not Unicode") from err
+
+
+def row_content(row: Mapping[str, Any]) -> str:
+    """The first half of the sha256 of the row's canonical JSON: what stood under its id."""
+    text = canonical_json(plain(row))
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def row_source(row: Mapping[str, Any], source: str) -> str:

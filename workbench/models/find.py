@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 from workbench.bundled import MODELS, bundled_dir
 from workbench.config import file_digest
 from workbench.errors import InputError
 from workbench.models.hub import from_hub
+from workbench.models.inputs import more_inputs
 
 
 def find_model(name: str) -> tuple[Path, str | None]:
@@ -38,13 +40,18 @@ def find_model(name: str) -> tuple[Path, str | None]:
     return from_hub(hub_id, revision or None)
 
 
-def model_fingerprint(folder: Path) -> dict[str, str]:
+def model_fingerprint(folder: Path) -> dict[str, Any]:
     """Hashes of a model's weights, configuration, tokenizer and template, without loading it."""
+    return {"weights_sha256": weights_digest(folder), **text_fingerprint(folder)}
+
+
+def text_fingerprint(folder: Path) -> dict[str, Any]:
+    """The fingerprint without the weights; `workbench.models.inputs` has the rare files."""
     texts = ("config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
     there = {name: folder / name for name in texts if (folder / name).is_file()}
     return {
-        "weights_sha256": weights_digest(folder),
         **{f"{name}_sha256": file_digest(path) for name, path in there.items()},
+        **more_inputs(folder),
     }
 
 

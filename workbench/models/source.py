@@ -9,7 +9,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from workbench.models.find import find_model, model_fingerprint
+from workbench.errors import InputError
+from workbench.models.find import find_model, model_fingerprint, text_fingerprint
+from workbench.models.inputs import CLOCK, has_clock, template_clock
 from workbench.models.load import load_model
 from workbench.models.model import Model
 
@@ -38,7 +40,7 @@ class ModelSource:
         self.engine = engine
         self._model: Model | None = None
         self._found: tuple[Path, str | None] | None = None
-        self._files: dict[str, str] = {}
+        self._files: dict[str, Any] = {}
 
     @property
     def pinned(self) -> str:
@@ -56,6 +58,7 @@ class ModelSource:
                 device_map=self.device_map,
                 quantize=self.quantize,
             )
+            self._check_unchanged(self._model)
         return self._model
 
     def find(self) -> tuple[Path, str | None]:
@@ -66,7 +69,25 @@ class ModelSource:
     def fingerprint(self) -> dict[str, Any]:
         self._files = self._files or model_fingerprint(self.find()[0])
         how = {"dtype": self.dtype, "template": self.template, "quantize": self.quantize}
-        return {**self._files, **how, **({} if self.engine == "auto" else {"engine": self.engine})}
+        clock = self.template != "none" and has_clock(self.find()[0])
+        return {
+            **self._files,
+            **how,
+            **({} if self.engine == "auto" else {"engine": self.engine}),
+            **(template_clock(CLOCK) if clock else {}),
+        }
+
+    def _check_unchanged(self, model: Model) -> None:
+        """InputError where the files are no longer those that the run is named by."""
+        read = {"weights_sha256": model.info.weights_sha256, **text_fingerprint(self.find()[0])}
+        if self._files and read != self._files:
+            changed = sorted(k for k in {*read, *self._files} if read.get(k) != self._files.get(k))
+            raise InputError(
+                f"the files of model '{self.name}' were changed while it was loaded "
+                f"({', '.join(changed)})",
+                expected="the same files from a run's beginning to its end",
+                do="run the command again",
+            )
 
     def manifest(self) -> dict[str, Any]:
         """The model's block of a manifest, without loading it."""

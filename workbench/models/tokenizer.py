@@ -14,6 +14,7 @@ from typing import Any
 
 from workbench.config import digest, file_digest
 from workbench.errors import InputError, ModelRefusedError, first_line
+from workbench.models.inputs import template_clock
 
 TEMPLATES = ("auto", "none", "chat")
 
@@ -74,5 +75,6 @@ def tokenizer_facts(tokenizer: Any, folder: Path | None = None) -> dict[str, Any
         "tokenizer_sha256": file_digest(path) if from_file else digest(tokenizer.get_vocab()),
         "template": "chat" if tokenizer.chat_template else "none",
         "template_sha256": digest(tokenizer.chat_template or ""),
+        **template_clock(tokenizer.chat_template),
         "added_tokens": tokenizer.convert_ids_to_tokens(tokenizer("")["input_ids"]),
     }

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from workbench.data import row_content
 from workbench.models import Model, Rendered, UnrenderableError, render
 from workbench.scoring.correlation import LABELS
 from workbench.scoring.method import Method, window_tokens
@@ -77,10 +78,12 @@ def _record(row: Sample | BadRow) -> dict[str, Any]:
         "score": None,
         "status": "ok",
         "reason": "",
+        "content": None,
     }
     if isinstance(row, BadRow):
         return {**record, "status": "malformed", "reason": row.reason}
-    return {**record, **{name: _number(row.row.get(name)) for name in LABELS}}
+    labels = {name: _number(row.row.get(name)) for name in LABELS}
+    return {**record, "content": row_content(row.row), **labels}
 
 
 def _status(

@@ -45,6 +45,7 @@ from workbench.stages.amplify.chain import (
     task_rows,
 )
 from workbench.stages.amplify.cost import Plan, decoding_cost, memory_cost
+from workbench.stages.unchanged import check_unchanged
 
 # Problems traced together. Results do not depend on it, but resuming loses no more than one shard.
 SHARD = 128
@@ -78,6 +79,7 @@ def run_localize(
         problems = _problems(network, data, options, left_out)
         pivoting = pivot_options(options, problems, batch_tokens)
         _trace(task, network, problems, pivoting)
+        check_unchanged(data, spec.inputs["data"])
         found = pivots_summary(read_pivots(task.run.path / PIVOTS))
         summary = {
             "schema": 1,
