@@ -17,6 +17,7 @@ if HOME not in sys.path:
 from apps.reading.files import UnreadableError  # noqa: E402 - after the path
 from apps.reading.workspace import demo_root, has_own_results, own_root  # noqa: E402
 from apps.widgets.runs import BUNDLED, OWN, workspace  # noqa: E402
+from apps.words.markdown import literal  # noqa: E402
 
 PAGES = {
     "overview": ("Overview", ":material/route:"),
@@ -31,7 +32,15 @@ PAGES = {
     "run": ("Run", ":material/play_circle:"),
 }
 
-st.set_page_config(page_title="Circuit workbench", page_icon=":material/hub:", layout="wide")
+# In the page itself: for an icon by name a browser asks a foreign server.
+ICON = (
+    "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24'%3E"
+    "%3Cpath d='M12 12L5 5M12 12L19 5M12 12V20' stroke='%230072B2' stroke-width='2'/%3E"
+    "%3Cg fill='%230072B2'%3E%3Ccircle cx='12' cy='12' r='4'/%3E%3Ccircle cx='5' cy='5' r='3'/%3E"
+    "%3Ccircle cx='19' cy='5' r='3'/%3E%3Ccircle cx='12' cy='20' r='3'/%3E%3C/g%3E%3C/svg%3E"
+)
+
+st.set_page_config(page_title="Circuit workbench", page_icon=ICON, layout="wide")
 page = st.navigation(
     [
         st.Page(
@@ -58,4 +67,4 @@ with st.sidebar:
 try:
     page.run()
 except UnreadableError as err:
-    st.error(f"This result cannot be read: {err}", icon=":material/broken_image:")
+    st.error(literal(f"This result cannot be read: {err}"), icon=":material/broken_image:")

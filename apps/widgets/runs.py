@@ -11,6 +11,7 @@ import streamlit as st
 from apps.jobs.commands import DEMO, next_command
 from apps.reading.runs import FoundRun
 from apps.reading.workspace import Workspace, open_workspace, own_root, ref_of
+from apps.words.markdown import literal
 
 OWN, BUNDLED = "mine", "demo"
 MISSING = {"heads": "circuit", "score": "scores", "validate": "validation", "select": "selection"}
@@ -37,7 +38,7 @@ def choose_run(stage: str, *, label: str, key: str, only: str = "") -> FoundRun:
         )
     run = titles.get(title or "", runs[0])
     with st.sidebar:
-        st.caption(f"{run.created[:16].replace('T', ' ')} UTC")
+        st.caption(literal(f"{run.created[:16].replace('T', ' ')} UTC"))
         if run.title != run.name:
             st.text(run.name)
     return run

@@ -134,7 +134,8 @@ def without_content(scores: Path, tmp_path: Path) -> Path:
     run = tmp_path / "runs" / scores.parent.name
     run.mkdir(parents=True)
     manifest = json.loads((scores.parent / "manifest.json").read_text(encoding="utf-8"))
-    manifest.pop("files", None)
+    for key in ("files", "seal"):
+        del manifest[key]
     (run / "manifest.json").write_text(json.dumps(manifest))
     read_scores(scores).drop(columns="content").to_parquet(run / "scores.parquet", index=False)
     return run / "scores.parquet"

@@ -12,6 +12,7 @@ from apps.views.playground.choices import choose_ablation, choose_heads, choose_
 from apps.widgets.runs import workspace
 from apps.widgets.sample_card import show_text
 from apps.words.guides import show_guide
+from apps.words.markdown import literal
 from apps.words.numbers import WORDS
 from workbench import models
 from workbench.bundled import MODELS
@@ -145,4 +146,4 @@ with right:
         show_answers(model, sample, ablated, n_new)
         show_losses(model, sample, ablated, n_new)
     except UnrenderableError as err:
-        st.warning(f"This problem cannot be shown to the model: {err}")
+        st.warning(literal(f"This problem cannot be shown to the model: {err}"))

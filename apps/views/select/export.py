@@ -20,6 +20,7 @@ from apps.reading.runs import FoundRun, forget_runs
 from apps.reading.texts import cache_folder
 from apps.reading.workspace import allowed_roots, own_root
 from apps.views.select.preview import title_of
+from apps.words.markdown import literal
 from workbench.config import digest
 from workbench.data import FORMATS
 from workbench.errors import WorkbenchError
@@ -46,7 +47,7 @@ def save_selection(run: FoundRun, options: SelectOptions, *, n_rows: int, marks:
     try:
         outcome = run_select(Place(own_root()), run.result, options)
     except WorkbenchError as err:
-        st.error(f"Not saved: {err}")
+        st.error(literal(f"Not saved: {err}"))
         return
     forget_runs()
     st.session_state["saved"] = outcome.run.name
@@ -87,7 +88,7 @@ def show_export(run: FoundRun, saved: list[FoundRun], *, n_rows: int) -> None:
             checked_data(source, allowed_roots())
         folder = _prepared(run, selection, name, fmt, form, n_rows=n_rows)
     except (WorkbenchError, OSError) as err:
-        st.error(f"This cannot be exported: {err}")
+        st.error(literal(f"This cannot be exported: {err}"))
         return
     if folder is not None:
         _show_prepared(folder, target)
@@ -142,7 +143,7 @@ def _show_prepared(folder: Path, target: Path) -> None:
             )
         if st.button("Write the folder", icon=":material/save:"):
             _write(folder, target)
-        st.caption(f"{size / 1e6:.1f} MB; the folder goes to {target}")
+        st.caption(f"{size / 1e6:.1f} MB; the folder goes to {literal(target)}")
     if size > MAX_DOWNLOAD_BYTES:
         st.caption(
             "The data is too large for the browser: write the folder and take it from there."
@@ -152,7 +153,7 @@ def _show_prepared(folder: Path, target: Path) -> None:
 def _write(folder: Path, target: Path) -> None:
     """Copy the prepared folder into place; it appears whole, and replaces nothing."""
     if target.exists():
-        st.error(f"{target} exists already: choose another name.")
+        st.error(literal(f"{target} exists already: choose another name."))
         return
     building = target.with_name(f".{target.name}.tmp")
     try:
@@ -160,9 +161,9 @@ def _write(folder: Path, target: Path) -> None:
         shutil.copytree(folder, building)
         building.rename(target)
     except OSError as err:
-        st.error(f"{target} cannot be written: {err.strerror}")
+        st.error(literal(f"{target} cannot be written: {err.strerror}"))
         return
-    st.success(f"Written to {target}", icon=":material/check:")
+    st.success(literal(f"Written to {target}"), icon=":material/check:")
 
 
 def _zipped(folder: Path) -> bytes:

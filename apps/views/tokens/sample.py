@@ -17,6 +17,7 @@ from apps.passes.attention import TokenView, token_view
 from apps.reading.scores import ScoreTable
 from apps.widgets.patterns import choose_window, draw_pattern
 from apps.widgets.sample_card import is_known
+from apps.words.markdown import literal
 from apps.words.numbers import WORDS
 from workbench.figures import token_bars, token_strip
 from workbench.models import Model, UnrenderableError
@@ -51,7 +52,7 @@ def show_sample(
     try:
         view = token_view(shown.model, heads, sample, part=shown.part, drop_sink=shown.drop_sink)
     except UnrenderableError as err:
-        st.warning(f"This sample cannot be shown: {err}")
+        st.warning(literal(f"This sample cannot be shown: {err}"))
         return
     _show_numbers(shown, row, view)
     values = view.received if shown.shade == "received" else contributions(view.received)
