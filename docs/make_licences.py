@@ -14,7 +14,8 @@ PAGE = ROOT / "docs" / "licences.md"
 LICENCE = "License :: "
 HEAD = """# Licences of the pinned packages
 
-Written by `docs/make_licences.py`: what each package of `constraints.txt` states in its own metadata.
+Written by `docs/make_licences.py`: what each package of `constraints.txt` states in its
+own metadata.
 Bundled data and models have theirs in `data/LICENSES` and `data/README.md`.
 
 | package | version | licence |

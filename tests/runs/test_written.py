@@ -281,6 +281,5 @@ def test_sums_cost_at_most_a_few_per_cent_of_writing(tmp_path):
         began = time.perf_counter()
         note_sum(tmp_path, path, path.name)
         seconds["summing"].append(time.perf_counter() - began)
-    print({name: min(values) for name, values in seconds.items()})
-    # Three times what was measured (4 %): a shared machine.
-    assert min(seconds["summing"]) <= 0.12 * min(seconds["writing"])
+    # Measured on two shared cores: 1 to 2 %.
+    assert min(seconds["summing"]) <= 0.05 * min(seconds["writing"])

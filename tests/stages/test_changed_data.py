@@ -137,7 +137,7 @@ def without_content(scores: Path, tmp_path: Path) -> Path:
     for key in ("files", "seal"):
         del manifest[key]
     (run / "manifest.json").write_text(json.dumps(manifest))
-    read_scores(scores).drop(columns="content").to_parquet(run / "scores.parquet", index=False)
+    read_scores(scores).drop(columns="row_sha256").to_parquet(run / "scores.parquet", index=False)
     return run / "scores.parquet"
 
 
@@ -188,7 +188,7 @@ def test_a_part_of_other_rows_is_made_again(scored, tmp_path):
     fresh = run_score(place, scored.source, [str(data)], request)
     bytes_of, part = fresh.result.read_bytes(), fresh.run / "parts" / "00000.parquet"
     table = pd.read_parquet(part).assign(score=1.0)
-    table.loc[0, "content"] = "0" * 32
+    table.loc[0, "row_sha256"] = "0" * 32
     table.to_parquet(part, index=False)
     fresh.result.unlink()
     again = run_score(place, scored.source, [str(data)], request)

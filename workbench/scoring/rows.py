@@ -78,12 +78,12 @@ def _record(row: Sample | BadRow) -> dict[str, Any]:
         "score": None,
         "status": "ok",
         "reason": "",
-        "content": None,
+        "row_sha256": None,
     }
     if isinstance(row, BadRow):
         return {**record, "status": "malformed", "reason": row.reason}
     labels = {name: _number(row.row.get(name)) for name in LABELS}
-    return {**record, "content": row_content(row.row), **labels}
+    return {**record, "row_sha256": row_content(row.row), **labels}
 
 
 def _status(

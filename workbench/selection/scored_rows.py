@@ -3,7 +3,7 @@
     scored = scored_rows(scores, same_files=True)
     for row in scored.checked(samples): ...
 
-A table keeps beside each `row_id` its `content`, a hash of the whole row. Tables of earlier
+A table keeps beside each `row_id` its `row_sha256`, a hash of the whole row. Tables of earlier
 versions lack it: then the very files that were scored are taken, and rows whose id is that hash.
 """
 
@@ -18,7 +18,7 @@ from workbench.data import row_content
 from workbench.errors import InputError
 from workbench.types import BadRow, Sample
 
-CONTENT = "content"
+CONTENT = "row_sha256"
 DO = "pass the data as it was scored, or score and select again"
 
 

@@ -28,7 +28,7 @@ class Selection:
     """The chosen rows in the policy's order, and what the choice did to the data.
 
     `rows` has `row_id`, `row_index`, `score` (as scored, before any adjustment), `p`, `rank` and,
-    where the scores have it, `content`.
+    where the scores have it, `row_sha256`.
     `p` is the chance of the row to be the first one drawn: its share of the weights of the pool
     (of its group's weights, times the group's share of the selection), 1/n where nothing is drawn.
     """
