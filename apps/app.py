@@ -15,8 +15,13 @@ if HOME not in sys.path:
     sys.path.insert(0, HOME)
 
 from apps.reading.files import UnreadableError  # noqa: E402 - after the path
-from apps.reading.workspace import own_root  # noqa: E402
-from apps.widgets.runs import workspace  # noqa: E402
+from apps.reading.workspace import (  # noqa: E402
+    own_root,
+)
+from apps.widgets.runs import (  # noqa: E402
+    workspace,
+)
+from apps.words.markdown import literal  # noqa: E402
 
 # A picture of our own: for a named icon the browser would ask a server elsewhere.
 ICON = Path(__file__).with_name("icon.png")
@@ -56,4 +61,4 @@ with st.sidebar:
 try:
     page.run()
 except UnreadableError as err:
-    st.error(f"This result cannot be read: {err}", icon=":material/broken_image:")
+    st.error(literal(f"This result cannot be read: {err}"), icon=":material/broken_image:")

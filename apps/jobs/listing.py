@@ -15,6 +15,7 @@ from apps.jobs.job import Job, cancel_job, every_job, progress_of, start_job
 from apps.reading.runs import forget_runs
 from apps.reading.workspace import own_root
 from apps.widgets.runs import workspace
+from apps.words.markdown import literal
 
 MOST_ENDED = 8
 SHOWN_ON = {
@@ -79,7 +80,7 @@ def _show_progress(job: Job) -> None:
     left = ""
     if progress.eta_seconds is not None:
         left = f", about {_duration(progress.eta_seconds)} left"
-    text = f"{progress.done} of {progress.total}: {progress.message}{left}"
+    text = f"{progress.done} of {progress.total}: {literal(progress.message)}{left}"
     st.progress(min(1.0, progress.done / progress.total), text=text)
 
 

@@ -13,6 +13,7 @@ import streamlit as st
 
 from apps.jobs.job import COMMAND, Job, every_job, find_job, start_job
 from apps.reading.workspace import own_root
+from apps.words.markdown import literal
 from apps.words.numbers import WORDS
 from workbench.config import digest
 from workbench.data import reading_lines
@@ -46,7 +47,7 @@ def show_plan(name: str, stage: Stage, arguments: list[str]) -> None:
     job = find_job(own_root(), key)
     if job is None or job.status in ("cancelled", "failed"):
         if job is not None:
-            st.error(job.log() or "The plan could not be made.")
+            st.error(literal(job.log() or "The plan could not be made."))
         if st.button("Show the plan", type="primary", icon=":material/fact_check:"):
             argv = [*COMMAND, *arguments, "--explain", "--json"]
             start_job(own_root(), "plan", argv, title=f"Plan: {stage.title}", key=key)

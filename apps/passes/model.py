@@ -18,6 +18,7 @@ import streamlit as st
 from apps.reading.roots import checked_model
 from apps.reading.runs import FoundRun
 from apps.reading.workspace import allowed_roots
+from apps.words.markdown import literal
 from workbench import models
 from workbench.catalog import here
 from workbench.engines import Engine, choose_engine
@@ -45,7 +46,9 @@ def loaded(
     `how` are the options of `load_model` that change numbers: dtype, template, quantize.
     """
     is_local = name in here() or Path(name).expanduser().exists()
-    if not is_local and not st.toggle(f"Load {name} from the Hugging Face hub", key="load"):
+    if not is_local and not st.toggle(
+        f"Load {literal(name)} from the Hugging Face hub", key="load"
+    ):
         st.caption("Not on this machine yet: it is downloaded and loaded only when you say so.")
         return None
     try:
@@ -53,7 +56,7 @@ def loaded(
         if info is not None:
             models.check_same_model(info, model.info)
     except (WorkbenchError, OSError) as err:
-        st.error(f"The model cannot be used here: {err}")
+        st.error(literal(f"The model cannot be used here: {err}"))
         return None
     return model
 

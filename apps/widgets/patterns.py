@@ -12,6 +12,7 @@ from jaxtyping import Float
 
 from apps.passes.attention import head_pattern, rendered_window, texts_of_tokens
 from apps.widgets.chart import chart
+from apps.words.markdown import literal
 from workbench.figures import head_name, overview_strip, pattern_heatmap
 from workbench.models import Model, UnrenderableError
 from workbench.types import Head, Sample
@@ -40,7 +41,7 @@ def show_pattern(model: Model, sample: Sample, head: Head, *, part: str = "promp
     try:
         ids, _ = rendered_window(model, sample, part=part)
     except UnrenderableError as err:
-        st.warning(f"This sample cannot be shown: {err}")
+        st.warning(literal(f"This sample cannot be shown: {err}"))
         return
     if len(ids) > model.n_ctx:
         st.caption(f"The first {model.n_ctx} of {len(ids)} tokens, which fit the model's context.")

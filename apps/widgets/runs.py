@@ -12,6 +12,7 @@ from apps.jobs.commands import DEMO, next_command
 from apps.reading.runs import FoundRun
 from apps.reading.workspace import Workspace, open_workspace, own_root, ref_of
 from apps.widgets.addressed import choose_addressed
+from apps.words.markdown import literal
 
 MISSING = {"heads": "circuit", "score": "scores", "validate": "validation", "select": "selection"}
 
@@ -35,7 +36,7 @@ def choose_run(stage: str, *, label: str, key: str, only: str = "") -> FoundRun:
         title = choose_addressed(label, list(titles), key=key, help="The newest stands first.")
     run = titles[title]
     with st.sidebar:
-        st.caption(f"{run.created[:16].replace('T', ' ')} UTC")
+        st.caption(literal(f"{run.created[:16].replace('T', ' ')} UTC"))
         if run.title != run.name:
             st.text(run.name)
         if runs[0].origin:

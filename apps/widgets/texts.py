@@ -19,6 +19,7 @@ from apps.reading.roots import checked_data
 from apps.reading.runs import FoundRun
 from apps.reading.texts import TextIndex, Texts, index_of
 from apps.reading.workspace import allowed_roots, own_root
+from apps.words.markdown import literal
 from workbench.errors import InputError
 from workbench.selection import read_marks
 
@@ -37,11 +38,13 @@ def texts_of(run: FoundRun, n_rows: int) -> Texts | None:
                 index.build()
         texts = index.open()
     except (InputError, OSError, pa.ArrowInvalid) as err:
-        st.warning(f"The scored data cannot be read: {err}")
+        st.warning(literal(f"The scored data cannot be read: {err}"))
         return None
     if index.has_changed:
         names = ", ".join(Path(name).name for name in run.data)
-        st.warning(f"{names} has changed since it was scored; rows that differ are shown empty.")
+        st.warning(
+            f"{literal(names)} has changed since it was scored; rows that differ are shown empty."
+        )
     return texts
 
 
@@ -67,5 +70,5 @@ def known_marks(path: Path) -> dict[str, str] | None:
     try:
         return read_marks(path)
     except InputError as err:
-        st.error(f"The rows chosen by hand cannot be read: {err}")
+        st.error(literal(f"The rows chosen by hand cannot be read: {err}"))
         return None

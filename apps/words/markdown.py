@@ -46,6 +46,11 @@ def as_markdown(text: str, *, maths: bool = True) -> str:
     return "".join([*parts, escaped(text[place:], is_start=not parts)])
 
 
+def literal(text: object) -> str:
+    """Anything that comes from a file, as markdown that shows it letter by letter."""
+    return as_markdown(str(text), maths=False)
+
+
 def _formula(formula: str, *, is_block: bool) -> str:
     """Between dollars, on one line, since an empty line would end a formula in markdown."""
     line = re.sub(r"\s+", " ", formula).strip().replace("$", "")

@@ -8,6 +8,7 @@ import shutil
 import pytest
 
 from tests.apps.conftest import NO_NUMBERS, PAGES, open_page, words
+from tests.support.manifests import write_manifest
 
 NEED_RUNS = ("", "heads", "tokens", "steps", "samples", "validate", "select")
 
@@ -98,7 +99,7 @@ def test_a_result_outside_the_folder_is_never_read(copied, tmp_path, no_demo):
     (tmp_path / "secret.json").write_text((folder / "heads.json").read_text())
     manifest = json.loads((folder / "manifest.json").read_text())
     manifest["result"] = "../../../secret.json"
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+    write_manifest(folder / "manifest.json", manifest)
     at = open_page("heads")
     assert not at.metric
     assert "workbench demo" in [code.value for code in at.code]
@@ -108,7 +109,7 @@ def point_scores_at(copied, data: str) -> None:
     path = next(copied.glob("score-*/manifest.json"))
     manifest = json.loads(path.read_text())
     manifest["details"]["data"] = [data]
-    path.write_text(json.dumps(manifest))
+    write_manifest(path, manifest)
 
 
 def test_scores_whose_data_has_gone_still_show_their_numbers(copied, chain):
@@ -147,3 +148,13 @@ def test_data_that_has_changed_is_told_and_not_taken_for_the_scored_rows(copied,
     changed.unlink()
     assert "has changed since it was scored" in shown
     assert "another text" not in shown
+
+
+@pytest.mark.parametrize("page", ["heads", "samples", "validate", "select"])
+def test_a_page_that_is_open_when_its_run_is_deleted_breaks_not(copied, no_demo, page):
+    at = open_page(page)
+    for run in copied.iterdir():
+        shutil.rmtree(run)
+    at.run()
+    assert [error.message for error in at.exception] == []
+    assert "workbench demo" in [code.value for code in at.code]

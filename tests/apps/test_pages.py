@@ -26,6 +26,7 @@ from tests.apps.conftest import (
     result,
     words,
 )
+from tests.support.manifests import write_manifest
 from workbench.ablation import decode_sets
 
 
@@ -73,7 +74,7 @@ def test_a_page_loads_the_model_as_its_run_did(copied, monkeypatch):
     for path in copied.glob("score-*/manifest.json"):
         manifest = json.loads(path.read_text())
         manifest["inputs"]["model"]["template"] = "none"
-        path.write_text(json.dumps(manifest))
+        write_manifest(path, manifest)
     at = open_page("tokens")
     assert asked[-1]["template"] == "none"
     assert asked[-1]["dtype"] == "float32"
@@ -84,7 +85,7 @@ def test_a_form_hands_on_how_the_model_was_loaded(copied):
     path = next(copied.glob("heads-*/manifest.json"))
     manifest = json.loads(path.read_text())
     manifest["inputs"]["model"]["template"] = "none"
-    path.write_text(json.dumps(manifest))
+    write_manifest(path, manifest)
     at = open_page("run")
     at.segmented_control(key="stage").select("score").run()
     command = next(c.value for c in at.code if c.value.startswith("workbench score"))

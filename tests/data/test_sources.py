@@ -130,3 +130,9 @@ def test_an_unreachable_hub_is_one_sentence(monkeypatch):
     words = "cannot read 'hf:o/n' from the Hugging Face hub: no route; check the name"
     with pytest.raises(InputError, match=re.escape(words)):
         fingerprint_sources(["hf:o/n"])
+
+
+@pytest.mark.parametrize("source", ["a**b.jsonl", "x/**y/*.jsonl", "[a](b)**c"])
+def test_a_pattern_that_means_nothing_is_refused_in_words(source):
+    with pytest.raises(InputError, match=r"is no pattern of files .*check the name"):
+        resolve_source(source)

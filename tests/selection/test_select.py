@@ -36,6 +36,8 @@ def test_the_columns_and_types_are_those_of_the_interface(policy):
     rows = select(scores_table(), policy=policy, n=10).rows
     types = {name: str(kind) for name, kind in rows.dtypes.items()}
     assert list(types) == ["row_id", "row_index", "score", "p", "rank"]
+    kept = select(scores_table().assign(row_sha256="0f"), policy=policy, n=10).rows
+    assert [*kept] == [*types, "row_sha256"]
     assert types["row_index"] == types["rank"] == "int64"
     assert types["score"] == types["p"] == "float64"
     assert pd.api.types.is_string_dtype(rows["row_id"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,6 +14,7 @@ from tests.stages.test_chain import write_data
 from workbench.circuits import read_heads
 from workbench.errors import InputError
 from workbench.runs import read_manifest
+from workbench.runs.written import SUMS
 from workbench.stages import (
     HeadsOptions,
     ModelSource,
@@ -141,6 +143,7 @@ def test_a_race_cut_short_goes_on_to_the_same_bytes(method, kept, found, tmp_pat
     assert len(parts) > 4
     for part in parts[:kept]:
         (copy / part.name).write_bytes(part.read_bytes())
+    shutil.copy(outcome.run / SUMS, copy.parent)
     again = run_heads(place, found.source, found.probe.result, options(method), batch_tokens=400)
     assert not again.reused
     assert again.result.read_bytes() == outcome.result.read_bytes()

@@ -27,6 +27,7 @@ from workbench.options import BatchOptions, LoadOptions, ReadOptions, records
 if TYPE_CHECKING:
     from workbench.stages import ModelSource, Outcome, Place
 
+MANIFEST = "manifest.json"
 Settings = Mapping[str, Any]
 """What a command was given, by the names of its options."""
 
@@ -82,9 +83,12 @@ def model_source(settings: Settings) -> ModelSource:
 
 def run_file(settings: Settings, ref: str, *results: str) -> Path:
     """The result that `ref` means: a file, a run's folder, or a run's name below `--runs`."""
-    from workbench.runs import find_run
+    from workbench.runs import check_run, find_run
 
-    return find_run(settings["runs_dir"], ref, list(results))
+    path = find_run(settings["runs_dir"], ref, list(results))
+    if MANIFEST not in results:
+        check_run(path.parent)
+    return path
 
 
 def place(runs_dir: Path, *, quiet: bool = False) -> Place:

@@ -22,7 +22,7 @@ from workbench.data.retrieval import (
     make_document,
     plain_sentences,
 )
-from workbench.data.rows import to_sample, to_samples
+from workbench.data.rows import row_content, to_sample, to_samples
 from workbench.data.shapes import NAMED, SHAPES, TABLE, Shape, detect_shape
 from workbench.data.sources import SUFFIXES, fingerprint_sources, resolve_source
 from workbench.data.tally import Tally, reading_lines
@@ -75,6 +75,7 @@ __all__ = [
     "reading_lines",
     "reference_answer",
     "resolve_source",
+    "row_content",
     "same_answer",
     "to_format",
     "to_sample",

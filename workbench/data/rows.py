@@ -9,10 +9,11 @@ every column it came with.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from workbench.config import digest
+from workbench.config import canonical_json, digest
 from workbench.data.plain import plain
 from workbench.data.shapes import TURNED, Shape, Shapes
 from workbench.data.turns import from_json, functions_of, turns_of, with_reasoning
@@ -76,6 +77,12 @@ def row_id(row: Mapping[str, Any]) -> str:
         return digest(plain(row))
     except UnicodeEncodeError as err:
         raise MalformedRow("the row holds half a surrogate pair, which is not Unicode") from err
+
+
+def row_content(row: Mapping[str, Any]) -> str:
+    """The first half of the sha256 of the row's canonical JSON: what stood under its id."""
+    text = canonical_json(plain(row))
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def row_source(row: Mapping[str, Any], source: str) -> str:

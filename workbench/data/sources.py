@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from workbench.bundled import DATASETS, bundled_dir
 from workbench.config import file_digest
 from workbench.data.folders import files_of
-from workbench.errors import InputError
+from workbench.errors import InputError, first_line
 
 SUFFIXES = (
     *(".jsonl", ".jsonl.gz", ".jsonl.zst", ".ndjson", ".ndjson.gz", ".ndjson.zst"),
@@ -114,7 +114,14 @@ def _bundled(name: str) -> Path:
 
 def _matches(path: Path, source: str) -> list[Path]:
     pattern = str(path.relative_to(path.anchor))
-    found = sorted(match for match in Path(path.anchor).glob(pattern) if match.is_file())
+    try:
+        found = sorted(match for match in Path(path.anchor).glob(pattern) if match.is_file())
+    except (ValueError, OSError, NotImplementedError) as err:
+        raise InputError(
+            f"'{source}' is no pattern of files ({first_line(err)})",
+            expected="a file, or a pattern such as 'my/*.jsonl'",
+            do="check the name",
+        ) from err
     if not found:
         raise InputError(
             f"no file matches '{source}'",

@@ -24,7 +24,7 @@ from torch import Tensor
 
 from workbench.engines.base import Decoder
 from workbench.errors import InputError
-from workbench.models import RowEdits
+from workbench.models import RowEdits, fill_template
 from workbench.types import Progress, no_progress
 
 # Cached tokens held at once: a step costs much the same for few rows as for many.
@@ -97,7 +97,7 @@ def _template_end(tokenizer: Any) -> int | None:
     mark = "\ue000"
     turns = [{"role": "user", "content": "a"}, {"role": "assistant", "content": mark}]
     try:
-        text = tokenizer.apply_chat_template(turns, tokenize=False)
+        text = fill_template(tokenizer, turns)
     except Exception:  # templates raise what they like; without one only the end of text stops
         return None
     ids = tokenizer(text.rpartition(mark)[2], add_special_tokens=False)["input_ids"]

@@ -17,6 +17,7 @@ from workbench.models.find import find_model, is_adapter
 from workbench.models.fingerprint import model_fingerprint, weights_digest
 from workbench.models.hooked import load_hooked, wrap_model
 from workbench.models.identity import check_same_model
+from workbench.models.inputs import fill_template
 from workbench.models.load import load_model, load_plain
 from workbench.models.model import Model, TextModel
 from workbench.models.passes import (
@@ -68,6 +69,7 @@ __all__ = [
     "chosen_heads",
     "component_hook",
     "edit_hooks",
+    "fill_template",
     "final_residual",
     "find_model",
     "hooks",

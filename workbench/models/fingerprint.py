@@ -8,29 +8,44 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 from workbench.config import file_digest
 from workbench.models.adapter import adapter_base, tokenizer_of
 from workbench.models.find import is_adapter, is_gguf
+from workbench.models.hub import ADAPTER
+from workbench.models.inputs import more_inputs
 
-OF_BASE = ("weights_sha256", "config.json_sha256")
 TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
 
 
-def model_fingerprint(path: Path) -> dict[str, str]:
+def model_fingerprint(path: Path) -> dict[str, Any]:
     """Hashes of a model's weights, configuration, tokenizer and template.
 
     A GGUF file holds them all. An adapter's are its own and its base's.
     """
-    if is_gguf(path):
-        return {"weights_sha256": weights_digest(path)}
-    digests = {"weights_sha256": weights_digest(path)}
-    texts = [path / "config.json", *(tokenizer_of(path) / name for name in TOKENIZER)]
+    digests = {"weights_sha256": weights_digest(path), **text_fingerprint(path)}
     if is_adapter(path):
-        files = model_fingerprint(adapter_base(path)[0])
-        digests |= {f"base_{key}": files[key] for key in OF_BASE if key in files}
-        texts[0] = path / "adapter_config.json"
-    return digests | {f"{text.name}_sha256": file_digest(text) for text in texts if text.is_file()}
+        digests["base_weights_sha256"] = weights_digest(adapter_base(path)[0])
+    return digests
+
+
+def text_fingerprint(path: Path) -> dict[str, Any]:
+    """The fingerprint without the weights; `workbench.models.inputs` has the rare files."""
+    if is_gguf(path):
+        return {}
+    own = ADAPTER if is_adapter(path) else "config.json"
+    texts = [path / own, *(tokenizer_of(path) / name for name in TOKENIZER)]
+    digests = {f"{text.name}_sha256": file_digest(text) for text in texts if text.is_file()}
+    if is_adapter(path):
+        base = text_fingerprint(adapter_base(path)[0])
+        digests |= {f"base_{key}": value for key, value in base.items() if _is_read(key)}
+    return {**digests, **more_inputs(path)}
+
+
+def _is_read(key: str) -> bool:
+    """Whether an entry of a base tells of its network, and not of a tokenizer."""
+    return key in ("config.json_sha256", "stop_ids", "unread_shards")
 
 
 def weights_digest(path: Path) -> str:

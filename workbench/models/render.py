@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Int8, Int64
 
+from workbench.models.inputs import fill_template
 from workbench.types import Message, Sample
 
 TEMPLATE, PROMPT, COMPLETION = 0, 1, 2
@@ -128,9 +129,9 @@ def _through_template(sample: Sample, tokenizer: Any, prompt_only: bool) -> tupl
 
     def fill(contents: list[str], *, with_more: bool = True) -> str:
         turns = zip(messages, contents, strict=True)
-        return tokenizer.apply_chat_template(
+        return fill_template(
+            tokenizer,
             [_turn(message, content, with_more) for message, content in turns],
-            tokenize=False,
             add_generation_prompt=not with_completion,
             **({"tools": list(sample.tools)} if sample.tools else {}),
         )

@@ -9,8 +9,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from workbench.errors import InputError
+from workbench.models.adapter import tokenizer_of
 from workbench.models.find import find_model
-from workbench.models.fingerprint import model_fingerprint
+from workbench.models.fingerprint import model_fingerprint, text_fingerprint
+from workbench.models.inputs import CLOCK, has_clock, template_clock
 from workbench.models.load import load_model
 from workbench.models.model import Model
 
@@ -39,7 +42,7 @@ class ModelSource:
         self.engine = engine
         self._model: Model | None = None
         self._found: tuple[Path, str | None] | None = None
-        self._files: dict[str, str] = {}
+        self._files: dict[str, Any] = {}
 
     @property
     def pinned(self) -> str:
@@ -57,6 +60,7 @@ class ModelSource:
                 device_map=self.device_map,
                 quantize=self.quantize,
             )
+            self._check_unchanged(self._model)
         return self._model
 
     def find(self) -> tuple[Path, str | None]:
@@ -67,7 +71,26 @@ class ModelSource:
     def fingerprint(self) -> dict[str, Any]:
         self._files = self._files or model_fingerprint(self.find()[0])
         how = {"dtype": self.dtype, "template": self.template, "quantize": self.quantize}
-        return {**self._files, **how, **({} if self.engine == "auto" else {"engine": self.engine})}
+        clock = self.template != "none" and has_clock(tokenizer_of(self.find()[0]))
+        return {
+            **self._files,
+            **how,
+            **({} if self.engine == "auto" else {"engine": self.engine}),
+            **(template_clock(CLOCK) if clock else {}),
+        }
+
+    def _check_unchanged(self, model: Model) -> None:
+        """InputError where the files are no longer those that the run is named by."""
+        read = {"weights_sha256": model.info.weights_sha256, **text_fingerprint(self.find()[0])}
+        known = {k: v for k, v in self._files.items() if k != "base_weights_sha256"}
+        if known and read != known:
+            changed = sorted(k for k in {*read, *known} if read.get(k) != known.get(k))
+            raise InputError(
+                f"the files of model '{self.name}' were changed while it was loaded "
+                f"({', '.join(changed)})",
+                expected="the same files from a run's beginning to its end",
+                do="run the command again",
+            )
 
     def manifest(self) -> dict[str, Any]:
         """The model's block of a manifest, without loading it."""

@@ -17,6 +17,7 @@ from workbench.config import digest, file_digest
 from workbench.errors import InputError, ModelRefusedError, first_line
 from workbench.models.adapter import tokenizer_of
 from workbench.models.find import transformers_source
+from workbench.models.inputs import template_clock
 
 TEMPLATES = ("auto", "none", "chat")
 
@@ -81,6 +82,7 @@ def tokenizer_facts(tokenizer: Any, path: Path | None = None) -> dict[str, Any]:
         ),
         "template": "chat" if tokenizer.chat_template else "none",
         "template_sha256": digest(tokenizer.chat_template or ""),
+        **template_clock(tokenizer.chat_template),
         "added_tokens": tokenizer.convert_ids_to_tokens(tokenizer("")["input_ids"]),
     }
 

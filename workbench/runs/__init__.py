@@ -10,6 +10,7 @@ from workbench.runs.listing import RunSummary, find_run, list_runs
 from workbench.runs.manifest import located, package_versions, read_manifest
 from workbench.runs.run import Run, open_run
 from workbench.runs.spec import RunSpec
+from workbench.runs.written import check_run
 
 __all__ = [
     "Finding",
@@ -21,6 +22,7 @@ __all__ = [
     "RunSummary",
     "Task",
     "answer",
+    "check_run",
     "check_same_template",
     "find_run",
     "keep_facts",

@@ -100,7 +100,9 @@ class Task:
         if asked is not None:
             return asked
         kept = self.run.path / BATCHES
-        if not kept.is_file():
+        if not self.run.is_as_written(BATCHES):
+            # Parts that were cut in an unknown way cannot stand beside new ones.
+            self.run.forget_parts()
             self.run.write_json(BATCHES, {"batch_tokens": otherwise()})
         chosen = int(json.loads(kept.read_text(encoding="utf-8"))["batch_tokens"])
         self.run.record(batch_tokens=chosen)
@@ -108,7 +110,7 @@ class Task:
 
     def once(self, name: str, measure: Callable[[], Any]) -> Any:
         """What an earlier attempt measured and kept in the file `name`, else measured now."""
-        if not (self.run.path / name).is_file():
+        if not self.run.is_as_written(name):
             self.run.write_json(name, measure())
         return json.loads((self.run.path / name).read_text(encoding="utf-8"))
 
@@ -126,8 +128,10 @@ def answer(
     The outcome's summary is the JSON file `summary` (default: the result). Files in `scratch` are
     removed once the run is finished: checkpoints that only the work reads.
     """
-    with open_run(place.runs, spec) as run:
+    with open_run(place.runs, spec, scratch=scratch) as run:
         reused = run.finished
+        if run.repaired:
+            place.on_progress(0, 1, f"not as written, computed again: {', '.join(run.repaired)}")
         if reused:
             place.on_read(_read_before(run))
         else:

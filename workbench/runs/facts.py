@@ -19,7 +19,13 @@ from workbench.types import ModelInfo
 
 FACTS = "model.json"
 # Which of a model's facts tell how rows become tokens.
-TOKEN_FACTS = ("tokenizer_sha256", "template", "template_sha256", "added_tokens")
+TOKEN_FACTS = (
+    "tokenizer_sha256",
+    "template",
+    "template_sha256",
+    "template_date",
+    "added_tokens",
+)
 
 
 @runtime_checkable

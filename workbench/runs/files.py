@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -32,6 +32,13 @@ _UNWRITABLE = {
 }
 
 
+Rename = Callable[[Path], None]
+
+
+def _nothing(_: Path) -> None:
+    """What is done with a complete file before it gets its name."""
+
+
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
     """Turn a read-only place, a full disk or a file in the way into an `InputError`."""
@@ -48,8 +55,11 @@ def writing(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def atomic_file(path: Path) -> Iterator[IO[bytes]]:
-    """A binary file that appears under its name only when complete and on disk."""
+def atomic_file(path: Path, *, before_rename: Rename = _nothing) -> Iterator[IO[bytes]]:
+    """A binary file that appears under its name only when complete and on disk.
+
+    `before_rename` is given the complete file under its temporary name.
+    """
     tmp = path.with_name(path.name + TMP)
     with writing(path):
         try:
@@ -57,6 +67,7 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
+            before_rename(tmp)
             tmp.replace(path)
         except BaseException:
             tmp.unlink(missing_ok=True)
@@ -75,11 +86,11 @@ def _sync_directory(folder: Path) -> None:
         os.close(descriptor)
 
 
-def write_json_file(path: Path, value: Any) -> None:
+def write_json_file(path: Path, value: Any, *, before_rename: Rename = _nothing) -> None:
     """Sorted keys, two spaces, UTF-8; NaN and infinities raise `ValueError`."""
     plain = json.loads(canonical_json(value))
     text = json.dumps(plain, indent=2, ensure_ascii=False) + "\n"
-    with atomic_file(path) as file:
+    with atomic_file(path, before_rename=before_rename) as file:
         file.write(text.encode())
 
 
@@ -90,21 +101,23 @@ def parquet_writer(file: IO[bytes], schema: pa.Schema) -> Iterator[pq.ParquetWri
         yield writer
 
 
-def write_table_file(path: Path, table: pa.Table) -> None:
+def write_table_file(path: Path, table: pa.Table, *, before_rename: Rename = _nothing) -> None:
     """One table, one row group, without the metadata of whatever library made it."""
     table = table.replace_schema_metadata(None).combine_chunks()
-    with atomic_file(path) as file, parquet_writer(file, table.schema) as writer:
+    written = atomic_file(path, before_rename=before_rename)
+    with written as file, parquet_writer(file, table.schema) as writer:
         writer.write_table(table)
 
 
-def merge_table_files(paths: list[Path], target: Path) -> int:
+def merge_table_files(paths: list[Path], target: Path, *, before_rename: Rename = _nothing) -> int:
     """Concatenate Parquet files part by part, one row group each; returns the number of rows.
 
     A column that is all null in one part takes its type from the others.
     """
     schema = pa.unify_schemas([pq.read_schema(path) for path in paths])
     n_rows = 0
-    with atomic_file(target) as file, parquet_writer(file, schema) as writer:
+    merged = atomic_file(target, before_rename=before_rename)
+    with merged as file, parquet_writer(file, schema) as writer:
         for path in paths:
             with pq.ParquetFile(path) as part:
                 table = part.read().select(schema.names).cast(schema).combine_chunks()

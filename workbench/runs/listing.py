@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 
 from workbench.errors import InputError
 from workbench.runs.manifest import MANIFEST, read_manifest
-from workbench.runs.run import LOCK
+from workbench.runs.written import LOCK
 
 _N_NAMED = 10
 

@@ -16,10 +16,12 @@ from typing import Any
 
 import workbench
 from workbench.bundled import DATASETS, MODELS
+from workbench.config import digest
 from workbench.errors import InputError
 from workbench.runs.spec import SCHEMA, RunSpec
 
 MANIFEST = "manifest.json"
+SEAL = "seal"
 _PACKAGES = (
     "numpy",
     "pandas",
@@ -70,6 +72,7 @@ def new_manifest(spec: RunSpec) -> dict[str, Any]:
         "started": started,
         "seconds": 0.0,
         "counts": {},
+        "files": {},
         "status": "running",
         "error": None,
     }
@@ -89,6 +92,12 @@ def located(manifest: Mapping[str, Any], name: str, *others: Path) -> str:
     # As a pattern, which a source may be; `Path.glob` takes none that begins with "..".
     found = (str(place) for place in places if glob(str(place)))  # noqa: PTH207
     return next(found, name)
+
+
+def sealed(manifest: dict[str, Any]) -> dict[str, Any]:
+    """The manifest with a hash of itself, by which an edit or a flipped bit is noticed."""
+    content = {key: value for key, value in manifest.items() if key != SEAL}
+    return {**content, SEAL: digest(content)}
 
 
 def package_versions() -> dict[str, str]:
@@ -121,6 +130,12 @@ def _what_is_wrong(manifest: Any) -> str | None:
     for key, kind in _KINDS.items():
         if not isinstance(manifest.get(key), kind):
             return f"has {manifest.get(key)!r} as '{key}'"
+    if not isinstance(manifest.get("files", {}), dict):
+        return f"has {manifest['files']!r} as 'files'"
     if manifest["schema"] != SCHEMA:
         return f"has schema {manifest['schema']}"
-    return None
+    if SEAL in manifest and sealed(manifest)[SEAL] != manifest[SEAL]:
+        return "was changed after the run wrote it (its seal does not fit)"
+    names = [manifest["result"], *manifest["parents"], *(manifest.get("files") or {})]
+    odd = [name for name in names if not isinstance(name, str) or Path(name).name != name]
+    return f"names the file {odd[0]!r}, which lies elsewhere" if odd else None

@@ -11,7 +11,7 @@ with open_run(Path("runs"), spec) as run:
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from typing import Any
 import pyarrow as pa
 from filelock import FileLock, Timeout
 
+from workbench.config import file_digest
 from workbench.errors import InputError, RunBusyError
 from workbench.runs.events import EventLog
 from workbench.runs.files import (
@@ -28,10 +29,10 @@ from workbench.runs.files import (
     write_table_file,
     writing,
 )
-from workbench.runs.manifest import MANIFEST, new_manifest, now, read_manifest
+from workbench.runs.manifest import MANIFEST, new_manifest, now, read_manifest, sealed
 from workbench.runs.spec import RunSpec
+from workbench.runs.written import LOCK, damage, files_of, note_sum, noted_sums
 
-LOCK = ".lock"
 # Long enough for a listing, which holds the lock for an instant, never to look like a busy run.
 _LOCK_SECONDS = 1.0
 
@@ -39,9 +40,12 @@ _LOCK_SECONDS = 1.0
 class Run:
     """An open run; made by `open_run`. State: the manifest and, while working, the event log."""
 
-    def __init__(self, path: Path, spec: RunSpec):
+    def __init__(self, path: Path, spec: RunSpec, *, scratch: frozenset[str] = frozenset()):
         self.path = path
         self.spec = spec
+        self.repaired: list[str] = []
+        self._scratch = scratch
+        self._sums: dict[str, str] = {}
         self._manifest: dict[str, Any] = {}
         self._log: EventLog | None = None
         self._start = time.monotonic()
@@ -64,12 +68,15 @@ class Run:
         return self.path / "parts" / f"{stem}.parquet"
 
     def has_part(self, index: int, *, series: str = "") -> bool:
-        return self.part(index, series=series).is_file()
+        """Whether the part is there, as it was written: one that is not counts as missing."""
+        part = self.part(index, series=series)
+        return self.is_as_written(part.relative_to(self.path).as_posix())
 
     def write_part(self, index: int, table: pa.Table, *, series: str = "") -> None:
         """Write one shard's rows; a stage with two results keeps the second in a named series."""
         self._open_log()
-        write_table_file(self.part(index, series=series), table)
+        part = self.part(index, series=series)
+        write_table_file(part, table, before_rename=self._noting(part))
 
     def merge_parts(
         self,
@@ -90,8 +97,8 @@ class Run:
         expected = [self.part(index, series=series) for index in range(n_parts)]
         if not found or found != expected:
             raise ValueError(f"{len(found)} parts in '{self.path}', expected 0 to {n_parts - 1}")
-        self._before_result(filename, counts)
-        merge_table_files(expected, self.path / filename)
+        before = self._before(filename, counts)
+        merge_table_files(expected, self.path / filename, before_rename=before)
         return self.path / filename
 
     def write_json(self, name: str, value: Any) -> Path:
@@ -99,7 +106,7 @@ class Run:
         self._open_log()
         if name == self.spec.result_name:
             raise ValueError(f"'{name}' finishes the run, write it with finish_json")
-        write_json_file(self.path / name, value)
+        write_json_file(self.path / name, value, before_rename=self._noting(self.path / name))
         return self.path / name
 
     def finish_json(
@@ -109,8 +116,7 @@ class Run:
         if name != self.spec.result_name:
             raise ValueError(f"the result is '{self.spec.result_name}', not '{name}'")
         self._open_log()
-        self._before_result(name, counts)
-        write_json_file(self.path / name, value)
+        write_json_file(self.path / name, value, before_rename=self._before(name, counts))
         return self.path / name
 
     def finish_table(
@@ -120,8 +126,7 @@ class Run:
         if name != self.spec.result_name:
             raise ValueError(f"the result is '{self.spec.result_name}', not '{name}'")
         self._open_log()
-        self._before_result(name, counts)
-        write_table_file(self.path / name, table)
+        write_table_file(self.path / name, table, before_rename=self._before(name, counts))
         return self.path / name
 
     def record(self, **details: Any) -> None:
@@ -135,16 +140,54 @@ class Run:
             raise RuntimeError(f"'{self.path}' was finished before it was opened: nothing to write")
         return self._log
 
-    def _before_result(self, filename: str, counts: Mapping[str, int] | None) -> None:
+    def is_as_written(self, name: str) -> bool:
+        """Whether the file `name`, of this or an earlier attempt, is as it was written."""
+        path = self.path / name
+        return path.is_file() and file_digest(path) == self._sums.get(name)
+
+    def forget_parts(self) -> None:
+        """Every part is to be made again."""
+        for part in (self.path / "parts").iterdir():
+            part.unlink()
+
+    def _noting(self, path: Path) -> Callable[[Path], None]:
+        name = path.relative_to(self.path).as_posix()
+
+        def note(complete: Path) -> None:
+            self._sums[name] = note_sum(self.path, complete, name)
+
+        return note
+
+    def _before(self, filename: str, counts: Mapping[str, int] | None) -> Callable[[Path], None]:
         """The manifest goes first, so that the result's rename is the one last step."""
+
+        def finish(complete: Path) -> None:
+            files = files_of(self.path, without=self._scratch | {filename})
+            files[filename] = file_digest(complete)
+            self._write_manifest(status="finished", counts=dict(counts or {}), files=files)
+
         if filename == self.spec.result_name:
-            self._write_manifest(status="finished", counts=dict(counts or {}))
+            return finish
+        return self._noting(self.path / filename)
+
+    def _take_up(self) -> None:
+        """Begin, unless another process has finished the run in the meantime."""
+        if self.finished:
+            self.repaired = damage(self.path, self.spec.digest)
+            if not self.repaired:
+                return
+            with writing(self.path):
+                self.result.unlink()
+        self._begin()
+        if self.repaired:
+            self.record(repaired=self.repaired)
 
     def _begin(self) -> None:
         with writing(self.path):
             (self.path / "parts").mkdir(exist_ok=True)
             for torn in self.path.rglob("*" + TMP):
                 torn.unlink()
+        self._sums = noted_sums(self.path)
         self._manifest = new_manifest(self.spec) | _kept_from_earlier_attempt(self.path)
         self._write_manifest(status="running")
         self._log = EventLog(self.path)
@@ -153,7 +196,7 @@ class Run:
         seconds = self._manifest["seconds"] + time.monotonic() - self._start
         self._start = time.monotonic()
         self._manifest |= {"seconds": round(seconds, 3), **changes}
-        write_json_file(self.path / MANIFEST, self._manifest)
+        write_json_file(self.path / MANIFEST, sealed(self._manifest))
 
     def _leave(self, err: BaseException | None) -> None:
         """Close the log, and say in the manifest why a run stopped before its result."""
@@ -172,20 +215,21 @@ class Run:
 
 
 @contextmanager
-def open_run(root: Path, spec: RunSpec) -> Iterator[Run]:
+def open_run(root: Path, spec: RunSpec, *, scratch: Sequence[str] = ()) -> Iterator[Run]:
     """The run of this question under `root`: new, resumed, or finished (then nothing is touched).
 
-    Raises `RunBusyError` if another process works on it, `InputError` if `root` cannot be written.
+    A finished run whose files are not as it wrote them is taken up again: its whole parts stay,
+    the rest is computed anew. Files in `scratch` are no part of the answer. Raises `RunBusyError`
+    if another process works on it, `InputError` if `root` cannot be written.
     """
-    run = Run(root / spec.name, spec)
-    if run.finished:
+    run = Run(root / spec.name, spec, scratch=frozenset(scratch))
+    if run.finished and not damage(run.path, spec.digest):
         yield run
         return
     with writing(run.path):
         run.path.mkdir(parents=True, exist_ok=True)
     with _locked(run.path):
-        if not run.finished:
-            run._begin()
+        run._take_up()
         try:
             yield run
         except BaseException as err:

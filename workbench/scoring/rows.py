@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from workbench.data import LABELS, label_number
+from workbench.data import LABELS, label_number, row_content
 from workbench.models import Model, Rendered, UnrenderableError, render
 from workbench.scoring.method import Method, window_tokens
 from workbench.scoring.request import ScoreRequest
@@ -77,10 +77,12 @@ def _record(row: Sample | BadRow) -> dict[str, Any]:
         "score": None,
         "status": "ok",
         "reason": "",
+        "row_sha256": None,
     }
     if isinstance(row, BadRow):
         return {**record, "status": "malformed", "reason": row.reason}
-    return {**record, **{name: label_number(row.row.get(name)) for name in LABELS}}
+    labels = {name: label_number(row.row.get(name)) for name in LABELS}
+    return {**record, "row_sha256": row_content(row.row), **labels}
 
 
 def _status(

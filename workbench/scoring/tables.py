@@ -30,7 +30,7 @@ def row_frame(records: Sequence[dict[str, Any]], method: Method) -> pd.DataFrame
     """Records as columns of fixed types, without `score_within_length`."""
     extra = [*LABELS, *method.columns]
     names = ["row_id", "row_index", "source", "n_tokens", "n_tokens_row", "score", "status"]
-    frame = pd.DataFrame(records).reindex(columns=[*names, "reason", *extra])
+    frame = pd.DataFrame(records).reindex(columns=[*names, "reason", "row_sha256", *extra])
     types: dict[str, str] = {"row_index": "int64", "n_tokens": "int32", "n_tokens_row": "int32"}
     return frame.astype(types | dict.fromkeys(["score", *extra], "float64"))
 

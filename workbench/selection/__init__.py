@@ -9,17 +9,21 @@ from workbench.selection.overlap import Overlap, overlap_of
 from workbench.selection.policies import POLICIES
 from workbench.selection.pool import ADJUSTED, LENGTH_BIN
 from workbench.selection.provenance import (
+    is_scored_data,
+    pool_behind,
     provenance_of,
     scored_as,
     scored_data,
-    scores_behind,
+    scores_of,
     stages_behind,
 )
+from workbench.selection.scored_rows import CONTENT, scored_rows
 from workbench.selection.select import Selection, select
 from workbench.selection.tables import read_scores, read_selection
 
 __all__ = [
     "ADJUSTED",
+    "CONTENT",
     "DROP",
     "FORMS",
     "KEEP",
@@ -28,15 +32,18 @@ __all__ = [
     "Overlap",
     "Selection",
     "export_selection",
+    "is_scored_data",
     "marked",
     "overlap_of",
+    "pool_behind",
     "provenance_of",
     "read_marks",
     "read_scores",
     "read_selection",
     "scored_as",
     "scored_data",
-    "scores_behind",
+    "scored_rows",
+    "scores_of",
     "select",
     "stages_behind",
 ]

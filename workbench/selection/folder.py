@@ -2,11 +2,16 @@
 
 with new_folder(out, record="provenance.json") as building:
     (building / "provenance.json").write_text("{}")
+
+It is built beside its place, locked by the process that builds it. An earlier folder is exchanged
+in one step on Linux; elsewhere there is an instant with neither, and the next call mends it.
 """
 
 from __future__ import annotations
 
+import ctypes
 import errno
+import fcntl
 import json
 import os
 import shutil
@@ -21,9 +26,11 @@ UNWRITABLE = {
     errno.EPERM: "the folder cannot be written to",
     errno.EROFS: "the file system is read-only",
     errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the disk is full",
     errno.ENOTDIR: "a part of the path is a file",
     errno.EEXIST: "a part of the path is a file",
 }
+AT_CWD, EXCHANGE = -100, 2
 
 
 @contextmanager
@@ -31,14 +38,21 @@ def new_folder(out: Path, *, record: str) -> Iterator[Path]:
     """Yield an empty sibling of `out`; after the block, it takes the place of `out`.
 
     What may be replaced is nothing, an empty folder, or an earlier folder of this kind: one whose
-    file `record` (JSON) lists under "files" all the others in it.
+    file `record` (JSON) lists under "files" all the others in it. What killed processes have left
+    beside `out` is taken away. Of two at once the last one stays, whole.
     """
     out = out.resolve()
+    with _writing(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        _mend(out)
     check_replaceable(out, record=record)
     building = out.with_name(f".{out.name}.{os.getpid()}.tmp")
-    with _writing(out):
-        building.mkdir(parents=True)
+    lock = None
     try:
+        with _writing(out):
+            while lock is None:
+                building.mkdir(exist_ok=True)
+                lock = _lock(building)
         yield building
         # Someone may have put a file there in the meantime.
         check_replaceable(out, record=record)
@@ -46,6 +60,8 @@ def new_folder(out: Path, *, record: str) -> Iterator[Path]:
             _replace(out, building)
     finally:
         shutil.rmtree(building, ignore_errors=True)
+        if lock is not None:
+            os.close(lock)
 
 
 def check_replaceable(out: Path, *, record: str) -> None:
@@ -79,14 +95,60 @@ def _listed(record: Path) -> set[str]:
         return set()
 
 
+def _lock(folder: Path) -> int | None:
+    """A descriptor that holds the folder until it is closed or the process ends; None if held."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Another call may have taken the folder away before it was locked.
+        if os.path.samestat(os.fstat(descriptor), folder.stat()):
+            return descriptor
+    except (BlockingIOError, FileNotFoundError):
+        pass
+    os.close(descriptor)
+    return None
+
+
+def _mend(out: Path) -> None:
+    """Take away what killed processes left; an old folder goes back where there is no new one."""
+    for old in sorted(out.parent.glob(f".{_literal(out.name)}.*.old")):
+        if (lock := _lock(old)) is not None:
+            if not out.exists():
+                old.rename(out)
+            shutil.rmtree(old, ignore_errors=True)
+            os.close(lock)
+    for building in out.parent.glob(f".{_literal(out.name)}.*.tmp"):
+        if (lock := _lock(building)) is not None:
+            shutil.rmtree(building, ignore_errors=True)
+            os.close(lock)
+
+
+def _literal(name: str) -> str:
+    """The name as a pattern that matches nothing else."""
+    return "".join(f"[{sign}]" if sign in "*?[" else sign for sign in name)
+
+
 def _replace(out: Path, building: Path) -> None:
     if not out.exists():
         building.rename(out)
-        return
-    old = out.with_name(f".{out.name}.{os.getpid()}.old")
-    out.rename(old)
-    building.rename(out)
-    shutil.rmtree(old)
+    elif not _exchanged(out, building):
+        old = out.with_name(f".{out.name}.{os.getpid()}.old")
+        lock = _lock(out)
+        out.rename(old)
+        building.rename(out)
+        shutil.rmtree(old)
+        if lock is not None:
+            os.close(lock)
+
+
+def _exchanged(out: Path, building: Path) -> bool:
+    """Swap two folders in one step; False where the system has no such step (renameat2)."""
+    swap = getattr(ctypes.CDLL(None), "renameat2", None)
+    paths = (AT_CWD, os.fsencode(out), AT_CWD, os.fsencode(building))
+    return swap is not None and swap(*paths, EXCHANGE) == 0
 
 
 @contextmanager

@@ -6,9 +6,11 @@ provenance_of(chain)["method"], scored_data(chain.get("score"))
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import pandas as pd
 
 from workbench.data import fingerprint_sources
 from workbench.errors import InputError
@@ -95,6 +97,15 @@ def scored_as(score: Mapping[str, Any] | None) -> ReadOptions:
     return ReadOptions.of(score["config"]) if score else RECOGNISED
 
 
+def is_scored_data(score: Mapping[str, Any] | None, found: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether `found`, the fingerprint of some sources, is of the very files that were scored."""
+    before, now = (
+        sorted(str(file["sha256"] or file.get("revision")) for file in files)
+        for files in (score["inputs"]["data"] if score else [], found)
+    )
+    return bool(before) and before == now and "None" not in before
+
+
 def scored_data(score: Mapping[str, Any] | None) -> list[str]:
     """The sources that were scored, provided that they are still what they were."""
     if score is None:
@@ -112,15 +123,19 @@ def scored_data(score: Mapping[str, Any] | None) -> list[str]:
     return sources
 
 
-def scores_behind(selection_path: Path, runs: Path, chain: Mapping[str, Any]) -> dict[str, float]:
-    """The score of every row of the pool, as far as the run that scored it still exists."""
+def pool_behind(selection_path: Path, runs: Path, chain: Mapping[str, Any]) -> pd.DataFrame | None:
+    """The scores that were selected from, if the run that made them still exists."""
     if "score" not in chain:
-        return {}
+        return None
     name, beside = chain["score"]["run"], selection_path.parents[1]
     folder = beside / name if (beside / name).is_dir() else runs / name
     try:
-        scores = read_scores(folder / "scores.parquet")
+        return read_scores(folder / "scores.parquet")
     except InputError:
-        return {}
-    kept = scores.loc[scores["status"] == "ok", ["row_id", "score"]]
+        return None
+
+
+def scores_of(pool: pd.DataFrame) -> dict[str, float]:
+    """The score of every row of a pool that has one."""
+    kept = pool.loc[pool["status"] == "ok", ["row_id", "score"]]
     return dict(zip(kept["row_id"].astype(str), kept["score"].astype(float), strict=True))

@@ -20,13 +20,15 @@ from workbench.selection.budgets import Budget, Request, n_affordable, resolve_b
 from workbench.selection.diagnostics import describe
 from workbench.selection.policies import POLICIES, Policy, Pool, match_lengths, uniforms
 from workbench.selection.pool import read_pool
+from workbench.selection.scored_rows import CONTENT
 
 
 @dataclass(frozen=True)
 class Selection:
     """The chosen rows in the policy's order, and what the choice did to the data.
 
-    `rows` has `row_id`, `row_index`, `score` (as scored, before any adjustment), `p` and `rank`.
+    `rows` has `row_id`, `row_index`, `score` (as scored, before any adjustment), `p`, `rank` and,
+    where the scores have it, `row_sha256`.
     `p` is the chance of the row to be the first one drawn: its share of the weights of the pool
     (of its group's weights, times the group's share of the selection), 1/n where nothing is drawn.
     """
@@ -203,6 +205,7 @@ def _rows_table(
     p: Float64[np.ndarray, " sample"],
 ) -> pd.DataFrame:
     chosen = table.iloc[rows]
+    kept = {CONTENT: chosen[CONTENT].to_numpy()} if CONTENT in table else {}
     return pd.DataFrame(
         {
             "row_id": chosen["row_id"].astype(str).to_numpy(),
@@ -210,5 +213,6 @@ def _rows_table(
             "score": chosen["score"].to_numpy(dtype=np.float64),
             "p": p[rows],
             "rank": np.arange(1, len(rows) + 1, dtype=np.int64),
+            **kept,
         }
     ).astype({"row_id": str})

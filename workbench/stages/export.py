@@ -9,15 +9,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from workbench.data import read_samples
+from workbench.data import fingerprint_sources, read_samples
 from workbench.runs import Place
 from workbench.selection import (
     export_selection,
+    is_scored_data,
+    pool_behind,
     provenance_of,
     read_selection,
     scored_as,
     scored_data,
-    scores_behind,
+    scored_rows,
+    scores_of,
     stages_behind,
 )
 
@@ -36,20 +39,27 @@ def run_export(
 
     `card`: `file_type`, `license` and `language`, as `export_selection` takes them.
 
-    With the form `repeat-weight` the whole pool is written, and how often each row is to be read.
+    Rows are found by id and content; where `data` are other files than were scored, the provenance
+    names them too. With the form `repeat-weight` the whole pool is written, and how often each row
+    is to be read.
     """
     selection = read_selection(selection_path)
     chain = stages_behind(selection_path, place.runs)
-    sources = list(data) or scored_data(chain.get("score"))
+    score = chain.get("score")
+    sources = list(data) or scored_data(score)
+    found = fingerprint_sources(sources)
+    same_files = not data or is_scored_data(score, found)
+    pool = None if form == "subset" else pool_behind(selection_path, place.runs, chain)
+    scored = scored_rows(selection if pool is None else pool, same_files=same_files)
     return export_selection(
-        read_samples(sources, scored_as(chain.get("score"))),
+        scored.checked(read_samples(sources, scored_as(score))),
         selection,
         out,
         format=format,
         form=form,
-        provenance=provenance_of(chain),
+        provenance={**provenance_of(chain), **({} if same_files else {"data": found})},
         name=out.resolve().name,
-        scores=scores_behind(selection_path, place.runs, chain) if form != "subset" else None,
+        scores=None if pool is None else scores_of(pool),
         **card,
     )
 

@@ -31,6 +31,7 @@ from workbench.probe import build_probe, usable_samples
 from workbench.runs import Finding, Outcome, Place, RunSpec, Task, answer
 from workbench.stages.calibrate import of_batches, plan_of
 from workbench.stages.engine import engine_of
+from workbench.stages.unchanged import check_unchanged
 from workbench.types import Message, ProbeSet, Sample
 
 RESULT = "probe.json"
@@ -70,6 +71,7 @@ def run_probe(
             left_out=left_out,
             on_progress=task.progress(engine),
         )
+        check_unchanged(data, spec.inputs["data"])
         _write_rows(task.run.path / ROWS, probe)
         summary = _summary(probe, len(samples), left_out)
         return Finding(summary, counts={"ok": len(samples)}, model=engine)

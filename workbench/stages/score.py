@@ -31,6 +31,7 @@ from workbench.data import (
     batches_by_length,
     fingerprint_sources,
     read_samples,
+    row_content,
     unreadable,
 )
 from workbench.engines import Engine, batch_tokens
@@ -47,7 +48,9 @@ from workbench.scoring import (
     score_shard,
     summarize,
 )
+from workbench.selection import CONTENT
 from workbench.stages.calibrate import of_batches, plan_of
+from workbench.stages.unchanged import check_unchanged
 from workbench.types import BadRow, Circuit, HeadScores, Sample
 
 RESULT = "scores.parquet"
@@ -174,13 +177,14 @@ def _score(task: Task, asked: Question) -> Finding:
     on_progress, n_shards = task.progress(engine), 0
     for number, rows in enumerate(shards(asked.rows())):
         n_shards += 1
-        if not run.has_part(number):
+        if not (run.has_part(number) and _is_of(run.part(number), rows)):
             scored = score_shard(rows, request=request, engine=engine, circuit=asked.circuit)
             if scored.steps is not None:
                 # First: a shard whose rows are written has its steps.
                 run.write_part(number, _table(scored.steps), series=STEP_PARTS)
             run.write_part(number, _table(scored.rows))
         on_progress(min((number + 1) * SHARD_ROWS, n_rows), n_rows, "rows scored")
+    check_unchanged(asked.data, run.spec.inputs["data"])
     frame = add_within_length(
         pd.concat(
             [pq.read_table(run.part(i)).to_pandas() for i in range(n_shards)], ignore_index=True
@@ -193,6 +197,16 @@ def _score(task: Task, asked: Question) -> Finding:
     summary = {**summarize(frame, request, n_ctx=engine.model.n_ctx, steps=steps), "engine": ran_on}
     run.write_json(SUMMARY, summary)
     return Finding(_table(frame), counts=summary["counts"], model=engine)
+
+
+def _is_of(part: Path, rows: Sequence[Sample | BadRow]) -> bool:
+    """Whether a part holds these very rows: data can change while a run is interrupted."""
+    table = pq.read_table(part)
+    same = table["row_id"].to_pylist() == [row.row_id for row in rows]
+    if not same or CONTENT not in table.column_names:
+        return same
+    contents = [row_content(row.row) if isinstance(row, Sample) else None for row in rows]
+    return table[CONTENT].to_pylist() == contents
 
 
 def _plan(asked: Question) -> dict[str, Any]:

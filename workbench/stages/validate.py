@@ -42,6 +42,7 @@ from workbench.stages.calibrate import padded_tokens, plan_of, seconds_per_token
 from workbench.stages.engine import engine_of
 from workbench.stages.heads import read_importance, seen_rows
 from workbench.stages.heads.find import FACTS
+from workbench.stages.unchanged import check_unchanged
 from workbench.types import Head, HeadScores, Sample
 
 RESULT = "validation.json"
@@ -113,6 +114,7 @@ def run_validate(
             options=validation_options(options, tokens),
             on_progress=task.progress(engine),
         )
+        check_unchanged(data, spec.inputs["data"])
         report["left_out"] |= rows.malformed
         report |= {
             "model": dataclasses.asdict(engine.model.info),

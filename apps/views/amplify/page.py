@@ -14,7 +14,7 @@ from apps.widgets.chart import chart
 from apps.widgets.remembered import keep_inside
 from apps.widgets.runs import choose_run, workspace
 from apps.words.guides import show_heading
-from apps.words.markdown import as_markdown
+from apps.words.markdown import as_markdown, literal
 from apps.words.numbers import WORDS
 from workbench.amplification import OK, read_mask_file, read_pivots, read_report
 from workbench.figures import mask_course, mask_maps
@@ -69,7 +69,8 @@ def show_mask(mask: dict[str, Any]) -> None:
     with st.expander("How it was found"):
         alt = "Logit difference and number of kept components by epoch"
         chart(mask_course(mask), key="mask-course", alt=alt)
-        st.caption(f"Price of a component (l1) {mask['options']['l1']:g}; {mask['stopped']}.")
+        price = mask["options"]["l1"]
+        st.caption(literal(f"Price of a component (l1) {price:g}; {mask['stopped']}."))
 
 
 def show_update(update: dict[str, Any]) -> None:

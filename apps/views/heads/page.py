@@ -16,6 +16,7 @@ from apps.widgets.idle import warn_of_idle
 from apps.widgets.remembered import keep_inside
 from apps.widgets.runs import choose_run, workspace
 from apps.words.guides import show_heading
+from apps.words.markdown import literal
 from apps.words.numbers import WORDS
 from workbench.circuits import circuit_of, read_heads
 from workbench.figures import LAYERS, SCALES, elbow, head_name, heads_heatmap, layers_of
@@ -167,9 +168,9 @@ show_heading("Heads", "heads")
 run = choose_run("heads", label="Circuit", key="circuit")
 heads = load(read_heads, run.result)
 what = "is looked at" if heads.method == "retrieval" else "in turn attends uniformly"
-at_least = f"{heads.search['first']} to " if heads.search else ""
+at_least = f"{literal(heads.search['first'])} to " if heads.search else ""
 st.caption(
-    f"Each head {what} on {at_least}{heads.n_samples} probe samples; "
+    f"Each head {what} on {at_least}{literal(heads.n_samples)} probe samples; "
     f"{len(circuit_of(heads).heads)} of {len(heads.heads)} heads form the circuit."
 )
 if heads.probe.get("chosen_from"):

@@ -16,6 +16,7 @@ from apps.reading.runs import FoundRun
 from apps.widgets.chart import chart
 from apps.widgets.remembered import keep_inside
 from apps.widgets.runs import workspace
+from apps.words.markdown import literal
 from apps.words.numbers import WORDS
 from workbench import models
 from workbench.ablation import KINDS
@@ -156,7 +157,7 @@ def _draw(model: Model, circuit: tuple[Head, ...]) -> None:
     try:
         (drawn,) = layer_matched_sets(circuit, n_heads=model.n_heads, n_sets=1, seed=seed)
     except InputError as err:
-        st.toast(str(err))
+        st.toast(literal(err))
         return
     _set([head_name(*head) for head in drawn])
 

@@ -29,6 +29,7 @@ from apps.widgets.chart import chart
 from apps.widgets.runs import workspace
 from apps.widgets.sample_card import show_text
 from apps.words.guides import show_heading
+from apps.words.markdown import literal
 from apps.words.numbers import WORDS
 from workbench import models
 from workbench.catalog import here
@@ -194,4 +195,4 @@ with right:
         if not sample.has_completion:
             show_losses(model, sample, ablated, sets, n_new)
     except UnrenderableError as err:
-        st.warning(f"This problem cannot be shown to the model: {err}")
+        st.warning(literal(f"This problem cannot be shown to the model: {err}"))

@@ -16,6 +16,7 @@ from apps.reading.runs import FoundRun
 from apps.reading.workspace import allowed_roots, own_root
 from apps.widgets.addressed import choose_addressed
 from apps.widgets.runs import workspace
+from apps.words.markdown import literal
 from apps.words.numbers import WORDS
 from workbench.bundled import DATASETS
 from workbench.catalog import here
@@ -122,5 +123,5 @@ def model_of(run: FoundRun) -> dict[str, Any]:
     how = run.manifest["inputs"].get("model") or {}
     special = {k: how[k] for k, usual in USUAL.items() if how.get(k, usual) != usual}
     note = "".join(f", {name} {value}" for name, value in special.items())
-    st.caption(f"Model: {run.model}{note}, that of the run this builds on.")
+    st.caption(literal(f"Model: {run.model}{note}, that of the run this builds on."))
     return {"model": checked_model(run.model, allowed_roots()), **special}

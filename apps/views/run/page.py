@@ -13,6 +13,7 @@ from apps.reading.workspace import own_root
 from apps.views.run.stages import STAGES
 from apps.widgets.runs import workspace
 from apps.words.guides import show_heading
+from apps.words.markdown import literal
 from workbench.errors import InputError
 from workbench.runs import read_manifest
 
@@ -38,7 +39,7 @@ def show_form() -> None:
             if name != "demo":
                 arguments += [f"--runs={own_root().resolve()}"]
     except (InputError, OSError) as err:
-        right.info(str(err), icon=":material/edit:")
+        right.info(literal(err), icon=":material/edit:")
         return
     with right:
         st.caption("The command that this form stands for:")

@@ -18,6 +18,7 @@ from apps.views.samples.views import show_extremes, show_relations
 from apps.widgets.score_choice import choose_scores
 from apps.widgets.texts import known_marks, texts_of
 from apps.words.guides import show_heading
+from apps.words.markdown import literal
 from apps.words.numbers import WORDS
 
 
@@ -38,7 +39,9 @@ def show_numbers(table: ScoreTable, summary: dict[str, Any], label: str | None) 
     columns[2].metric("Follows length", signed(pull), help=WORDS["length_correlation"])
     if label is not None:
         value = correlation(summary, label)
-        columns[3].metric(f"Follows {label}", signed(value), help=WORDS["label_correlation"])
+        columns[3].metric(
+            f"Follows {literal(label)}", signed(value), help=WORDS["label_correlation"]
+        )
         fixed = correlation(summary, f"{label}|length")
         columns[3].caption(f"{signed(fixed)} with length held fixed")
     if pull is not None and abs(pull) > 0.3:
@@ -76,7 +79,7 @@ summary = load(read_json, run.folder / "summary.json")
 name = summary["variant"] or summary["method"]
 word = (summary["variant"] or summary["method"]).removesuffix("_no_sink")
 part = "whole" if summary["part"] == "all" else summary["part"]
-st.caption(f"Scores by {name} over the {part} of each row. {WORDS.get(word, '')}")
+st.caption(f"Scores by {literal(name)} over the {literal(part)} of each row. {WORDS.get(word, '')}")
 if not len(table.ok):
     st.info("No row of this run has a score.")
     show_more(run, table, summary)

@@ -21,6 +21,7 @@ from apps.reading.roots import below, checked_data
 from apps.reading.runs import FoundRun, forget_runs
 from apps.reading.workspace import allowed_roots, own_root
 from apps.views.select.preview import title_of
+from apps.words.markdown import literal
 from workbench.data import FORMATS
 from workbench.errors import WorkbenchError
 from workbench.selection import FORMS
@@ -45,7 +46,7 @@ def save_selection(run: FoundRun, options: SelectOptions, *, n_rows: int, marks:
     try:
         outcome = run_select(Place(own_root()), run.result, options)
     except WorkbenchError as err:
-        st.error(f"Not saved: {err}")
+        st.error(literal(f"Not saved: {err}"))
         return
     forget_runs()
     st.session_state["saved"] = outcome.run.name
@@ -90,7 +91,7 @@ def show_export(run: FoundRun, saved: list[FoundRun], *, n_rows: int) -> None:
         for source in run.data:
             checked_data(source, allowed_roots())
     except (WorkbenchError, OSError) as err:
-        st.error(f"This cannot be exported: {err}")
+        st.error(literal(f"This cannot be exported: {err}"))
         return
     export = Export(run, selection, name, fmt, form)
     if n_rows <= MAX_DIRECT_ROWS:
@@ -162,7 +163,7 @@ def _show_buttons(export: Export, target: Path, *, n_rows: int) -> None:
             )
         if st.button("Write the folder", icon=":material/save:"):
             _write(export, target, is_large=n_rows > MAX_DIRECT_ROWS)
-        st.caption(f"The folder goes to {target}")
+        st.caption(f"The folder goes to {literal(target)}")
     if n_rows > MAX_DIRECT_ROWS:
         st.caption("Too much for the browser: the folder is written by a job; see the page Run.")
 
@@ -170,7 +171,7 @@ def _show_buttons(export: Export, target: Path, *, n_rows: int) -> None:
 def _write(export: Export, target: Path, *, is_large: bool) -> None:
     """Into place, at once or by a job; it appears whole, and replaces nothing."""
     if target.exists():
-        st.error(f"{target} exists already: choose another name.")
+        st.error(literal(f"{target} exists already: choose another name."))
         return
     if is_large:
         flags = {"selection": export.selection.result, "out": target, "format": export.fmt}
@@ -182,9 +183,9 @@ def _write(export: Export, target: Path, *, is_large: bool) -> None:
     try:
         export.write(target)
     except (WorkbenchError, OSError) as err:
-        st.error(f"{target} cannot be written: {err}")
+        st.error(literal(f"{target} cannot be written: {err}"))
         return
-    st.success(f"Written to {target}", icon=":material/check:")
+    st.success(literal(f"Written to {target}"), icon=":material/check:")
 
 
 def _zipped(folder: Path) -> bytes:

@@ -18,6 +18,7 @@ from apps.reading.files import load
 from apps.reading.runs import FoundRun
 from apps.views.select.options import PreviewPool
 from apps.widgets.chart import chart
+from apps.words.markdown import literal
 from apps.words.numbers import WORDS
 from workbench import selection
 from workbench.errors import WorkbenchError
@@ -37,7 +38,7 @@ def show_preview(pool: PreviewPool, options: SelectOptions) -> Selection | None:
     try:
         chosen = selection.select(pool.frame, **dataclasses.asdict(scaled), groups=groups)
     except WorkbenchError as err:
-        st.error(f"This selection is not possible: {err}")
+        st.error(literal(f"This selection is not possible: {err}"))
         return None
     report = chosen.diagnostics
     _show_numbers(report, pool.share)

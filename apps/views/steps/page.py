@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from shlex import quote
+
 import numpy as np
 import pandas as pd
 import streamlit as st
@@ -17,6 +19,7 @@ from apps.widgets.sample_card import show_text
 from apps.widgets.score_choice import choose_place
 from apps.widgets.texts import texts_of
 from apps.words.guides import show_heading
+from apps.words.markdown import literal
 from apps.words.numbers import WORDS
 from workbench.circuits import circuit_of, read_heads
 from workbench.errors import InputError
@@ -134,7 +137,7 @@ texts = texts_of(run, table.n_rows)
 try:
     steps = steps_of(run.folder, table, place, row["row_id"])
 except InputError as err:
-    st.error(f"The steps cannot be shown: {err}", icon=":material/broken_image:")
+    st.error(literal(f"The steps cannot be shown: {err}"), icon=":material/broken_image:")
     st.stop()
 sample = texts.sample(int(row["row_index"]), row["row_id"]) if texts is not None else None
 show_numbers(row, steps)
@@ -155,7 +158,8 @@ if summary:
 with st.expander("Train with these weights"):
     st.markdown("Select and export rows first; then:")
     st.code(
-        f"workbench tune --model {run.model} --export FOLDER --steps-file {ref_of(run)}",
+        f"workbench tune --model {quote(run.model)} --export FOLDER "
+        f"--steps-file {quote(ref_of(run))}",
         language=None,
         wrap_lines=True,
     )

@@ -18,6 +18,7 @@ from apps.reading.scores import ScoreTable
 from apps.widgets.chart import chart
 from apps.widgets.patterns import choose_window, draw_pattern
 from apps.widgets.sample_card import is_known
+from apps.words.markdown import literal
 from apps.words.numbers import WORDS
 from workbench.figures import token_bars, token_strip
 from workbench.models import Model, UnrenderableError
@@ -52,7 +53,7 @@ def show_sample(
     try:
         view = token_view(shown.model, heads, sample, part=shown.part, drop_sink=shown.drop_sink)
     except UnrenderableError as err:
-        st.warning(f"This sample cannot be shown: {err}")
+        st.warning(literal(f"This sample cannot be shown: {err}"))
         return
     _show_numbers(shown, row, view)
     values = view.received if shown.shade == "received" else contributions(view.received)

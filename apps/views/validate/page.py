@@ -12,7 +12,7 @@ from apps.reading.runs import FoundRun
 from apps.widgets.chart import chart
 from apps.widgets.runs import choose_run
 from apps.words.guides import show_heading
-from apps.words.markdown import as_markdown
+from apps.words.markdown import as_markdown, literal
 from apps.words.numbers import WORDS
 from workbench.circuits import read_validation
 from workbench.figures import (
@@ -135,8 +135,10 @@ run = choose_run("validate", label="Validation", key="validation")
 report = load(read_validation, run.result)
 names = ", ".join(head_name(*head) for head in report["heads"])
 st.caption(
-    f"{names} against {report['n_random']} random sets of as many heads in the same layers, "
-    f"on {report['n_samples']} samples, {report['n_decoded']} of them answered by decoding."
+    literal(
+        f"{names} against {report['n_random']} random sets of as many heads in the same layers, "
+        f"on {report['n_samples']} samples, {report['n_decoded']} of them answered by decoding."
+    )
 )
 (st.success if report["supported"] else st.warning)(as_markdown(report["verdict"], maths=False))
 show_numbers(report)

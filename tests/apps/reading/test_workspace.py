@@ -7,6 +7,7 @@ import shutil
 
 from apps.reading.runs import forget_runs
 from apps.reading.workspace import demo_root, open_workspace, ref_of
+from tests.support.manifests import write_manifest
 
 
 def test_without_results_of_ones_own_the_demo_is_shown(empty):
@@ -54,7 +55,7 @@ def test_runs_built_on_the_demo_are_shown_with_it(empty):
     shutil.copytree(demo.folder, built)
     manifest = json.loads((built / "manifest.json").read_text())
     manifest |= {"stage": "validate", "parents": [demo.name]}
-    (built / "manifest.json").write_text(json.dumps(manifest))
+    write_manifest(built / "manifest.json", manifest)
     forget_runs()
     names = [run.name for run in open_workspace().finished("validate")]
     assert names[0] == built.name

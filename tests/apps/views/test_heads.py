@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from tests.apps.conftest import charts, heads_by_rank, name, open_page, words
+from tests.support.manifests import write_manifest
 
 
 def test_the_heads_page_begins_with_the_costliest_head(finished):
@@ -74,7 +75,7 @@ def write_retrieval(root) -> dict:
     (other / "heads.json").write_text(json.dumps(content))
     manifest = json.loads((folder / "manifest.json").read_text())
     manifest |= {"stage": "heads-retrieval", "created": "2026-01-01T00:00:00+00:00"}
-    (other / "manifest.json").write_text(json.dumps(manifest))
+    write_manifest(other / "manifest.json", manifest)
     return content
 
 

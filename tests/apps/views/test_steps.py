@@ -11,6 +11,7 @@ import pytest
 
 from apps.widgets.remembered import keep_inside
 from tests.apps.conftest import HOSTILE, look_at, open_page, words
+from tests.support.manifests import write_manifest
 from workbench.scoring import ScoreRequest
 from workbench.stages import ModelSource, Place, run_score
 
@@ -170,7 +171,7 @@ def test_steps_whose_text_has_gone_keep_their_numbers(stepped):
     path = next(stepped.glob("score-air-*/manifest.json"))
     manifest = json.loads(path.read_text())
     manifest["details"]["data"] = [str(stepped / "gone.jsonl")]
-    path.write_text(json.dumps(manifest))
+    write_manifest(path, manifest)
     at = open_page("steps")
     assert "cannot be read" in words(at)
     scores, steps = tables(stepped)

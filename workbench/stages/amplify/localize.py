@@ -47,6 +47,7 @@ from workbench.stages.amplify.chain import (
     task_rows,
 )
 from workbench.stages.amplify.cost import Plan, decoding_cost, memory_cost
+from workbench.stages.unchanged import check_unchanged
 
 # Problems traced together. Results do not depend on it, but resuming loses no more than one shard.
 SHARD = 128
@@ -84,6 +85,7 @@ def run_localize(
         task.has_read(tally.summary())
         pivoting = pivot_options(options, problems, batch_tokens)
         _trace(task, network, problems, pivoting)
+        check_unchanged(data, spec.inputs["data"])
         found = pivots_summary(read_pivots(task.run.path / PIVOTS))
         summary = {
             "schema": 1,
