@@ -6,14 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from workbench.ablation.race import (
-    certainly_below,
-    leaders_size,
-    look_sizes,
-    race,
-    standard_errors,
-    student_quantile,
-)
+from workbench.ablation.intervals import certainly_below, standard_errors, student_quantile
+from workbench.ablation.race import leaders_size, look_sizes, race
 
 N_SAMPLES, N_HEADS, N_TOP = 300, 64, 3
 

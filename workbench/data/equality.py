@@ -50,9 +50,9 @@ def same_answer(found: str, right: str) -> bool:
     texts = _compact(found), _compact(right)
     if texts[0] == texts[1]:
         return bool(texts[1])
-    quantities = quantity(found), quantity(right)
-    if quantities[0] is not None and quantities[1] is not None:
-        return _same_quantity(*quantities)
+    one, other = quantity(found), quantity(right)
+    if one is not None and other is not None:
+        return _same_quantity(one, other)
     return _same_expression(_expression(found), _expression(right))
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-NUMBER_WORDS = dict(
+NUMBER_WORDS: dict[str, str] = dict(
     zip(
         "zero one two three four five six seven eight nine ten eleven twelve".split(),
         map(str, range(13)),

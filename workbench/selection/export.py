@@ -71,7 +71,7 @@ def export_selection(
             rows = marked_rows(
                 *(samples, marks, format, tally),
                 others=others,
-                put_aside=lambda row: aside.write(json_bytes(row) + b"\n") and None,
+                put_aside=lambda row: aside.write(json_bytes(row) + b"\n"),
             )
             written = _write_data(folder / data_file, rows)
         prompts_alone = not written.n_rows

@@ -62,7 +62,7 @@ def marked_rows(
     tally: Tally,
     *,
     others: Mapping[str, float] | None,
-    put_aside: Callable[[dict[str, Any]], None] = lambda row: None,
+    put_aside: Callable[[dict[str, Any]], object] = lambda row: None,
 ) -> Iterator[dict[str, Any]]:
     """The selected rows in the chosen format; `InputError` at the end if any did not turn up.
 
