@@ -15,12 +15,8 @@ if HOME not in sys.path:
     sys.path.insert(0, HOME)
 
 from apps.reading.files import UnreadableError  # noqa: E402 - after the path
-from apps.reading.workspace import (  # noqa: E402
-    own_root,
-)
-from apps.widgets.runs import (  # noqa: E402
-    workspace,
-)
+from apps.reading.workspace import own_root  # noqa: E402
+from apps.widgets.runs import workspace  # noqa: E402
 from apps.words.markdown import literal  # noqa: E402
 
 # A picture of our own: for a named icon the browser would ask a server elsewhere.

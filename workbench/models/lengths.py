@@ -74,7 +74,8 @@ def _last(holds: Callable[[int], bool], low: int, high: int) -> int:
 
 
 def _takes_positions(model: Model) -> bool:
-    return "position_ids" in inspect.signature(type(model.wrapped).forward).parameters
+    network: Any = type(model.wrapped)
+    return "position_ids" in inspect.signature(network.forward).parameters
 
 
 @torch.no_grad()
