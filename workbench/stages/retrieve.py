@@ -1,6 +1,6 @@
 """Retrieval heads as a run: `heads.json`, the samples' own scores, and the samples themselves.
 
-    outcome = run_retrieval(place, source, RetrievalOptions(n=800, fraction=0.05))
+    outcome = run_retrieval(place, source, RetrievalOptions(n=8, fraction=0.05))
 
 `samples.jsonl` can be passed to `heads validate --data`: its exact solutions are the retrievals.
 """

@@ -58,7 +58,7 @@ class OfFigures(OfPackage):
         return next(row for row in rows if row["status"] == "ok")
 
 
-class OfReports(OfPackage):
+class OfReports(OfFigures):
     @property
     def table(self):
         from workbench.reports.table import html_table
