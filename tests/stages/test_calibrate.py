@@ -69,7 +69,8 @@ def test_a_calibration_of_heads_is_a_few_short_passes(tiny_model, samples, monke
         return iter(())
 
     monkeypatch.setattr(plan, "iter_importance", fake)
-    text = dataclasses.replace(rows[0], ids=rows[0].ids * 300, parts=np.tile(rows[0].parts, 300))
+    parts = np.tile(rows[0].parts, 300)
+    text = dataclasses.replace(rows[0], ids=rows[0].ids * 300, parts=parts, chars=None)
     for some in (rows * 50, [text]):
         tokens.clear()
         plan.seconds_of_heads(HookedEngine(tiny_model), some, 4096)

@@ -145,7 +145,12 @@ def race(
             table.run(sorted([*leaders, *others]), size)
             leaders = table.leaders(kept, n_selected, (size, ahead))
             margin = tolerance * max(0.0, float(table.means(leaders, ahead).min()))
-            rest = [h for h in kept if h not in leaders and table.n_seen[h] < n_samples]
+            # At the end nothing is open of heads that were run on the whole probe.
+            rest = [
+                head
+                for head in kept
+                if head not in leaders and (size < n_samples or table.n_seen[head] < n_samples)
+            ]
             below = partial(table.below, rest, leaders, (size, ahead), level=level)
             dropped = below(margin=0.0)
             close = below(margin=margin) if margin else dropped
