@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from apps.words.markdown import JOINER
 from tests.support.checkpoints import write_checkpoint
 from workbench.scoring import ScoreRequest
 from workbench.stages import (
@@ -117,7 +119,12 @@ def words(at: AppTest) -> str:
     parts += [element.value for element in at.get("success")]
     parts += [element.value for element in at.get("code")]
     parts += [f"{metric.label} {metric.value}" for metric in at.metric]
-    return "\n".join(map(str, parts))
+    return unescaped("\n".join(map(str, parts)))
+
+
+def unescaped(markdown: str) -> str:
+    """What a reader sees of text that was escaped for markdown."""
+    return re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", markdown).replace(JOINER, "")
 
 
 def result(root, pattern: str) -> dict:

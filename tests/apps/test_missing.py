@@ -148,13 +148,3 @@ def test_data_that_has_changed_is_told_and_not_taken_for_the_scored_rows(copied,
     changed.unlink()
     assert "has changed since it was scored" in shown
     assert "another text" not in shown
-
-
-@pytest.mark.parametrize("page", ["heads", "samples", "validate", "select"])
-def test_a_page_that_is_open_when_its_run_is_deleted_breaks_not(copied, no_demo, page):
-    at = open_page(page)
-    for run in copied.iterdir():
-        shutil.rmtree(run)
-    at.run()
-    assert [error.message for error in at.exception] == []
-    assert "workbench demo" in [code.value for code in at.code]
