@@ -337,3 +337,13 @@ def test_a_mark_that_no_template_writes_is_text_like_any_other(checkpoint, tmp_p
     read = load_model(str(folder), device="cpu").tokenizer
     assert read("<image> 1")["input_ids"] == tiny("llama").tokenizer("<image> 1")["input_ids"]
     assert read.eos_token_id == 1
+
+
+def test_a_mark_is_no_longer_among_the_special_tokens_under_any_name(checkpoint, tmp_path):
+    folder = shutil.copytree(checkpoint("llama"), tmp_path / "unknown")
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer.add_special_tokens({"unk_token": "<unk>"})
+    tokenizer.save_pretrained(folder)
+    read = load_model(str(folder), device="cpu").tokenizer
+    assert read.unk_token_id is None
+    assert max(read.all_special_ids) < 260

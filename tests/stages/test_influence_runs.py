@@ -215,16 +215,19 @@ def test_the_whole_pool_is_exported_with_the_selected_rows_twice(score, data, tm
     scores = score(place.runs, "attention-influence")
     selection = run_select(place, scores.result, SelectOptions("top", fraction=0.2))
     report = run_export(place, selection.result, tmp_path / "out", form="repeat-weight")
-    rows = [s.row for s in read_samples([str(tmp_path / "out" / "data.jsonl")])]
+    files = [str(tmp_path / "out" / name) for name in ("data.jsonl", "prompt-only.jsonl")]
+    answered, unanswered = ([s.row for s in read_samples([file])] for file in files)
+    rows = answered + unanswered
     chosen = set(pd.read_parquet(selection.result)["row_id"])
-    assert len(rows) == N_ROWS - 1
+    assert (len(rows), len(unanswered)) == (N_ROWS - 1, 1)
     assert {row["_row_id"] for row in rows if row["_repeat"] == 2} == chosen
     assert all(row["_repeat"] == 1 for row in rows if row["_row_id"] not in chosen)
     table = read_scores(scores.result).set_index("row_id")["score"]
     for row in rows:
         expected = table[row["_row_id"]]
         assert row["_score"] == (None if pd.isna(expected) else expected)
-    assert report["counts"] == {"bad": 1, "input": N_ROWS, "selected": 5, "written": N_ROWS - 1}
+    counts = {"bad": 1, "input": N_ROWS, "selected": 5, "written": N_ROWS - 2, "prompt_only": 1}
+    assert report["counts"] == counts
     card = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
     assert "| as | repeat-weight |" in card
     assert "`_repeat` is 2 for selected rows" in card

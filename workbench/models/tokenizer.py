@@ -118,4 +118,8 @@ def _without_marks(tokenizer: Any, marks: set[str]) -> Any:
     state["added_tokens"] = [t for t in state["added_tokens"] if t["content"] not in marks]
     tokenizer = copy.copy(tokenizer)
     tokenizer._tokenizer = Tokenizer.from_str(json.dumps(state))
+    # A name for a token that is no longer there would be looked up without end.
+    named, more = tokenizer._special_tokens_map, tokenizer._extra_special_tokens
+    tokenizer._special_tokens_map = {k: None if str(v) in marks else v for k, v in named.items()}
+    tokenizer._extra_special_tokens = [token for token in more if str(token) not in marks]
     return tokenizer
