@@ -114,12 +114,17 @@ def open_page(name: str = "") -> AppTest:
 
 def words(at: AppTest) -> str:
     """Everything a reader can read, without what only a browser draws."""
+    return unescaped(markdown_of(at))
+
+
+def markdown_of(at: AppTest) -> str:
+    """The same as the page sends it, with what is escaped for markdown."""
     kinds = ("title", "subheader", "caption", "text", "markdown", "info", "warning", "error")
     parts = [element.value for kind in kinds for element in at.get(kind)]
     parts += [element.value for element in at.get("success")]
     parts += [element.value for element in at.get("code")]
     parts += [f"{metric.label} {metric.value}" for metric in at.metric]
-    return unescaped("\n".join(map(str, parts)))
+    return "\n".join(map(str, parts))
 
 
 def unescaped(markdown: str) -> str:

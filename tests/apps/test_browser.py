@@ -25,6 +25,7 @@ import pytest
 
 from apps.jobs import job as jobs
 from tests.support.head_scores import many_heads
+from tests.support.manifests import write_manifest
 from workbench.circuits import heads_to_json
 
 pytestmark = pytest.mark.slow
@@ -74,8 +75,8 @@ def write_large(root: Path) -> None:
     folder = root / "heads-exact-28282828"
     folder.mkdir()
     manifest = json.loads((origin / "manifest.json").read_text())
-    manifest |= {"created": "2020-01-01T00:00:00+00:00", "parents": []}
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+    manifest |= {"created": "2020-01-01T00:00:00+00:00", "parents": [], "files": {}}
+    write_manifest(folder / "manifest.json", manifest)
     (folder / "heads.json").write_text(json.dumps(heads_to_json(many_heads(28, 28))))
 
 

@@ -8,6 +8,7 @@ import shutil
 import pytest
 
 from tests.apps.conftest import open_page, words
+from tests.support.manifests import write_manifest
 from workbench.runs import located
 
 
@@ -47,7 +48,7 @@ def test_scores_of_a_relative_path_show_their_rows_when_the_app_starts_elsewhere
     manifest = json.loads(path.read_text())
     manifest["details"]["data"] = ["rows.jsonl"]
     manifest["folder"] = str(copied.parent) if knows_folder else ""
-    path.write_text(json.dumps(manifest))
+    write_manifest(path, manifest)
     monkeypatch.setenv("WORKBENCH_ROOTS", str(copied.parent))
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")

@@ -11,7 +11,7 @@ import pytest
 
 from apps.reading.runs import forget_runs
 from tests.amplification.damaged import write_damaged, write_rows
-from tests.apps.conftest import HOSTILE, look_at, open_page, words
+from tests.apps.conftest import HOSTILE, look_at, markdown_of, open_page, words
 from workbench.amplification import MaskOptions, UpdateOptions, read_pivots
 from workbench.stages import (
     LocalizeOptions,
@@ -116,7 +116,7 @@ def test_markup_in_prompts_and_traces_is_shown_as_text(runs):
     at = open_page("amplify")
     assert "<script" not in forks(at)
     assert "&lt;script&gt;" in forks(at)
-    assert HOSTILE not in words(at)
+    assert HOSTILE not in markdown_of(at)
     assert "alert" in words(at)
 
 
