@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import importlib
 import pkgutil
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -60,14 +61,14 @@ def every_package() -> list[ModuleType]:
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory, anywhere):
     from workbench.bundled import DATASETS
-    from workbench.options import ValidateOptions
+    from workbench.options import ProbeOptions, ValidateOptions
     from workbench.stages import demo
 
     made = Prepared(tmp_path_factory.mktemp("usage"), SimpleNamespace(**anywhere))
     with pytest.MonkeyPatch.context() as patch:
         few = ValidateOptions(n=4, control_n=2, decode_n=0, curve_n=0, random=3)
-        patch.setattr(demo, "N_PROBE", 8)
-        patch.setattr(demo, "VALIDATION", few)
+        small = replace(demo.CHAINS["math-tiny"], probe=ProbeOptions(n=8), validation=few)
+        patch.setitem(demo.CHAINS, "math-tiny", small)
         for name, path in made.shared.pools.items():
             patch.setitem(DATASETS, name, path)
         yield made

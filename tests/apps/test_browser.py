@@ -370,7 +370,7 @@ def test_a_job_goes_on_after_a_reload_is_seen_elsewhere_and_ends_when_cancelled(
     choose(page, "Model", "a path or a hub id")
     fill(page, "Folder or hub id", str(chain.parent / "tiny"))
     choose(page, "Data", "a path or a hub id")
-    fill(page, "Path, glob or hf:owner/name", str(data))
+    fill(page, "Path, folder, glob or hf:owner/name", str(data))
     page.get_by_role("button", name="Show the plan").click()
     page.locator(".st-key-start button").click()
     page.get_by_role("button", name="Cancel").wait_for()
