@@ -3,11 +3,13 @@ import dataclasses
 
 import pytest
 import torch
+from transformers import AutoModelForCausalLM
 
 from tests.support.checkpoints import USABLE
 from workbench.ablation import ablated_heads
 from workbench.errors import InputError, ModelRefusedError
 from workbench.models import hooks, pattern_hook, running_mean, self_check, uniform_pattern
+from workbench.models.selfcheck import check_wrapped, plain_pass
 from workbench.types import Head
 
 N_POS = 20  # longer than the tiny models' sliding window of 7
@@ -147,3 +149,13 @@ def test_a_forgotten_logit_cap_does_not_pass_the_check(tiny):
     wrong = dataclasses.replace(model, logit_cap=0.05)
     with pytest.raises(ModelRefusedError, match="replaying its blocks differs from a full run"):
         self_check(wrong)
+
+
+def test_a_wrapped_network_that_computes_other_logits_is_refused(checkpoint, tiny):
+    network = AutoModelForCausalLM.from_pretrained(checkpoint("llama")).eval()
+    plain = plain_pass(network)
+    assert check_wrapped(tiny("llama"), plain) < 1e-5
+    with torch.no_grad():
+        network.get_parameter("model.layers.1.self_attn.q_proj.weight").neg_()
+    with pytest.raises(ModelRefusedError, match="computes other logits than `transformers` does"):
+        check_wrapped(tiny("llama"), plain_pass(network))

@@ -25,7 +25,7 @@ from workbench.models.lengths import forget_lengths, length_rule
 from workbench.models.model import Model
 from workbench.models.placement import Placement, resolve_placement
 from workbench.models.reading import quiet, read_config, read_weights
-from workbench.models.selfcheck import self_check
+from workbench.models.selfcheck import check_wrapped, plain_pass, self_check
 from workbench.models.shared import shared_network
 from workbench.models.tokenizer import fitting_tokenizer, read_tokenizer, tokenizer_facts
 from workbench.types import ModelInfo
@@ -63,6 +63,9 @@ def load_model(
         )
         network, unused = read_weights(name, path, placement, trust_remote_code=trust_remote_code)
         tokenizer = fitting_tokenizer(name, tokenizer, n_embedded(network))
+        # In half precision two ways to the same logits differ by what rounding makes of them.
+        is_exact = check and dtype == "float32" and not placement.placed_while_read
+        before = plain_pass(network) if is_exact else None
         hooked, plain = _boot(
             name, path, network, placement, tokenizer, trust_remote_code=trust_remote_code
         )
@@ -95,6 +98,8 @@ def load_model(
         plain=plain,
     )
     model = checked(model) if check else model
+    if before is not None:
+        check_wrapped(model, before)
     rule = length_rule(model)
     if rule is None:
         return model

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import torch
@@ -56,6 +57,35 @@ def self_check(model: Model) -> dict[str, float]:
         if not torch.equal(_logits(model, ids), clean):
             _refuse(model, "a clean run after an edited one differs, so the edit left a trace")
     return report
+
+
+@dataclass(frozen=True)
+class PlainPass:
+    """A few random tokens and what the network makes of them before TransformerLens wraps it."""
+
+    ids: Int[Tensor, "batch pos"]
+    logits: Float[Tensor, "batch pos vocab"]
+
+
+@torch.no_grad()
+def plain_pass(network: Any) -> PlainPass:
+    """One short pass as `transformers` computes it."""
+    config = network.config.get_text_config()
+    n_pos = min(N_POS, int(getattr(config, "max_position_embeddings", None) or N_POS))
+    generator = torch.Generator().manual_seed(0)
+    ids = torch.randint(0, config.vocab_size, (2, n_pos), generator=generator).to(network.device)
+    return PlainPass(ids, network(ids, use_cache=False).logits.float())
+
+
+def check_wrapped(model: Model, plain: PlainPass) -> float:
+    """How far the wrapped network's logits are from the plain one's; ModelRefusedError if far."""
+    found = _difference(_logits(model, plain.ids).float(), plain.logits)
+    if not found <= TOLERANCE[torch.float32] * max(1.0, float(plain.logits.abs().max())):
+        _refuse(
+            model,
+            f"TransformerLens computes other logits than `transformers` does (by {found:.1e})",
+        )
+    return found
 
 
 def known_obstacle(model: Model) -> str | None:
