@@ -39,6 +39,9 @@ ABLATED = {
     "uniform": AblationName("uniform", "uniform attention (as published)"),
     "zero": AblationName("silent", "its output zero"),
     "mean": AblationName("constant", "its output at its mean"),
+    "position-mean": AblationName(
+        "constant by position", "its output at its mean at each position"
+    ),
     "resample": AblationName("resampled", "its output on another sample"),
 }
 """The kinds of `workbench.ablation.KINDS`, which is slow to import; there is a test."""

@@ -86,6 +86,24 @@ def test_a_head_at_its_mean_writes_the_mean_over_all_tokens_of_the_reference(
 
 
 @ENGINES
+def test_a_head_at_its_mean_of_each_position_writes_that_and_beyond_all_samples_its_mean(
+    engine_class, tiny_model, rows, monkeypatch
+):
+    monkeypatch.setattr("workbench.ablation.reference.BATCH_TOKENS", 1)  # a batch a sample
+    engine = engine_class(tiny_model)
+    reference = sorted(rows, key=lambda row: len(row.ids))[:3]
+    every = [outputs_of(tiny_model, row.ids, HEAD.layer)[:, HEAD.head] for row in reference]
+    longest = max(map(len, every))
+    assert len(set(map(len, every))) > 1 and longest < max(len(row.ids) for row in rows)
+    means = [torch.stack([z[p] for z in every if len(z) > p]).mean(0) for p in range(longest)]
+    put = torch.stack([*means, *[torch.cat(every).mean(0)] * 96])
+    found = measured(engine, rows, prepare(engine, KINDS["position-mean"], reference))
+    for i, row in enumerate(rows):
+        expected = loss_with(tiny_model, row, HEAD, lambda n: put[:n])
+        assert found.deltas[i, *HEAD] == pytest.approx(expected - found.base_loss[i], abs=1e-5)
+
+
+@ENGINES
 def test_a_resampled_head_writes_what_it_writes_on_another_sample_begun_again_where_that_ends(
     engine_class, tiny_model, rows
 ):

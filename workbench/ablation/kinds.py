@@ -12,7 +12,7 @@ from __future__ import annotations
 from jaxtyping import Float
 from torch import Tensor
 
-from workbench.ablation.reference import by_mean, by_sample
+from workbench.ablation.reference import by_mean, by_position, by_sample
 from workbench.models import OUTPUT, UNIFORM, Intervention, Site
 
 
@@ -42,6 +42,13 @@ MEAN = Intervention(
     edit=donated,
     reference=by_mean,
 )
+POSITION_MEAN = Intervention(
+    name="position-mean",
+    note="the head always writes its mean at the same position of the reference samples",
+    at=OUTPUT,
+    edit=donated,
+    reference=by_position,
+)
 RESAMPLE = Intervention(
     name="resample",
     note="the head writes what it writes on another reference sample, at the same position",
@@ -50,4 +57,4 @@ RESAMPLE = Intervention(
     reference=by_sample,
 )
 
-KINDS = {kind.name: kind for kind in (UNIFORM, ZERO, MEAN, RESAMPLE)}
+KINDS = {kind.name: kind for kind in (UNIFORM, ZERO, MEAN, POSITION_MEAN, RESAMPLE)}

@@ -1,4 +1,4 @@
-"""What stands in for a head where an ablation needs other samples: their mean, or one of them.
+"""What stands in for a head where an ablation needs other samples: their means, or one of them.
 
     ablation = prepare(engine, KINDS["mean"], reference_rows, seed=0)
     ablation.donors(ids_of_rows, [0])
@@ -110,8 +110,38 @@ def other_sample(samples: Sequence[Ids], row: Ids, *, seed: int) -> Ids:
     return others[int.from_bytes(drawn[:8]) % len(others)]
 
 
+def by_position(engine: Engine, samples: Sequence[Ids], seed: int) -> Donate:
+    """For every row the mean outputs at each position, where no sample reaches those of all."""
+    means = Donors(position_means(engine, samples), by_position=True)
+    return lambda rows, layers: means
+
+
 def mean_outputs(engine: Engine, samples: Sequence[Ids]) -> dict[int, Tensor]:
     """Of each layer what its heads write, mean over all tokens of the samples; `[head d_head]`."""
+    n_tokens = sum(map(len, samples))
+    sums = _sums(engine, samples, "bphd,bp->hd")
+    dtype = engine.model.hooked.cfg.dtype
+    return {layer: (total / n_tokens).to(dtype) for layer, total in sums.items()}
+
+
+def position_means(engine: Engine, samples: Sequence[Ids]) -> dict[int, Tensor]:
+    """The same at each position, mean over the samples that reach it; `[pos head d_head]`.
+
+    One position more than the longest sample has: the mean over all tokens, for all that follow.
+    """
+    lengths = torch.tensor([len(ids) for ids in samples])
+    n_there = (torch.arange(int(lengths.max())) < lengths[:, None]).sum(0)[:, None, None]
+    dtype = engine.model.hooked.cfg.dtype
+    return {
+        layer: torch.cat(
+            [total / n_there.to(total.device), total.sum(0, keepdim=True) / lengths.sum()]
+        ).to(dtype)
+        for layer, total in _sums(engine, samples, "bphd,bp->phd").items()
+    }
+
+
+def _sums(engine: Engine, samples: Sequence[Ids], equation: str) -> dict[int, Tensor]:
+    """Of each layer the outputs of real tokens, summed in float64 as the `equation` says."""
     layers, lengths = range(engine.model.n_layers), [len(ids) for ids in samples]
     sums: dict[int, Tensor] = {}
 
@@ -121,13 +151,18 @@ def mean_outputs(engine: Engine, samples: Sequence[Ids]) -> dict[int, Tensor]:
         with engine.editing(None):
             outputs = engine.outputs(ids, layers)
         return {
-            layer: torch.einsum("bphd,bp->hd", written.double(), real.to(written.device).double())
+            layer: torch.einsum(equation, written.double(), real.to(written.device).double())
             for layer, written in outputs.items()
         }
 
     for batch in batches_by_length(lengths, max_tokens=BATCH_TOKENS):
         for _, found in engine.memory.pieces(batch, lengths, work):
             for layer, total in found.items():
-                sums[layer] = sums[layer] + total if layer in sums else total
-    dtype = engine.model.hooked.cfg.dtype
-    return {layer: (total / sum(lengths)).to(dtype) for layer, total in sums.items()}
+                sums[layer] = _plus(sums[layer], total) if layer in sums else total
+    return sums
+
+
+def _plus(one: Tensor, other: Tensor) -> Tensor:
+    """Their sum; the one with fewer positions has nothing at those that it lacks."""
+    short, long = sorted((one, other), key=len)
+    return long + pad(short, (0, 0) * (short.ndim - 1) + (0, len(long) - len(short)))

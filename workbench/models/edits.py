@@ -94,18 +94,22 @@ UNIFORM = Intervention(
 class Donors:
     """What stands in for the outputs of heads, layer by layer: means, or those of other samples.
 
-    A mean is `[head d_head]` for all rows. With `lengths` each row has outputs of its own,
+    A mean is `[head d_head]` for all rows, or `[pos head d_head]` when it goes `by_position`: its
+    last then stands at all later positions too. With `lengths` each row has outputs of its own,
     `[row pos head d_head]`, which begin again where its sample ends.
     """
 
     by_layer: dict[int, Tensor]
     lengths: Int[Tensor, " row"] | None = None
+    by_position: bool = False
 
     def at(
         self, layer: int, rows: Int[Tensor, " row"], *, first: int, n_pos: int
     ) -> Float[Tensor, "*row_pos head d_head"]:
         """For `n_pos` positions from `first` on of the samples `rows`."""
         outputs = self.by_layer[layer]
+        if self.by_position:
+            return outputs[torch.arange(first, first + n_pos).clamp(max=len(outputs) - 1)]
         if self.lengths is None:
             return outputs
         places = torch.arange(first, first + n_pos) % self.lengths[rows][:, None]
