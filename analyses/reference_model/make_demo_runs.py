@@ -9,17 +9,20 @@
 
 Finished runs are copied with what the pages and later stages read. Parts, locks, events and
 checkpoints, which only a run at work needs, are left out, and so are updated weights and reports as
-a page, which are larger than all the rest.
+a page, which are larger than all the rest. Sealed manifests forget the folder that the commands ran
+in and the files left out, and are sealed again.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 import sys
 from pathlib import Path
 
 from workbench.runs import list_runs, read_manifest
+from workbench.runs.manifest import MANIFEST, SEAL, sealed
 
 ROOT = Path(__file__).resolve().parents[2]
 LEFT_OUT = shutil.ignore_patterns(
@@ -47,10 +50,21 @@ def main() -> None:
     shutil.rmtree(building, ignore_errors=True)
     for path in paths:
         shutil.copytree(path, building / path.name, ignore=LEFT_OUT)
+        reseal(building / path.name)
     check(building)
     shutil.rmtree(options.out, ignore_errors=True)
     building.rename(options.out)
     print(f"{len(paths)} runs, {size_of(options.out) / 1e6:.2f} MB in {options.out}")
+
+
+def reseal(run: Path) -> None:
+    """Leave out of a sealed manifest what does not come along."""
+    manifest = read_manifest(run)
+    if SEAL not in manifest:
+        return
+    files = {name: sha for name, sha in manifest.get("files", {}).items() if (run / name).exists()}
+    content = sealed({**manifest, "folder": "", "files": files})
+    (run / MANIFEST).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
 def check(folder: Path) -> None:

@@ -94,7 +94,8 @@ def test_a_head_at_its_mean_of_each_position_writes_that_and_beyond_all_samples_
     reference = sorted(rows, key=lambda row: len(row.ids))[:3]
     every = [outputs_of(tiny_model, row.ids, HEAD.layer)[:, HEAD.head] for row in reference]
     longest = max(map(len, every))
-    assert len(set(map(len, every))) > 1 and longest < max(len(row.ids) for row in rows)
+    assert len(set(map(len, every))) > 1
+    assert longest < max(len(row.ids) for row in rows)
     means = [torch.stack([z[p] for z in every if len(z) > p]).mean(0) for p in range(longest)]
     put = torch.stack([*means, *[torch.cat(every).mean(0)] * 96])
     found = measured(engine, rows, prepare(engine, KINDS["position-mean"], reference))

@@ -34,7 +34,7 @@ HOSTILE = (
     "---\nx: [y]\n...\n# no\t'\"\x7f\u2028\U0001f600",
 )
 # Texts that name a choice of the workbench's own, by which a report is read.
-CHOICES = {"judged_by", "variant", "weights", "schedule"}
+CHOICES = {"ablation", "judged_by", "variant", "weights", "schedule"}
 
 
 def with_texts(value: Any, text: str, *, key: str = "") -> Any:

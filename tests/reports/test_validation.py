@@ -37,7 +37,7 @@ def test_shares_are_per_cent_and_losses_are_not(report):
 
 
 def test_heads_have_a_table_where_something_is_known_of_them(report):
-    assert validation.heads_table(report) == ""
+    assert validation.heads_table({**report, "head_facts": None}) == ""
     facts = [
         {"contribution": 0.42, "sink_share": 0.02, "idle": False},
         {"contribution": -0.001, "sink_share": 1.0, "idle": True},
@@ -52,7 +52,7 @@ def test_a_large_circuit_has_a_short_title_and_is_listed_in_full(report):
         validation.validation_page(
             report
             | {"heads": [[0, i] for i in range(9)], "curve": None, "controls": []}
-            | {"stability": None}
+            | {"stability": None, "head_facts": None}
         )
     ).text
     assert "Validation of L0H0, L0H1, L0H2, L0H3, L0H4, L0H5 and 3 more" in page

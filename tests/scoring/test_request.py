@@ -10,7 +10,7 @@ import pytest
 from workbench.errors import InputError
 from workbench.scoring import SCORERS, ScoreRequest, exported_options, own_records, readers
 
-DEMO_RUNS = Path(__file__).resolve().parents[2] / "data" / "demo_runs"
+RUNS = Path(__file__).resolve().parents[1] / "fixtures" / "runs_of_0_1"
 
 
 def test_flat_options_find_their_place():
@@ -33,8 +33,8 @@ def test_flat_options_find_their_place():
 )
 def test_the_part_is_the_methods_own_unless_another_is_asked_for(method, part):
     assert ScoreRequest.of(method).scored_part == part
-    if len(SCORERS[method].parts) > 1:
-        assert ScoreRequest.of(method, part="all").scored_part == "all"
+    for other in SCORERS[method].parts:
+        assert ScoreRequest.of(method, part=other).scored_part == other
 
 
 def test_what_a_method_does_not_read_is_refused_with_the_methods_that_do():
@@ -65,7 +65,7 @@ def test_only_a_loss_beside_the_score_is_added():
     assert not ScoreRequest.of("loss", with_loss=True).adds_loss
 
 
-@pytest.mark.parametrize("folder", sorted(DEMO_RUNS.glob("score-*")), ids=lambda path: path.name)
+@pytest.mark.parametrize("folder", sorted(RUNS.glob("score-*")), ids=lambda path: path.name)
 def test_runs_of_version_0_1_say_what_their_method_read(folder):
     """Their configuration has the options of all methods side by side."""
     config = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["config"]

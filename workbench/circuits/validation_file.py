@@ -16,6 +16,7 @@ from workbench.circuits.knockouts import NAMED
 from workbench.circuits.validation import SCHEMA
 from workbench.circuits.verdict import LEVEL
 from workbench.errors import InputError
+from workbench.names import ABLATED
 
 
 def read_validation(path: Path) -> dict[str, Any]:
@@ -29,6 +30,8 @@ def read_validation(path: Path) -> dict[str, Any]:
         missing = [key for key in (*NAMED, "random", "effect", "verdict") if key not in report]
         if missing:
             raise KeyError(missing[0])
+        if report.get("ablation", "uniform") not in ABLATED:
+            raise ValueError(f"the ablation is {report['ablation']!r}")
     except (OSError, ValueError, KeyError, TypeError) as err:
         raise InputError(
             f"{path} cannot be read as a validation ({type(err).__name__}: {err})",

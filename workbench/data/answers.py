@@ -94,6 +94,21 @@ def marked_answer(text: str) -> str | None:
     return text.strip() if alone else None
 
 
+def answer_start(text: str) -> int | None:
+    """Where the final answer of a solution begins, with the blanks before it; None without a mark.
+
+    Behind the last think block; else at the last `####` or boxed answer, else at "the answer is".
+    Of a think block that broke off nothing is an answer.
+    """
+    if "<think>" in text.rpartition("</think>")[2]:
+        return None
+    if (thought := text.rfind("</think>")) >= 0:
+        return thought + len("</think>")
+    marks = [found.start() for found in _HASHES.finditer(text)] + [b.start for b in _boxes(text)]
+    marks = marks or [found.start() for found in _SAID.finditer(text)]
+    return len(text[: max(marks)].rstrip()) if marks else None
+
+
 def _without_thought(text: str) -> str:
     """What stands behind the last think block; of one that broke off nothing."""
     return text.rpartition("</think>")[2].partition("<think>")[0]

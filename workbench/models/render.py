@@ -16,11 +16,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Int8, Int64
 
+from workbench.data import answer_start
 from workbench.models.inputs import fill_template
 from workbench.types import Message, Sample
 
 TEMPLATE, PROMPT, COMPLETION = 0, 1, 2
-PARTS = ("prompt", "completion", "all")
 MARK = "\ue000"
 
 
@@ -46,13 +46,15 @@ class Rendered:
 
     Plain text counts as both: its tokens are marked prompt, and `counted("completion")` means all.
     `chars[i]` is where token i starts and ends in the message it belongs to, as the row has it
-    (0, 0 for template tokens); None if the tokens were not rendered from a sample.
+    (0, 0 for template tokens); None if the tokens were not rendered from a sample. `answer` is the
+    position at which the completion's final answer begins; None where it marks none.
     """
 
     ids: tuple[int, ...]
     parts: Int8[np.ndarray, " pos"]
     is_text: bool
     chars: Int64[np.ndarray, "pos 2"] | None = None
+    answer: int | None = None
 
     @property
     def prompt_length(self) -> int:
@@ -65,10 +67,21 @@ class Rendered:
         return int(np.flatnonzero(self.parts != TEMPLATE)[0])
 
     def counted(self, part: str) -> Bool[np.ndarray, " pos"]:
-        """Which tokens count for `part`: prompt, completion or all; template tokens never do."""
+        """Which tokens count for `part`; template tokens never do.
+
+        A part is prompt, completion or all, or of the completion the reasoning or the answer. Where
+        no answer is marked, as in plain text, all is reasoning.
+        """
+        if part in ("reasoning", "answer"):
+            before = np.arange(len(self.ids)) < self._answer
+            return self.counted("completion") & (before if part == "reasoning" else ~before)
         if part == "all" or self.is_text:
             return self.parts != TEMPLATE
         return self.parts == (PROMPT if part == "prompt" else COMPLETION)
+
+    @property
+    def _answer(self) -> int:
+        return len(self.ids) if self.answer is None else self.answer
 
     def char_spans(self) -> Int64[np.ndarray, "pos 2"]:
         """`chars`, which only tokens rendered from a sample have."""
@@ -78,6 +91,10 @@ class Rendered:
 
     def window(self, part: str) -> tuple[int, int]:
         """Start and end (exclusive) of the tokens that a score over `part` is taken on."""
+        if part in ("reasoning", "answer"):
+            start, end = self.window("completion")
+            cut = min(max(self._answer, start), end)
+            return (start, cut) if part == "reasoning" else (cut, end)
         if part == "prompt" or self.is_text:
             return 0, self.prompt_length
         last = int(np.flatnonzero(self.parts != TEMPLATE)[-1]) + 1
@@ -107,7 +124,19 @@ def render(sample: Sample, tokenizer: Any, *, prompt_only: bool = False) -> Rend
     parts, chars = _places_of(text, spans, offsets)
     if not (parts == PROMPT).any():
         raise UnrenderableError("the prompt has no tokens")
-    return Rendered(ids=tuple(ids), parts=parts, is_text=sample.text is not None, chars=chars)
+    answer = None if sample.text is not None else _answer_place(sample.completion, parts, chars)
+    return Rendered(tuple(ids), parts, sample.text is not None, chars, answer)
+
+
+def _answer_place(
+    completion: str, parts: Int8[np.ndarray, " pos"], chars: Int64[np.ndarray, "pos 2"]
+) -> int | None:
+    """The first token of the answer: the first that begins where it does, or later."""
+    start = answer_start(completion)
+    if start is None:
+        return None
+    inside = np.flatnonzero((parts == COMPLETION) & (chars[:, 0] >= start))
+    return int(inside[0]) if len(inside) else None
 
 
 def _plainly(sample: Sample, prompt_only: bool) -> tuple[str, list[Span]]:

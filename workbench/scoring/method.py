@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from workbench.models import Rendered
     from workbench.scoring.request import ScoreRequest
 
-PARTS = ("prompt", "completion", "all")
+PARTS = ("prompt", "completion", "all", "reasoning", "answer")
 
 
 class Step(NamedTuple):

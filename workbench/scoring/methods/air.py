@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from workbench.data.answers import answer_start
 from workbench.options import option
 from workbench.scoring.method import Method, Scored, heads_of, too_few, weakened, whole
 from workbench.types import Circuit, Sample
@@ -52,35 +53,39 @@ def score(
     from workbench.engines import batch_of
     from workbench.scoring.step_scores import score_steps
 
-    heads, lengths = heads_of(circuit), [len(r.ids) for r in rendered]
+    heads, part = heads_of(circuit), request.scored_part
+    lengths = [len(r.ids) for r in rendered]
     scores: dict[int, Scored] = {}
 
     def work(batch: list[int]) -> None:
         chosen = [rendered[i] for i in batch]
-        ids, counted = batch_of(engine.model, chosen, "completion")
+        ids, counted = batch_of(engine.model, chosen, part)
         losses = weakened_losses(engine, heads, ids, counted)
         base, weak = losses.base.double().cpu().numpy(), losses.weak.double().cpu().numpy()
         for row, i in enumerate(batch):
             at = counted[row].numpy().nonzero()[0]
             chars, tokens = rendered[i].char_spans()[at], (base[row, at], weak[row, at])
-            scores[i] = score_steps(solution_of(samples[i]), chars, tokens, request.own)
+            scores[i] = score_steps(solution_of(samples[i], part), chars, tokens, request.own)
 
     for batch in batches_by_length(lengths, max_tokens=request.tokens):
         engine.memory.pieces(batch, lengths, work)
     return [scores[i] for i in range(len(rendered))]
 
 
-def solution_of(sample: Sample) -> str:
-    """What has steps: the completion; plain text is its own solution."""
-    return sample.text if sample.text is not None else sample.completion
+def solution_of(sample: Sample, part: str) -> str:
+    """What has steps: the completion, or what stands before its answer; plain text all of it."""
+    if sample.text is not None:
+        return sample.text
+    end = answer_start(sample.completion) if part == "reasoning" else None
+    return sample.completion[:end]
 
 
 def too_short(sample: Sample, rendered: Rendered, request: ScoreRequest, n_ctx: int) -> str:
     """A step needs a counted token and something to read; a first token is not counted."""
-    n_counted = int(rendered.counted("completion")[1:].sum())
-    if reason := too_few(n_counted, f"completion{NO_STEPS}"):
+    part = request.scored_part
+    if reason := too_few(int(rendered.counted(part)[1:].sum()), f"{part}{NO_STEPS}"):
         return reason
-    return "" if solution_of(sample).strip() else f"the completion is blank{NO_STEPS}"
+    return "" if solution_of(sample, part).strip() else f"the {part} is blank{NO_STEPS}"
 
 
 def extras(request: ScoreRequest, n_ctx: int) -> dict[str, Any]:
@@ -101,7 +106,7 @@ METHOD = Method(
     too_short=too_short,
     options=AirOptions,
     part="completion",
-    parts=("completion",),
+    parts=("completion", "reasoning"),
     needs_heads=True,
     has_steps=True,
     columns=("loss_base", "loss_weak", "n_steps_found"),
