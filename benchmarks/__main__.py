@@ -3,6 +3,7 @@
     python -m benchmarks                    # all rows that have not been measured yet
     python -m benchmarks --again --only race screen
     python -m benchmarks --quick            # tiny shapes, to see that every row works
+    python -m benchmarks --gpu              # the rows of a graphics card, into its own file
 
 A finished row stays in results.json: interrupted and run again, the command goes on with the next.
 """
@@ -20,7 +21,7 @@ from typing import Any
 from workbench.allocator import keep_freed_memory
 
 HERE = Path(__file__).parent
-RESULTS = HERE / "results.json"
+RESULTS, ON_GPU = HERE / "results.json", HERE / "results_gpu.json"
 
 
 def main() -> None:
@@ -31,12 +32,15 @@ def main() -> None:
     keep_freed_memory()
     from benchmarks.suite import ROWS
 
+    if asked.gpu and not _has_card():
+        sys.exit("no graphics card is here, expected one that torch.cuda finds; leave out --gpu")
     unknown = sorted(set(asked.only) - set(ROWS))
     if unknown:
         sys.exit(f"unknown row '{unknown[0]}', expected one of {', '.join(ROWS)}")
-    path = asked.out or (asked.work / "quick.json" if asked.quick else RESULTS)
+    path = asked.out or _path(asked)
     results = _read(path)
-    for name in asked.only or ROWS:
+    every = [name for name, row in ROWS.items() if row.on_gpu or not asked.gpu]
+    for name in asked.only or every:
         if name in results and not asked.again:
             continue
         found = _measured(name, asked)
@@ -44,10 +48,22 @@ def main() -> None:
         results = _read(path) | {name: found}
         _write(path, results)
         _say(name, results[name])
-    if path == RESULTS:
+    if path in (RESULTS, ON_GPU):
         from benchmarks.table import write_table
 
-        write_table(HERE / "README.md", results)
+        write_table(HERE / "README.md", _read(RESULTS), _read(ON_GPU))
+
+
+def _has_card() -> bool:
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def _path(asked: argparse.Namespace) -> Path:
+    if asked.quick:
+        return asked.work / "quick.json"
+    return ON_GPU if asked.gpu else RESULTS
 
 
 def _arguments() -> argparse.Namespace:
@@ -57,7 +73,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", default=[], metavar="ROW", help="these rows")
     parser.add_argument("--again", action="store_true", help="measure finished rows anew")
     parser.add_argument("--quick", action="store_true", help="tiny shapes, results not kept")
-    parser.add_argument("--clock", choices=["cpu", "wall"], default="cpu", help="of the ratios")
+    parser.add_argument("--gpu", action="store_true", help="on a graphics card, by the wall clock")
+    parser.add_argument("--clock", choices=["cpu", "wall"], help="of the ratios (cpu; gpu: wall)")
     parser.add_argument("--threads", type=int, default=1, help="of torch (1)")
     parser.add_argument("--work", type=Path, default=HERE / "work", help="where models are kept")
     parser.add_argument("--out", type=Path, help="another file for the results")
@@ -70,14 +87,16 @@ def _measured(name: str, asked: argparse.Namespace) -> dict[str, Any]:
     from benchmarks.suite import ROWS
 
     runs = asked.runs or (1 if asked.quick else 5)
-    settings = Settings(runs, asked.quick, asked.clock, asked.work, asked.again)
+    clock = asked.clock or ("wall" if asked.gpu else "cpu")
+    device = "cuda" if asked.gpu else "cpu"
+    settings = Settings(runs, asked.quick, clock, asked.work, asked.again, device)
     found = ROWS[name].measure(settings)
     return {
         "value": found.value,
         "why_not": found.why_not,
         "details": dict(found.details),
         "runs": runs,
-        "clock": asked.clock,
+        "clock": clock,
         "machine": machine(),
     }
 

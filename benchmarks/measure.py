@@ -22,7 +22,7 @@ CLOCKS = {"cpu": time.process_time, "wall": time.perf_counter}
 class Settings:
     """`runs` rounds by the clock `clock`; `quick` takes tiny shapes, to see that a row works.
 
-    `again` trusts nothing that was measured before.
+    `again` trusts nothing that was measured before; `device` is where rows of engines run.
     """
 
     runs: int
@@ -30,6 +30,7 @@ class Settings:
     clock: str
     work: Path
     again: bool = False
+    device: str = "cpu"
 
 
 @dataclass(frozen=True)

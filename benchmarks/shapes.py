@@ -1,6 +1,7 @@
 """The models that are measured: the bundled one, and random ones of fixed shapes.
 
     folder = middle(settings)   # 12 layers x 12 heads, d_model 768
+    folder = small(settings)    # the shape of SmolLM2-135M, 30 layers x 9 heads
     folder = large(settings)    # the shape of Qwen2.5-Math-1.5B, in bfloat16
 
 A shape is written once to the work folder, with the bundled model's tokenizer; its weights are
@@ -30,6 +31,16 @@ MIDDLE = {
     "intermediate_size": 3072,
     "max_position_embeddings": 4096,
 }
+SMALL = {
+    "num_hidden_layers": 30,
+    "num_attention_heads": 9,
+    "num_key_value_heads": 3,
+    "hidden_size": 576,
+    "intermediate_size": 1536,
+    "vocab_size": 49152,
+    "max_position_embeddings": 16384,
+    "tie_word_embeddings": True,
+}
 LARGE = {
     "num_hidden_layers": 28,
     "num_attention_heads": 12,
@@ -52,6 +63,11 @@ def middle(settings: Settings) -> Path:
     config = json.loads((find_model(BUNDLED)[0] / "config.json").read_text(encoding="utf-8"))
     sizes = {**MIDDLE, "vocab_size": config["vocab_size"]}
     return _folder(settings, "middle", sizes, "float32")
+
+
+def small(settings: Settings) -> Path:
+    """A random Qwen2 of the shape of SmolLM2-135M, float32: 0.5 GB on disk."""
+    return _folder(settings, "small", SMALL, "float32")
 
 
 def large(settings: Settings) -> Path:

@@ -5,34 +5,18 @@ ROWS["race"].measure(settings)
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
-from benchmarks import commands, explaining, gpu, importance, memory, padding, racing, scoring
-from benchmarks.measure import Measured, Settings
-
-
-@dataclass(frozen=True)
-class Row:
-    """`least` or `most` is the target for the figure, in `unit`."""
-
-    what: str
-    against: str
-    measure: Callable[[Settings], Measured]
-    unit: str
-    least: float | None = None
-    most: float | None = None
-
-    @property
-    def target(self) -> str:
-        sign, number = ("≥", self.least) if self.least is not None else ("≤", self.most)
-        return f"{sign} {number:g}{self.unit}"
-
-    def met(self, value: float) -> bool:
-        if self.least is not None:
-            return value >= self.least
-        return self.most is not None and value <= self.most
-
+from benchmarks import (
+    commands,
+    engine_rows,
+    explaining,
+    gpu,
+    importance,
+    memory,
+    padding,
+    racing,
+    scoring,
+)
+from benchmarks.row import Row
 
 PLAIN = "plain loop, one hooked pass a head"
 ROWS: dict[str, Row] = {
@@ -144,12 +128,14 @@ ROWS: dict[str, Row] = {
     "padding": Row(
         "tokens spent on padding, GSM8K pool", "all tokens", padding.padding, " %", most=5
     ),
+    **engine_rows.ROWS,
     "gpu": Row(
         "scoring on a GPU, 1.5B shape, bfloat16, T = 1,024",
         "matmul peak of that GPU, measured",
         gpu.scoring_share,
         " % of it",
         least=45,
+        on_gpu=True,
     ),
     "help": Row("`workbench --help`", "-", commands.help_text, " s", most=0.5),
     "heads-show": Row("`workbench heads show`", "-", commands.heads_show, " s", most=1.5),

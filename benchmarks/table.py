@@ -1,6 +1,6 @@
 """The table of results in README.md, between two marks that the command finds again.
 
-write_table(Path("benchmarks/README.md"), results)
+write_table(Path("benchmarks/README.md"), results, on_gpu)
 """
 
 from __future__ import annotations
@@ -14,20 +14,26 @@ from benchmarks.suite import ROWS, Row
 BEGIN, END = "<!-- results -->", "<!-- end of results -->"
 
 
-def write_table(path: Path, results: Mapping[str, Mapping[str, Any]]) -> None:
-    """Replace what stands between the marks by the table of these results."""
+Results = Mapping[str, Mapping[str, Any]]
+
+
+def write_table(path: Path, results: Results, on_gpu: Results | None = None) -> None:
+    """Replace what stands between the marks by the tables of these results."""
     text = path.read_text(encoding="utf-8")
     before, _, rest = text.partition(BEGIN)
     after = rest.partition(END)[2]
-    path.write_text(f"{before}{BEGIN}\n\n{table(results)}\n\n{END}{after}", encoding="utf-8")
+    rows = {name: row for name, row in ROWS.items() if row.on_gpu}
+    card = table(on_gpu, rows) if on_gpu else "None of these rows has been measured on one yet."
+    tables = f"{table(results, ROWS)}\n\nOn a graphics card (`--gpu`):\n\n{card}"
+    path.write_text(f"{before}{BEGIN}\n\n{tables}\n\n{END}{after}", encoding="utf-8")
 
 
-def table(results: Mapping[str, Mapping[str, Any]]) -> str:
+def table(results: Results, rows: Mapping[str, Row]) -> str:
     """One line a row, then what the rows were measured on."""
     lines = [
         "| row | what | against | target | measured | range | runs |",
         "|---|---|---|---|---|---|---|",
-        *(_line(name, row, results.get(name)) for name, row in ROWS.items()),
+        *(_line(name, row, results.get(name)) for name, row in rows.items()),
     ]
     machines = {_machine(found) for found in results.values()}
     return "\n".join([*lines, "", *(f"Measured on: {said}." for said in sorted(machines))])

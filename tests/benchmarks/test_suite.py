@@ -9,7 +9,8 @@ import pytest
 
 from benchmarks import __main__ as command
 from benchmarks.measure import Measured, Times, interleaved
-from benchmarks.suite import ROWS, Row
+from benchmarks.row import Row
+from benchmarks.suite import ROWS
 from benchmarks.table import BEGIN, END, figure, write_table
 
 ON = {
@@ -53,6 +54,25 @@ def test_the_table_stands_between_its_marks_and_the_rest_stays(tmp_path):
     assert "**6.5 x** | 6.00 to 7.00 | 5 |" in text
     assert text.count("not measured yet") == len(ROWS) - 1
     assert "a processor, 2 cores" in text
+
+
+def test_figures_of_a_card_have_a_table_of_their_own(tmp_path):
+    path = tmp_path / "README.md"
+    path.write_text(f"{BEGIN}\n{END}\n", encoding="utf-8")
+    write_table(path, {})
+    assert "None of these rows has been measured on one yet." in path.read_text(encoding="utf-8")
+    on = {**ON, "gpu": "a card"}
+    write_table(path, {}, {"replay-768": result(3.5) | {"machine": on, "clock": "wall"}})
+    before, _, card = path.read_text(encoding="utf-8").partition("On a graphics card")
+    assert "a card" not in before
+    assert "**3.5 x**" in card
+    assert card.count("not measured yet") == sum(row.on_gpu for row in ROWS.values()) - 1
+
+
+def test_without_a_card_its_rows_are_refused(run, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(SystemExit, match="no graphics card is here"):
+        run.go("--gpu")
 
 
 def test_a_ratio_is_the_median_of_the_rounds_ratios():
