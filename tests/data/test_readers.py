@@ -5,12 +5,14 @@ import re
 import sys
 from types import SimpleNamespace
 
+import huggingface_hub
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from workbench.data import files, read_samples
+from workbench.data import files, fingerprint_sources, read_samples
 from workbench.data.files import PARQUET_BATCH_ROWS
+from workbench.data.sources import hub_revision
 from workbench.errors import InputError
 from workbench.options import RECOGNISED, ReadOptions
 from workbench.types import BadRow, Sample
@@ -304,6 +306,33 @@ def test_one_empty_file_among_others_is_no_fault(tmp_path):
     assert len(read(str(tmp_path / "empty.jsonl"), source)) == 5
 
 
+@pytest.fixture
+def moving_hub(monkeypatch):
+    """Every look at the branch finds another commit."""
+    commits = iter(["0123abcd", "4567ef01", "89abcdef"])
+    info = lambda repo: SimpleNamespace(sha=next(commits))  # noqa: E731
+    monkeypatch.setattr(huggingface_hub, "dataset_info", info)
+    hub_revision.cache_clear()
+    yield
+    hub_revision.cache_clear()
+
+
+@pytest.mark.usefixtures("moving_hub")
+def test_rows_of_the_hub_are_those_of_the_commit_in_the_fingerprint(monkeypatch):
+    asked = []
+
+    def load_dataset(*_args, revision, **_options):
+        asked.append(revision)
+        return iter(ROWS)
+
+    monkeypatch.setitem(sys.modules, "datasets", SimpleNamespace(load_dataset=load_dataset))
+    [before] = fingerprint_sources(["hf:openai/gsm8k"])
+    read("hf:openai/gsm8k")
+    assert asked == [before["revision"]]
+    assert fingerprint_sources(["hf:openai/gsm8k"]) == [before]
+
+
+@pytest.mark.usefixtures("moving_hub")
 def test_a_hub_dataset_is_streamed_from_the_named_config_and_split(monkeypatch):
     asked = []
 
@@ -313,7 +342,8 @@ def test_a_hub_dataset_is_streamed_from_the_named_config_and_split(monkeypatch):
 
     monkeypatch.setitem(sys.modules, "datasets", SimpleNamespace(load_dataset=load_dataset))
     samples = read("hf:openai/gsm8k:main:test")
-    assert asked == [(("openai/gsm8k", "main"), {"split": "test", "streaming": True})]
+    options = {"split": "test", "streaming": True, "revision": "0123abcd"}
+    assert asked == [(("openai/gsm8k", "main"), options)]
     assert [sample.row_id for sample in samples] == [row["id"] for row in ROWS]
     assert {sample.source for sample in samples} == {"openai/gsm8k"}
 
@@ -327,6 +357,7 @@ def test_without_the_datasets_package_the_extra_is_named(monkeypatch):
     )
 
 
+@pytest.mark.usefixtures("moving_hub")
 def test_a_hub_failure_is_one_sentence(monkeypatch):
     def load_dataset(*args, **options):
         raise ValueError("Bad split: dev. Available splits: ['train']\nmore\nlines")

@@ -8,7 +8,7 @@ import pytest
 from workbench.bundled import DATASETS
 from workbench.config import canonical_json
 from workbench.data import SUFFIXES, fingerprint_sources, resolve_source
-from workbench.data.sources import HubSource, parse_hub_source
+from workbench.data.sources import HubSource, hub_revision, parse_hub_source
 from workbench.errors import InputError
 
 
@@ -117,6 +117,7 @@ def test_a_hub_fingerprint_is_the_revision(monkeypatch):
         sha = "0123abcd"
 
     monkeypatch.setattr(huggingface_hub, "dataset_info", lambda repo: Info)
+    hub_revision.cache_clear()
     assert fingerprint_sources(["hf:o/n:main"]) == [
         {"name": "hf:o/n:main", "bytes": None, "sha256": None, "revision": "0123abcd"}
     ]
@@ -127,6 +128,7 @@ def test_an_unreachable_hub_is_one_sentence(monkeypatch):
         raise ConnectionError("no route\nto host")
 
     monkeypatch.setattr(huggingface_hub, "dataset_info", dataset_info)
+    hub_revision.cache_clear()
     words = "cannot read 'hf:o/n' from the Hugging Face hub: no route; check the name"
     with pytest.raises(InputError, match=re.escape(words)):
         fingerprint_sources(["hf:o/n"])

@@ -21,6 +21,8 @@ import pyarrow.parquet as pq
 from workbench.data.plain import json_bytes
 
 Chunk = list[Mapping[str, Any]]
+MOST_NESTED = 32
+"""Levels of lists and objects that a column may have: Arrow itself ends at 64."""
 
 
 class Columns:
@@ -87,14 +89,17 @@ def _array(values: list[Any]) -> pa.Array | None:
         array = pa.array(values)
     except (pa.ArrowException, TypeError, ValueError, OverflowError):
         return None
-    return None if _has_empty_struct(array.type) else array
+    return array if _is_writable(array.type) else None
 
 
-def _has_empty_struct(seen: pa.DataType) -> bool:
+def _is_writable(seen: pa.DataType, depth: int = 0) -> bool:
+    """Whether Parquet has the type: no object without keys, and no nest without a bottom."""
+    if depth > MOST_NESTED:
+        return False
     if pa.types.is_struct(seen):
         fields = [seen.field(i).type for i in range(seen.num_fields)]
-        return not fields or any(_has_empty_struct(field) for field in fields)
-    return pa.types.is_list(seen) and _has_empty_struct(seen.value_type)
+        return bool(fields) and all(_is_writable(field, depth + 1) for field in fields)
+    return not pa.types.is_list(seen) or _is_writable(seen.value_type, depth + 1)
 
 
 def _json_array(values: Iterable[Any]) -> pa.Array:

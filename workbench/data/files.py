@@ -26,6 +26,10 @@ ARROW_FILE_START = b"ARROW1"
 UTF16_STARTS = (b"\xff\xfe", b"\xfe\xff")
 PARQUET_BATCH_ROWS = 256
 CSV_FIELD_LIMIT = 64 * 2**20
+MOST_NESTED = 200
+"""Levels of lists and objects in a row: more than any data has, and fewer than a stack holds."""
+NESTED = f"lists and objects more than {MOST_NESTED} deep in one another"
+NO_VALUE = "a value that Python has none for"
 
 
 class Record(NamedTuple):
@@ -73,24 +77,46 @@ def _json_lines(lines: Iterable[bytes]) -> Iterator[Record]:
     for number, line in enumerate(lines, start=1):
         text = (line.removeprefix(BYTE_ORDER_MARK) if number == 1 else line).strip()
         if text:
-            yield _json_record(text, f"line {number}")
+            record = _json_record(text, f"line {number}")
+            yield _writable(record, text, is_escaped=b"\\u" in text)
 
 
 def _json_record(raw: bytes, place: str) -> Record:
     try:
-        row = json.loads(raw.decode())
-        if b"\\u" in raw:
-            json.dumps(row, ensure_ascii=False).encode()
-        return Record(place, row)
+        return Record(place, json.loads(raw.decode()))
     except UnicodeDecodeError as err:
         return Record(place, fault=f"not UTF-8 (byte {err.start + 1})", raw=raw)
-    except UnicodeEncodeError:
-        return Record(place, fault="half a surrogate pair, which is not Unicode", raw=raw)
     except json.JSONDecodeError as err:
         line = f"line {err.lineno} " if b"\n" in raw else ""
         return Record(place, fault=f"not valid JSON ({err.msg}, {line}column {err.colno})", raw=raw)
     except (ValueError, RecursionError) as err:
         return Record(place, fault=f"not valid JSON ({err})", raw=raw)
+
+
+def _writable(record: Record, raw: bytes, *, is_escaped: bool) -> Record:
+    """The record, or its fault where later stages could not write it or would run out of stack."""
+    if _is_deep(record.row):
+        return Record(record.place, fault=NESTED, raw=raw)
+    try:
+        if is_escaped:
+            json.dumps(record.row, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return Record(record.place, fault="half a surrogate pair, which is not Unicode", raw=raw)
+    return record
+
+
+def _is_deep(row: Any) -> bool:
+    level = [row]
+    for _ in range(MOST_NESTED + 1):
+        level = [
+            item
+            for value in level
+            if isinstance(value, dict | list)
+            for item in (value.values() if isinstance(value, dict) else value)
+        ]
+        if not level:
+            return False
+    return True
 
 
 def _read_json(path: Path) -> Iterator[Record]:
@@ -99,12 +125,14 @@ def _read_json(path: Path) -> Iterator[Record]:
     content = path.read_bytes().removeprefix(BYTE_ORDER_MARK)
     if not content.strip():
         return
-    whole = _json_record(content, "item 1")
+    whole, is_escaped = _json_record(content, "item 1"), b"\\u" in content
     rows = whole.row.get("data") if isinstance(whole.row, dict) else whole.row
     if isinstance(rows, list) and (rows is whole.row or isinstance((rows or [{}])[0], dict)):
-        yield from (Record(f"item {i}", row) for i, row in enumerate(rows, start=1))
+        for number, row in enumerate(rows, start=1):
+            place = f"item {number}"
+            yield _writable(Record(place, row), place.encode(), is_escaped=is_escaped)
     elif not whole.fault:
-        yield whole
+        yield _writable(whole, content, is_escaped=is_escaped)
     elif content.lstrip().startswith(b"["):
         raise _unreadable(path, f"it is {whole.fault}")
     else:
@@ -117,6 +145,7 @@ def _read_parquet(path: Path) -> Iterator[Record]:
 
     try:
         with pq.ParquetFile(path) as file:
+            _check_names(path, file.schema_arrow.names)
             yield from _table_rows(file.iter_batches(batch_size=PARQUET_BATCH_ROWS))
     except (pa.ArrowException, UnicodeDecodeError) as err:
         raise _unreadable(path, f"it is not a sound Parquet file ({_first_line(err)})") from err
@@ -134,7 +163,8 @@ def _read_arrow(path: Path) -> Iterator[Record]:
                 reader = pa.ipc.open_file(source)
                 batches = (reader.get_batch(i) for i in range(reader.num_record_batches))
             else:
-                batches = iter(pa.ipc.open_stream(source))
+                batches = reader = pa.ipc.open_stream(source)
+            _check_names(path, reader.schema.names)
             yield from _table_rows(piece for batch in batches for piece in _pieces(batch))
     except (pa.ArrowException, UnicodeDecodeError) as err:
         raise _unreadable(path, f"it is not a sound Arrow file ({_first_line(err)})") from err
@@ -149,9 +179,25 @@ def _pieces(batch: Any) -> Iterator[Any]:
 def _table_rows(batches: Iterable[Any]) -> Iterator[Record]:
     number = 0
     for batch in batches:
-        for row in batch.to_pylist():
+        for row in _python_rows(batch):
             number += 1
-            yield Record(f"row {number}", row)
+            place = f"row {number}"
+            if isinstance(row, str):
+                yield Record(place, fault=row, raw=place.encode())
+            else:
+                yield Record(place, row)
+
+
+def _python_rows(batch: Any) -> Iterator[Any]:
+    """The rows of a batch; the fault in place of one with a date of the year 292,000, say."""
+    try:
+        yield from batch.to_pylist()
+    except (ValueError, OverflowError) as err:
+        if len(batch) == 1:
+            yield f"{NO_VALUE} ({_first_line(err)})"
+            return
+        for number in range(len(batch)):
+            yield from _python_rows(batch.slice(number, 1))
 
 
 def _read_text(path: Path) -> Iterator[Record]:
@@ -190,9 +236,17 @@ def _separated(path: Path, separator: str) -> Iterator[Record]:
 
 
 def _csv_header(path: Path, header: list[str]) -> list[str]:
-    if len(set(header)) < len(header):
-        raise _unreadable(path, "two of its columns have the same name")
+    _check_names(path, header)
+    try:
+        "".join(header).encode()
+    except UnicodeEncodeError as err:
+        raise _unreadable(path, "its first line, the names of its columns, is not UTF-8") from err
     return header
+
+
+def _check_names(path: Path, names: list[str]) -> None:
+    if len(set(names)) < len(names):
+        raise _unreadable(path, "two of its columns have the same name")
 
 
 def _csv_record(header: list[str], cells: list[str], place: str) -> Record:

@@ -33,7 +33,9 @@ def label_number(value: Any) -> float | None:
     if isinstance(value, str):
         text = value.strip().lower()
         found = NUMBER.fullmatch(text)
-        return float(found.group(1)) if found else WORDS.get(text)
+        if not found:
+            return WORDS.get(text)
+        value = found.group(1)
     try:
         number = float(value)
     except (TypeError, ValueError, OverflowError):

@@ -17,6 +17,7 @@ from workbench.data.shapes import Shapes
 from workbench.data.sources import (
     HUB_PREFIX,
     hub_error,
+    hub_revision,
     parse_hub_source,
     resolve_source,
     source_name,
@@ -110,9 +111,17 @@ def _hub_records(source: str) -> Iterator[Record]:
             do="pip install circuit-workbench[train]",
         ) from err
     try:
-        rows = load_dataset(hub.repo, hub.config, split=hub.split, streaming=True)
+        rows = load_dataset(
+            hub.repo,
+            hub.config,
+            split=hub.split,
+            revision=hub_revision(hub.repo),
+            streaming=True,
+        )
         for number, row in enumerate(rows, start=1):
             yield Record(f"row {number}", row)
+    except InputError:
+        raise
     except Exception as err:
         # Several libraries work below this one, each with errors of its own kind.
         raise hub_error(source, err) from err

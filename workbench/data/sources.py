@@ -7,6 +7,7 @@ fingerprint_sources(["gsm8k"])      # what a run's name is hashed from
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -54,10 +55,10 @@ def resolve_source(source: str) -> list[Path]:
     """The files behind a bundled name, a file, a folder or a glob, in name order."""
     if source in DATASETS:
         return [_bundled(source)]
-    path = Path(source).expanduser()
+    path, exists = _path(source)
     if path.is_dir():
-        return files_of(path, file_suffix)
-    if path.exists():
+        return [_named_in_unicode(file) for file in files_of(path, file_suffix)]
+    if exists:
         return [_checked_file(path)]
     if any(sign in source for sign in "*?["):
         return [_checked_file(match) for match in _matches(path, source)]
@@ -78,7 +79,7 @@ def fingerprint_sources(sources: Sequence[str]) -> list[dict[str, Any]]:
     for source in sources:
         if source.startswith(HUB_PREFIX):
             prints.append({"name": source, "bytes": None, "sha256": None})
-            prints[-1]["revision"] = _hub_revision(source)
+            prints[-1]["revision"] = hub_revision(parse_hub_source(source).repo)
             continue
         prints += [
             {
@@ -112,6 +113,21 @@ def _bundled(name: str) -> Path:
     return path
 
 
+def _path(source: str) -> tuple[Path, bool]:
+    """The path that is meant, and whether something is there."""
+    try:
+        if not source.strip():
+            raise ValueError("it is empty")
+        path = Path(source).expanduser()
+        return path, path.exists()
+    except (OSError, RuntimeError, ValueError) as err:
+        raise InputError(
+            f"'{source[:200]}' is no path of data ({getattr(err, 'strerror', None) or err})",
+            expected="a bundled name, a file, a folder, a glob or hf:owner/name",
+            do="check the spelling",
+        ) from err
+
+
 def _matches(path: Path, source: str) -> list[Path]:
     pattern = str(path.relative_to(path.anchor))
     try:
@@ -132,24 +148,45 @@ def _matches(path: Path, source: str) -> list[Path]:
 
 
 def _checked_file(path: Path) -> Path:
+    if not path.is_file():
+        raise InputError(
+            f"'{path}' is no regular file, and data is read more than once",
+            expected="a file, not a pipe or a device",
+            do="write its rows to a file and pass that",
+        )
     if file_suffix(path) is None:
         raise InputError(
             f"'{path}' has an unknown extension",
             expected=f"one of {', '.join(SUFFIXES)}",
             do="convert or rename the file",
         )
+    return _named_in_unicode(path)
+
+
+def _named_in_unicode(path: Path) -> Path:
+    """The path; manifests are UTF-8, and so are the names in them."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as err:
+        raise InputError(
+            f"the name of '{path}' is not UTF-8", expected="a name in Unicode", do="rename the file"
+        ) from err
     return path
 
 
-def _hub_revision(source: str) -> str | None:
+@cache
+def hub_revision(repo: str) -> str | None:
+    """The commit that a hub dataset is at: asked once a process, so that a run names what it reads.
+
+    Whoever fetches rows passes it, and a branch that moves meanwhile changes nothing.
+    """
     from huggingface_hub import dataset_info
 
-    repo = parse_hub_source(source).repo
     try:
         return dataset_info(repo).sha
     except Exception as err:
         # Which library speaks to the network, and so the kind of its errors, has changed twice.
-        raise hub_error(source, err) from err
+        raise hub_error(f"{HUB_PREFIX}{repo}", err) from err
 
 
 def hub_error(source: str, err: Exception) -> InputError:

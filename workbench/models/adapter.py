@@ -23,11 +23,11 @@ def base_name(path: Path) -> str:
     try:
         config = json.loads((path / ADAPTER).read_text(encoding="utf-8"))
         name, revision = config.get("base_model_name_or_path"), config.get("revision")
-    except (ValueError, AttributeError) as err:
+    except (ValueError, AttributeError, RecursionError) as err:
         raise InputError(
             f"{path / ADAPTER} is no JSON object", do="save the adapter again"
         ) from err
-    if not name:
+    if not name or not isinstance(name, str):
         raise InputError(
             f"{path / ADAPTER} names no base model",
             expected="base_model_name_or_path",

@@ -10,7 +10,6 @@ another kind is refused before its weights are fetched. Only safetensors are eve
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import sys
 import warnings
@@ -18,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from workbench.errors import InputError, ModelRefusedError, first_line
+from workbench.models.stated import INDEX, shard_names, stated_configuration
 
 SMALL = ("*.json", "*.jinja", "*.model", "*.txt")
 WEIGHTS = ("*.safetensors",)
@@ -30,7 +30,7 @@ def from_hub(hub_id: str, revision: str | None) -> tuple[Path, str]:
     """The cached folder of a hub model and its commit; InputError says why there is none."""
     folder = _fetch(hub_id, revision, SMALL)
     if (folder / "config.json").is_file():
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        config = stated_configuration(hub_id, folder)
         refuse_other_kinds(hub_id, config.get("architectures"), custom="auto_map" in config)
     elif not (folder / ADAPTER).is_file():
         raise InputError(
@@ -49,11 +49,9 @@ def from_hub(hub_id: str, revision: str | None) -> tuple[Path, str]:
 def _has_weights(folder: Path) -> bool:
     """Whether all weights lie in a cached folder: some releases of huggingface_hub hand out a
     folder of which only the small files have been fetched."""
-    index = folder / "model.safetensors.index.json"
-    if not index.is_file():
+    if not (folder / INDEX).is_file():
         return any(folder.glob("*.safetensors"))
-    shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
-    return all((folder / shard).is_file() for shard in shards)
+    return all((folder / shard).is_file() for shard in shard_names(folder.name, folder))
 
 
 def refuse_other_kinds(name: str, architectures: list[str] | None, *, custom: bool) -> None:

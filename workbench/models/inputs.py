@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from workbench.config import digest, file_digest
+from workbench.errors import ModelRefusedError
+from workbench.models.bounded import DO, bounded
 
 TODAY = datetime(2024, 7, 26)
 """What a chat template that writes the date is told; templates without a clock write this one."""
@@ -29,6 +31,8 @@ LEGACY = ("special_tokens_map.json", "added_tokens.json")
 VOCABULARY = ("*.model", "*.txt", "vocab.json", "tekken.json", "*.tiktoken")
 TEMPLATES = "additional_chat_templates"
 INDEX = "model.safetensors.index.json"
+# Descriptions of tools and examples come with some templates: a book does not.
+MOST_WRITTEN, MOST_TIMES = 1_000_000, 20
 
 
 def more_inputs(folder: Path) -> dict[str, Any]:
@@ -55,10 +59,25 @@ def template_clock(template: Any) -> dict[str, str]:
 
 
 def fill_template(tokenizer: Any, turns: Sequence[Mapping[str, str]], **options: Any) -> str:
-    """The text of a conversation; whatever the day, the template is told the same date."""
+    """The text of a conversation; whatever the day, the template is told the same date.
+
+    ModelRefusedError for a template that takes too long or writes too much.
+    """
     if CLOCK in str(tokenizer.chat_template):
         options["chat_template"] = _stopped_clock() + tokenizer.get_chat_template()
-    return tokenizer.apply_chat_template(list(turns), tokenize=False, **options)
+    with bounded("the chat template"):
+        text = tokenizer.apply_chat_template(list(turns), tokenize=False, **options)
+    _check_length(text, sum(len(str(turn.get("content", ""))) for turn in turns))
+    return text
+
+
+def _check_length(text: str, given: int) -> None:
+    if len(text) > MOST_WRITTEN + MOST_TIMES * given:
+        raise ModelRefusedError(
+            f"the chat template writes {len(text)} characters for a conversation of {given}",
+            expected="the conversation with marks around it",
+            do=DO,
+        )
 
 
 def _stopped_clock() -> str:

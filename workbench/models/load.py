@@ -15,6 +15,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from workbench.errors import ModelRefusedError, first_line
 from workbench.models.adapter import base_facts
 from workbench.models.configuration import layer_windows, logit_cap, logit_scale
@@ -174,7 +176,9 @@ def _boot(
             tokenizer=copy.deepcopy(tokenizer),
             trust_remote_code=trust_remote_code,
         )
-    except (ValueError, NotImplementedError, KeyError, AttributeError) as err:
+    except torch.OutOfMemoryError:
+        raise
+    except Exception as err:  # an adapter for each architecture, and each raises what it likes
         raise ModelRefusedError(
             f"TransformerLens cannot wrap the model '{name}' ({first_line(err)})",
             expected="an architecture that TransformerBridge supports",

@@ -19,11 +19,12 @@ from typing import Any, NamedTuple
 
 import torch
 
-from workbench.errors import InputError, ModelRefusedError, first_line
+from workbench.errors import InputError, ModelRefusedError, WorkbenchError, first_line
 from workbench.models.adapter import adapter_base, check_adapter, merged
 from workbench.models.find import is_adapter, is_gguf, transformers_source
 from workbench.models.hub import refuse_other_kinds
 from workbench.models.placement import Placement
+from workbench.models.stated import stated_configuration
 
 CONVERSION = (
     'python -c "from transformers import AutoModelForCausalLM as M; '
@@ -53,6 +54,8 @@ def read_config(name: str, path: Path, *, trust_remote_code: bool = False) -> An
     if is_adapter(path):
         check_adapter(name, path)
         return read_config(name, adapter_base(path)[0], trust_remote_code=trust_remote_code)
+    if not is_gguf(path):
+        stated_configuration(name, path)
     config = _configuration(name, path, trust_remote_code)
     custom = hasattr(config, "auto_map")
     refuse_other_kinds(name, config.architectures, custom=custom)
@@ -80,7 +83,7 @@ def _configuration(name: str, path: Path, trust_remote_code: bool) -> Any:
     folder, option = transformers_source(path)
     try:
         return AutoConfig.from_pretrained(folder, trust_remote_code=trust_remote_code, **option)
-    except (OSError, ValueError, KeyError, IndexError) as err:
+    except Exception as err:  # what is built of a foreign file raises what it likes
         raise InputError(
             f"the configuration of model '{name}' cannot be read",
             expected="an architecture that transformers knows",
@@ -117,8 +120,6 @@ def read_weights(
             "adapter merged), which needs one device",
             do="leave out --quantize and --device-map, or save the whole model and load that",
         )
-    from safetensors import SafetensorError
-
     options = {"attn_implementation": attention, "trust_remote_code": trust_remote_code}
     try:
         network, report = _read(base, placement, options)
@@ -131,7 +132,9 @@ def read_weights(
             f"the weights of model '{name}' do not fit into memory",
             do="pass --dtype bfloat16, --device-map auto or --quantize 8bit",
         ) from err
-    except (OSError, ValueError, RuntimeError, SafetensorError) as err:
+    except WorkbenchError:
+        raise
+    except Exception as err:  # what is built of foreign files raises what it likes
         raise InputError(
             f"the weights of model '{name}' cannot be read",
             expected="complete safetensors files that fit config.json",

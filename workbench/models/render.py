@@ -17,6 +17,7 @@ import numpy as np
 from jaxtyping import Bool, Int8, Int64
 
 from workbench.data import answer_start
+from workbench.errors import ModelRefusedError
 from workbench.models.inputs import fill_template
 from workbench.types import Message, Sample
 
@@ -169,6 +170,8 @@ def _through_template(sample: Sample, tokenizer: Any, prompt_only: bool) -> tupl
     try:
         text, markup = fill(contents), fill([MARK] * len(contents)).split(MARK)
         without = fill(contents, with_more=False) if has_calls else ""
+    except ModelRefusedError:
+        raise
     except Exception as err:  # templates are programs of their own and raise what they like
         raise UnrenderableError(f"the chat template refused the row: {err}") from err
     if has_calls and without == text:

@@ -16,6 +16,7 @@ from typing import Any
 from workbench.config import digest, file_digest
 from workbench.errors import InputError, ModelRefusedError, first_line
 from workbench.models.adapter import tokenizer_of
+from workbench.models.bounded import check_template
 from workbench.models.find import transformers_source
 from workbench.models.inputs import template_clock
 
@@ -37,7 +38,7 @@ def read_tokenizer(
         tokenizer = AutoTokenizer.from_pretrained(
             folder, trust_remote_code=trust_remote_code, **option
         )
-    except (OSError, ValueError, ImportError) as err:
+    except Exception as err:  # what is built of a foreign file raises what it likes
         raise InputError(
             f"the tokenizer of model '{name}' cannot be read",
             expected="a tokenizer.json beside the weights",
@@ -66,6 +67,8 @@ def usable_tokenizer(tokenizer: Any, name: str, template: str) -> Any:
         # The caller's own keeps its template.
         tokenizer = copy.copy(tokenizer)
         tokenizer.chat_template = None
+    if tokenizer.chat_template:
+        check_template(name, tokenizer.chat_template)
     return tokenizer
 
 
