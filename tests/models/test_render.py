@@ -161,18 +161,6 @@ def test_tool_calls_that_would_be_lost_are_refused(chat, reason):
         render(calling(), byte_tokenizer(chat=chat))
 
 
-def test_a_template_that_cuts_the_reasoning_is_named_with_its_cure():
-    tokenizer = byte_tokenizer()
-    tokenizer.chat_template = (
-        "{% for m in messages %}<|user|>{{ m.content.split('</think>')[-1] }}{% endfor %}"
-    )
-    row = pair("1+1?", "<think>\nOne more.\n</think>\n\n2")
-    with pytest.raises(
-        UnrenderableError, match=r"cuts or moves the think block .* --template none"
-    ):
-        render(row, tokenizer)
-
-
 def test_counted_tokens_and_windows_are_those_of_the_named_part():
     tokenizer = byte_tokenizer()
     rendered = render(pair("1+1", "2."), tokenizer)

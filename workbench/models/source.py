@@ -13,9 +13,10 @@ from workbench.errors import InputError
 from workbench.models.adapter import tokenizer_of
 from workbench.models.find import find_model
 from workbench.models.fingerprint import model_fingerprint, text_fingerprint
-from workbench.models.inputs import CLOCK, has_clock, template_clock
+from workbench.models.inputs import CLOCK, in_template, template_clock
 from workbench.models.load import load_model
 from workbench.models.model import Model
+from workbench.models.thinking import CLOSE
 
 
 class ModelSource:
@@ -71,12 +72,16 @@ class ModelSource:
     def fingerprint(self) -> dict[str, Any]:
         self._files = self._files or model_fingerprint(self.find()[0])
         how = {"dtype": self.dtype, "template": self.template, "quantize": self.quantize}
-        clock = self.template != "none" and has_clock(tokenizer_of(self.find()[0]))
+        texts = tokenizer_of(self.find()[0])
+        clock, thinks = (
+            self.template != "none" and in_template(texts, word) for word in (CLOCK, CLOSE)
+        )
         return {
             **self._files,
             **how,
             **({} if self.engine == "auto" else {"engine": self.engine}),
             **(template_clock(CLOCK) if clock else {}),
+            **({"think_blocks": "kept"} if thinks else {}),
         }
 
     def _check_unchanged(self, model: Model) -> None:
