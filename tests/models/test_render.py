@@ -260,10 +260,13 @@ def test_a_bos_that_the_template_writes_is_not_doubled():
     assert pieces(rendered, tokenizer)[:2] == ["t:<|bos|><|user|>", "p:1 + 1?"]
 
 
-def test_a_template_without_bos_gets_the_tokenizers_own():
+def test_to_what_a_template_writes_no_token_is_added():
+    """As `transformers` renders a conversation, and TRL with it."""
     tokenizer = with_bos(byte_tokenizer())
     rendered = render(pair("1 + 1?", "2."), tokenizer)
-    assert pieces(rendered, tokenizer)[0] == "t:<|bos|><|user|>"
+    turns = [{"role": "user", "content": "1 + 1?"}, {"role": "assistant", "content": "2."}]
+    assert list(rendered.ids) == tokenizer.apply_chat_template(turns, return_dict=False)
+    assert pieces(rendered, tokenizer)[0] == "t:<|user|>"
 
 
 def test_a_token_across_two_parts_belongs_to_the_first():

@@ -104,7 +104,8 @@ def render(sample: Sample, tokenizer: Any, *, prompt_only: bool = False) -> Rend
         text, spans = _through_template(sample, tokenizer, prompt_only)
     else:
         text, spans = _plainly(sample, prompt_only)
-    ids, offsets = _tokenise(text, tokenizer)
+    is_chat = sample.text is None and bool(tokenizer.chat_template)
+    ids, offsets = _tokenise(text, tokenizer, special=not is_chat)
     if prompt_only and ids and ids[-1] == tokenizer.eos_token_id and offsets[-1] == (0, 0):
         ids, offsets = ids[:-1], offsets[:-1]
     parts, chars = _places_of(text, spans, offsets)
@@ -197,13 +198,18 @@ def _rewritten(message: Message) -> str:
     return f"the chat template rewrote the {message.role} message"
 
 
-def _tokenise(text: str, tokenizer: Any) -> tuple[list[int], list[tuple[int, int]]]:
-    """The tokenizer's own special tokens, unless the template has already written its BOS."""
+def _tokenise(
+    text: str, tokenizer: Any, *, special: bool
+) -> tuple[list[int], list[tuple[int, int]]]:
+    """Tokens and where they stand; with `special` also those that the tokenizer adds to any text.
+
+    A chat template writes its own: to what it writes `transformers` and TRL add none.
+    """
     bos = tokenizer.bos_token
     encoded = tokenizer(
         text,
         return_offsets_mapping=True,
-        add_special_tokens=not (bos and text.startswith(bos)),
+        add_special_tokens=special and not (bos and text.startswith(bos)),
         verbose=False,
     )
     return encoded["input_ids"], encoded["offset_mapping"]
