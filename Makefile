@@ -7,7 +7,7 @@ SPREAD := -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 OUT ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-real app test test-gpu test-tl3 test-trust lint check
+.PHONY: help install demo demo-real app test test-gpu test-tl3 test-trust test-consumers lint check
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-16s%s\n", $$1, $$2}'
@@ -25,7 +25,7 @@ app: .venv/installed ## the workbench in the browser
 	$(BIN)/workbench app
 
 test: .venv/installed ## all tests, also the slow ones
-	$(BIN)/python -m pytest $(SPREAD)
+	$(BIN)/python -m pytest $(SPREAD) -m "not consumers"
 
 test-tl3: .venv-tl3/installed ## model-facing tests on TransformerLens 3.9 (HookedTransformer)
 	.venv-tl3/bin/python -m pytest $(SPREAD) -m "not slow" tests/models tests/ablation \
@@ -37,13 +37,16 @@ test-gpu: .venv/installed ## the tests that need a graphics card
 test-trust: .venv/installed ## what docs/trust.md promises: a table of tried, held, failed
 	$(BIN)/python -m tests.trust
 
+test-consumers: .venv-consumers/installed ## exports as TRL, LLaMA-Factory and axolotl read them; lm-evaluation-harness
+	$(BIN)/python -m pytest -m consumers tests/consumers
+
 lint: .venv/installed ## formatting, lint and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 
 check: lint ## lint and the fast tests
-	$(BIN)/python -m pytest $(SPREAD) -m "not slow"
+	$(BIN)/python -m pytest $(SPREAD) -m "not slow and not consumers"
 
 .venv/installed: pyproject.toml constraints.txt
 	"$(PYTHON)" -m venv .venv
@@ -59,3 +62,16 @@ check: lint ## lint and the fast tests
 	.venv-tl3/bin/python -m pip install --disable-pip-version-check -c constraints-tl3.txt \
 		transformer-lens
 	touch .venv-tl3/installed
+
+# Other projects' readers, each over .venv (torch and the like) with its own versions of what differs.
+.venv-consumers/installed: .venv/installed $(wildcard tests/consumers/*.txt)
+	for name in llamafactory axolotl lm_eval; do \
+		$(BIN)/python -m venv --clear .venv-consumers/$$name || exit 1; \
+		own=$$(.venv-consumers/$$name/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))"); \
+		$(BIN)/python -c "import sysconfig; print(sysconfig.get_path('purelib'))" > $$own/workbench.pth; \
+		.venv-consumers/$$name/bin/python -m pip install --disable-pip-version-check --no-deps \
+			--ignore-installed -r tests/consumers/$$name.txt || exit 1; \
+	done
+	# LLaMA-Factory imports torchaudio, which it needs for sounds only.
+	echo > $$(.venv-consumers/llamafactory/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")/torchaudio.py
+	touch .venv-consumers/installed

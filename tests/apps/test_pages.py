@@ -9,6 +9,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from apps.jobs.job import Job
 from apps.jobs.plan import what_of
@@ -213,6 +214,21 @@ def test_opening_the_page_writes_nothing_anywhere(copied):
     at.toggle(key="card").set_value(True).run()
     assert "pretty_name" in words(at)
     assert not list(copied.parent.rglob("provenance.json"))
+
+
+def test_file_turns_licence_and_language_of_an_export_are_asked_for(copied):
+    at = open_page("select")
+    button(at, "Save this selection").click().run()
+    at.selectbox(key="export_file_type").select("parquet").run()
+    at.selectbox(key="export_turns").select("all").run()
+    at.text_input(key="export_license").set_value("mit").run()
+    at.text_input(key="export_language").set_value("en").run()
+    button(at, "Write the folder").click().run()
+    (record,) = (copied.parent / "exports").glob("*/provenance.json")
+    assert json.loads(record.read_text())["turns"] == "all"
+    assert record.with_name("data.parquet").is_file()
+    front = yaml.safe_load(record.with_name("README.md").read_text().split("---")[1])
+    assert (front["license"], front["language"]) == ("mit", ["en"])
 
 
 def test_a_second_selection_saved_brings_its_own_name_and_card(copied):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import sys
 from pathlib import Path
@@ -123,3 +124,13 @@ def test_settings_that_cannot_be(tune):
 def test_a_missing_package_is_one_sentence(explain, tune, monkeypatch):
     monkeypatch.setitem(sys.modules, "trl", None)
     assert_refused(tune(*explain), "needs the package 'trl'", "circuit-workbench[train]")
+
+
+def test_a_place_for_losses_that_is_not_installed_is_named(tune, monkeypatch):
+    found = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "trackio" else found(name)
+    )
+    refused = tune("--report-to", "trackio")
+    assert refused.code == 2
+    assert "losses are to go to trackio, which is not installed; pip install trackio" in refused.err

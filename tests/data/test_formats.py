@@ -64,6 +64,45 @@ def test_chat_formats_keep_every_turn(row, fmt):
     assert to_sample(to_format(sample, fmt), 0, "here", fmt).messages == sample.messages
 
 
+SAID = [
+    {"role": "system", "content": "Be brief."},
+    {"role": "user", "content": "1+1?"},
+    {"role": "assistant", "content": "2"},
+    {"role": "user", "content": "And 2+2?"},
+    {"role": "assistant", "content": "4"},
+]
+
+
+@pytest.mark.parametrize("fmt", SHAPE_FORMATS)
+def test_system_prompt_and_earlier_turns_come_back_from_every_format(fmt):
+    sample = to_sample({"messages": SAID}, 0, "here")
+    written = to_format(sample, fmt)
+    assert to_sample(written, 0, "here", fmt).messages == sample.messages
+    if fmt in ("prompt-completion", "alpaca"):
+        assert written["system"] == "Be brief."
+        assert written["history"] == [["1+1?", "2"]]
+
+
+@pytest.mark.parametrize("fmt", ["prompt-completion", "alpaca"])
+def test_a_column_that_is_no_history_is_not_taken_for_one(fmt):
+    row = {"problem": "1+1?", "solution": "2", "history": "ancient"}
+    sample = to_sample(row, 0, "here")
+    written = to_format(sample, fmt)
+    assert written["history"] is None
+    assert written["original_history"] == "ancient"
+    assert to_sample(written, 0, "here", fmt).messages == sample.messages
+
+
+@pytest.mark.parametrize("fmt", ["prompt-completion", "alpaca"])
+def test_calls_of_tools_have_no_room_beside_a_prompt(fmt):
+    call = {"type": "function", "function": {"name": "add", "arguments": {}}}
+    turns = [SAID[1], {"role": "assistant", "content": "", "tool_calls": [call]}]
+    turns += [{"role": "tool", "content": "2"}, SAID[2]]
+    sample = to_sample({"id": "c", "messages": turns}, 0, "here")
+    with pytest.raises(InputError, match=r"row 'c' calls tools.*export as messages or sharegpt"):
+        to_format(sample, fmt)
+
+
 @given(ROWS, st.sampled_from(FORMATS))
 def test_no_original_value_is_lost(row, fmt):
     row = {**row, "level": 3, "graph": {"a": ["b"]}}

@@ -77,7 +77,7 @@ def test_every_shape_is_recognised_whatever_other_columns_there_are(shape):
 @pytest.mark.parametrize("shape", sorted(set(SHAPES) - set(TEXTS)))
 def test_every_shape_gives_up_its_prompt_and_completion(shape):
     sample = sample_of(ROWS[shape])
-    prompts = {"messages": "Be brief.\n1+1?", "alpaca": "Add.\n\n1 and 1"}
+    prompts = {"messages": "Be brief.\n1+1?", "alpaca": "Add.\n1 and 1"}
     assert sample.prompt == prompts.get(shape, "1+1?")
     assert sample.completion == "2"
 

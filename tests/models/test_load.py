@@ -13,9 +13,11 @@ from tests.support.checkpoints import USABLE, write_checkpoint
 from workbench.engines import choose_engine
 from workbench.errors import InputError, ModelRefusedError
 from workbench.models import (
+    ModelSource,
     find_model,
     hooks,
     load_model,
+    load_plain,
     model_fingerprint,
     pattern_hook,
     weights_digest,
@@ -244,3 +246,39 @@ def test_checkpoints_of_one_seed_are_the_same(checkpoint, tmp_path):
     assert weights_digest(write_checkpoint("llama", tmp_path)) == weights_digest(
         checkpoint("llama")
     )
+
+
+OWN = """
+from transformers import LlamaConfig, LlamaForCausalLM
+
+
+class OwnConfig(LlamaConfig):
+    model_type = "own"
+
+
+class OwnForCausalLM(LlamaForCausalLM):
+    config_class = OwnConfig
+"""
+
+
+def test_code_of_a_repository_runs_only_when_it_is_trusted(checkpoint, tmp_path, monkeypatch):
+    from transformers import dynamic_module_utils
+
+    monkeypatch.setattr(dynamic_module_utils, "HF_MODULES_CACHE", str(tmp_path / "modules"))
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    folder = shutil.copytree(checkpoint("llama"), tmp_path / "own")
+    config = json.loads((folder / "config.json").read_text())
+    own = {"AutoConfig": "own.OwnConfig", "AutoModelForCausalLM": "own.OwnForCausalLM"}
+    config |= {"model_type": "own", "architectures": ["OwnForCausalLM"], "auto_map": own}
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "own.py").write_text(OWN)
+    with pytest.raises(InputError, match=r"brings code of its own.*pass --trust-remote-code"):
+        load_plain(str(folder))
+    network, _ = load_plain(str(folder), trust_remote_code=True)
+    assert type(network).__name__ == "OwnForCausalLM"
+    plain, trusted = (ModelSource(str(folder), trust_remote_code=t) for t in (False, True))
+    assert trusted.manifest()["trust_remote_code"] is True
+    assert "trust_remote_code" not in plain.manifest()
+    before = trusted.fingerprint()["code_sha256"]
+    (folder / "own.py").write_text(OWN + "\n")
+    assert ModelSource(str(folder), trust_remote_code=True).fingerprint()["code_sha256"] != before

@@ -161,18 +161,6 @@ def test_tool_calls_that_would_be_lost_are_refused(chat, reason):
         render(calling(), byte_tokenizer(chat=chat))
 
 
-def test_a_template_that_cuts_the_reasoning_is_named_with_its_cure():
-    tokenizer = byte_tokenizer()
-    tokenizer.chat_template = (
-        "{% for m in messages %}<|user|>{{ m.content.split('</think>')[-1] }}{% endfor %}"
-    )
-    row = pair("1+1?", "<think>\nOne more.\n</think>\n\n2")
-    with pytest.raises(
-        UnrenderableError, match=r"cuts or moves the think block .* --template none"
-    ):
-        render(row, tokenizer)
-
-
 def test_counted_tokens_and_windows_are_those_of_the_named_part():
     tokenizer = byte_tokenizer()
     rendered = render(pair("1+1", "2."), tokenizer)
@@ -272,10 +260,13 @@ def test_a_bos_that_the_template_writes_is_not_doubled():
     assert pieces(rendered, tokenizer)[:2] == ["t:<|bos|><|user|>", "p:1 + 1?"]
 
 
-def test_a_template_without_bos_gets_the_tokenizers_own():
+def test_to_what_a_template_writes_no_token_is_added():
+    """As `transformers` renders a conversation, and TRL with it."""
     tokenizer = with_bos(byte_tokenizer())
     rendered = render(pair("1 + 1?", "2."), tokenizer)
-    assert pieces(rendered, tokenizer)[0] == "t:<|bos|><|user|>"
+    turns = [{"role": "user", "content": "1 + 1?"}, {"role": "assistant", "content": "2."}]
+    assert list(rendered.ids) == tokenizer.apply_chat_template(turns, return_dict=False)
+    assert pieces(rendered, tokenizer)[0] == "t:<|user|>"
 
 
 def test_a_token_across_two_parts_belongs_to_the_first():

@@ -117,6 +117,7 @@ def test_the_provenance_is_complete_and_its_digests_are_true(tmp_path):
         "data.jsonl",
         "trainers/axolotl.yaml",
         "trainers/dataset_info.json",
+        "trainers/llamafactory.yaml",
         "trainers/sft.py",
     }
 
@@ -360,3 +361,47 @@ def test_rows_load_as_the_card_says(tmp_path, file_type):
     loaded = datasets.load_dataset(str(tmp_path / "out"), **load)
     assert loaded["level"] == [1.0, 0.5]
     assert loaded["steps"] == list(steps)
+
+
+def talks(n_answers):
+    turns = [{"role": "user", "content": "1+1?"}, {"role": "assistant", "content": "2"}]
+    return [to_sample({"id": str(i), "messages": turns * n_answers}, i, "x") for i in range(8)]
+
+
+@pytest.mark.parametrize(
+    ("fmt", "n_answers", "template", "turns", "is_written"),
+    [
+        ("alpaca", 1, "chat", "last", True),
+        ("alpaca", 2, "none", "last", False),
+        ("messages", 1, "chat", "last", False),
+        ("messages", 2, "chat", "last", True),
+        ("messages", 2, "chat", "all", False),
+    ],
+)
+def test_axolotl_reads_turns_of_their_own_where_the_rows_would_mislead_it(
+    tmp_path, fmt, n_answers, template, turns, is_written
+):
+    out = tmp_path / "out"
+    provenance = {**PROVENANCE, "template": template}
+    samples = talks(n_answers)
+    report = export(out, samples=samples, format=fmt, provenance=provenance, turns=turns)
+    (block,) = yaml.safe_load((out / "trainers/axolotl.yaml").read_text())["datasets"]
+    assert (block["path"] == "messages.jsonl") == is_written
+    assert (out / "trainers/messages.jsonl").exists() == is_written
+    assert ("trainers/messages.jsonl" in report["files"]) == is_written
+    assert json.loads((out / "provenance.json").read_text())["turns"] == turns
+    if is_written:
+        lines = (out / "trainers/messages.jsonl").read_text().splitlines()
+        said = [json.loads(line) for line in lines]
+        assert [len(row["messages"]) for row in said] == [2 * n_answers] * 3
+        assert [t["train"] for t in said[0]["messages"] if "train" in t][-1] is True
+
+
+def test_rows_with_and_without_a_system_prompt_share_one_layout(tmp_path):
+    rows = [{"id": str(i), "prompt": "1+1?", "completion": "2"} for i in range(8)]
+    rows[3]["system"] = "Be brief."
+    samples = [to_sample(row, i, "x") for i, row in enumerate(rows)]
+    export(tmp_path / "out", samples=samples, format="alpaca")
+    (entry,) = json.loads((tmp_path / "out/trainers/dataset_info.json").read_text()).values()
+    assert entry["columns"]["system"] == "system"
+    assert "All three learn the last answer" in (tmp_path / "out/README.md").read_text()

@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 
 from workbench.data import to_sample
-from workbench.selection.layout import PairLayout, TextLayout, row_layout
+from workbench.selection.layout import (
+    PairLayout,
+    TextLayout,
+    TurnsLayout,
+    one_layout,
+    row_layout,
+)
 
 ASK, SAY = {"role": "user", "content": "u"}, {"role": "assistant", "content": "a"}
 
@@ -25,6 +31,18 @@ def layout_of(row):
         ),
         ({"prompt": "p", "chosen": "c", "rejected": "r"}, PairLayout("prompt", "chosen")),
         ({"prompt": "p", "text": "t"}, TextLayout("text")),
+        (
+            {"question": "q", "response": "r", "system_prompt": "s"},
+            PairLayout("question", "response", system="system_prompt"),
+        ),
+        (
+            {"instruction": "i", "output": "o", "history": [["a", "b"]]},
+            PairLayout("instruction", "output", history="history"),
+        ),
+        (
+            {"system": "s", "conversations": [ASK, SAY]},
+            TurnsLayout("conversations", "role", "content", "user", "assistant", "system"),
+        ),
     ],
 )
 def test_a_pair_is_named_by_its_own_columns(row, layout):
@@ -34,16 +52,22 @@ def test_a_pair_is_named_by_its_own_columns(row, layout):
 @pytest.mark.parametrize(
     "row",
     [
-        {"question": "q", "response": "r", "system_prompt": "s"},
-        {"instruction": "i", "output": "o", "history": [["a", "b"]]},
+        {"instruction": "i", "output": "o", "history": '[["a", "b"]]'},
         {"question": "q", "thinking_trajectories": ["t"], "attempt": "a", "solution": "s"},
         {"problem": "p", "generations": ["a", "b"]},
         {"prompt": [ASK], "completion": [SAY]},
         {"messages": [ASK, {**SAY, "reasoning_content": "r"}]},
         {"messages": [{**ASK, "role": "User"}, SAY]},
         {"messages": [{**ASK, "content": [{"type": "text", "text": "u"}]}, SAY]},
-        {"system": "s", "conversations": [ASK, SAY]},
     ],
 )
 def test_what_columns_alone_do_not_say_has_no_layout(row):
     assert layout_of(row) is None
+
+
+def test_what_some_rows_have_is_told_of_all_and_a_contradiction_of_none():
+    some, others = PairLayout("q", "a", system="s"), PairLayout("q", "a", history="h")
+    assert one_layout([some, others, some]) == PairLayout("q", "a", system="s", history="h")
+    assert one_layout([some, PairLayout("q", "a", system="t")]) is None
+    assert one_layout([some, TextLayout("q")]) is None
+    assert one_layout([some, None]) is None

@@ -13,8 +13,9 @@ import pytest
 import yaml
 
 from workbench.data import FORMATS, to_format, to_sample
+from workbench.models.thinking import _DROPPED
 from workbench.selection.layout import row_layout, shape_of_export
-from workbench.selection.trainers import slug, trainer_files
+from workbench.selection.trainers import is_misread, learned, slug, trainer_files
 
 ROWS = {
     "prompt-completion": {"prompt": "1 + 1?", "completion": "2"},
@@ -90,6 +91,7 @@ def test_the_axolotl_block_names_columns_that_exist(shape, fmt):
         assert row[entry["type"]["field_output"]] == "2"
         assert entry["type"]["field_instruction"] in row
         assert entry["type"].get("field_input", "input") in {*row, "input"}
+        assert entry["type"]["format"] == "{instruction}\n{input}\n"
 
 
 def training_row(files, tmp_path):
@@ -104,7 +106,7 @@ def training_row(files, tmp_path):
 def test_the_trl_script_turns_a_row_into_what_was_meant(tmp_path, shape, fmt):
     row, files = row_and_files(shape, fmt)
     make = training_row(files, tmp_path)
-    prompt = "Add\n\n1 + 1" if shape == "alpaca" else "1 + 1?"
+    prompt = "Add\n1 + 1" if shape == "alpaca" else "1 + 1?"
     if shape == "text":
         assert make(row, chat=True) == make(row, chat=False) == {"text": "1 + 1 = 2"}
         return
@@ -170,6 +172,74 @@ def test_a_question_that_nobody_answered_is_not_learned(tmp_path, chat):
     made = training_row(files_for(row, "sharegpt"), tmp_path)(row, chat=chat)
     answer = made["completion"][0]["content"] if chat else made["completion"]
     assert answer == "2"
+
+
+CONVERSATION = {
+    "system": "Be brief.",
+    "history": [["1 + 1?", "2"]],
+    "instruction": "Double it.",
+    "input": "It was 2.",
+    "output": "4",
+}
+TURNS = [
+    {"role": "system", "content": "Be brief."},
+    {"role": "user", "content": "1 + 1?"},
+    {"role": "assistant", "content": "2"},
+    {"role": "user", "content": "Double it.\nIt was 2."},
+    {"role": "assistant", "content": "4"},
+]
+
+
+@pytest.mark.parametrize("shape", ["alpaca", "messages", "sharegpt", "prompt-completion"])
+@pytest.mark.parametrize("turns", ["last", "all"])
+def test_system_prompt_and_earlier_turns_reach_the_trl_script_from_every_format(
+    tmp_path, shape, turns
+):
+    sample = to_sample(CONVERSATION, 0, "x")
+    row = to_format(sample, shape)
+    files = trainer_files(row_layout(row, shape), data_file=DATA_FILE, name="x", turns=turns)
+    make = training_row(files, tmp_path)
+    expected = {"prompt": TURNS[:-1], "completion": TURNS[-1:]}
+    assert make(row, chat=True) == ({"messages": TURNS} if turns == "all" else expected)
+    assert make(row, chat=False) == {"prompt": f"{sample.prompt}\n", "completion": "4"}
+    assert ('assistant_only_loss=chat and TURNS == "all"' in files["sft.py"]) is True
+    assert f'TURNS = "{turns}"' in files["sft.py"]
+
+
+def test_a_system_column_beside_turns_is_told_to_all_three(tmp_path):
+    row = {"system": "Be brief.", "conversations": turns_of(("human", "1 + 1?"), ("gpt", "2"))}
+    files = files_for(row, "sharegpt")
+    (entry,) = json.loads(files["dataset_info.json"]).values()
+    assert entry["columns"]["system"] == "system"
+    # axolotl looks for it there, and only there.
+    layout = row_layout(row, "sharegpt")
+    assert not is_misread(layout, is_chat=True, several=False)
+    other = row_layout({**row, "system": None, "system_prompt": "Be brief."}, "sharegpt")
+    assert is_misread(other, is_chat=True, several=False)
+    made = training_row(files, tmp_path)(row, chat=True)
+    assert made["prompt"][0] == {"role": "system", "content": "Be brief."}
+
+
+def test_what_is_learned_is_the_same_in_all_three():
+    for turns, masked in (("last", True), ("all", False)):
+        layout = row_layout(ROWS["messages"], "messages")
+        files = trainer_files(
+            layout, data_file=DATA_FILE, name="x", turns=turns, messages=turns == "last"
+        )
+        settings = yaml.safe_load(files["llamafactory.yaml"])
+        assert (settings["mask_history"], settings["dataset"]) == (masked, "x")
+        (block,) = yaml.safe_load(files["axolotl.yaml"])["datasets"]
+        assert (block.get("message_field_training") == "train") == masked
+        said = learned(to_sample({"messages": TURNS}, 0, "x"), turns)["messages"]
+        assert [turn.get("train") for turn in said] == (
+            [None, None, False, None, True] if turns == "last" else [None] * 5
+        )
+
+
+def test_the_script_takes_out_what_rendering_takes_out(tmp_path):
+    script = tmp_path / "sft.py"
+    script.write_text(files_for(ROWS["messages"], "messages")["sft.py"])
+    assert runpy.run_path(str(script))["DROPPED"] == _DROPPED.pattern
 
 
 def test_the_script_has_half_precision_only_on_a_card_and_cuts_nothing():

@@ -1,4 +1,4 @@
-"""A Hugging Face hub on 127.0.0.1: enough of its protocol to look up and fetch model files.
+"""A Hugging Face hub on 127.0.0.1: enough of its protocol to fetch models and push datasets.
 
 with serving({"org/name": Repository(folder)}) as hub:
     hub.url, hub.asked
@@ -6,6 +6,7 @@ with serving({"org/name": Repository(folder)}) as hub:
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import threading
@@ -33,6 +34,14 @@ class Repository:
     hidden: bool = False
 
 
+@dataclass
+class Pushed:
+    """A dataset that was made here: who may see it, and its files after the last commit."""
+
+    private: bool
+    files: dict[str, bytes] = field(default_factory=dict)
+
+
 class Asked(NamedTuple):
     """One request as the hub saw it."""
 
@@ -43,10 +52,11 @@ class Asked(NamedTuple):
 
 @dataclass
 class Hub:
-    """Where the hub is, and every request so far."""
+    """Where the hub is, every request so far, and the datasets that were pushed."""
 
     url: str
     asked: list[Asked] = field(default_factory=list)
+    pushed: dict[str, Pushed] = field(default_factory=dict)
 
     def files(self) -> list[str]:
         """Names of the files that were asked for, each once."""
@@ -90,14 +100,25 @@ class _Handler(BaseHTTPRequestHandler):
     def do_HEAD(self) -> None:
         self._answer(with_body=False)
 
+    def do_POST(self) -> None:
+        self._answer(with_body=True)
+
     def log_message(self, format: str, *args: object) -> None:
         """Stay quiet."""
 
     def _answer(self, *, with_body: bool) -> None:
         token = (self.headers.get("Authorization") or "").removeprefix("Bearer ") or None
         path = self.path.partition("?")[0]
-        self.server.hub.asked.append(Asked(self.command, path, token))  # type: ignore[attr-defined]
-        status, headers, body = self._response(path.strip("/").split("/"), token)
+        hub: Hub = self.server.hub  # type: ignore[attr-defined]
+        hub.asked.append(Asked(self.command, path, token))
+        parts = path.strip("/").split("/")
+        sent = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if self.command == "POST":
+            status, headers, body = _taken(hub, parts, sent, token)
+        elif parts[:2] == ["api", "datasets"]:
+            status, headers, body = _of_dataset(hub, "/".join(parts[2:4]))
+        else:
+            status, headers, body = self._response(parts, token)
         self.send_response(status)
         for name, value in {"Content-Length": str(len(body)), **headers}.items():
             self.send_header(name, value)
@@ -128,6 +149,45 @@ class _Handler(BaseHTTPRequestHandler):
         content = path.read_bytes()
         tag = hashlib.sha256(content).hexdigest()
         return 200, {"ETag": f'"{tag}"', "X-Repo-Commit": COMMIT}, content
+
+
+def _of_dataset(hub: Hub, name: str) -> tuple[int, dict[str, str], bytes]:
+    if name not in hub.pushed:
+        return _refusal(404, "RepoNotFound")
+    return _json({"_id": "0", "id": name, "sha": COMMIT, "private": hub.pushed[name].private})
+
+
+def _taken(
+    hub: Hub, parts: list[str], sent: bytes, token: str | None
+) -> tuple[int, dict[str, str], bytes]:
+    """What a push sends: a new dataset, which files are coming, and all of them in a commit."""
+    if parts == ["api", "validate-yaml"]:
+        return _json({"errors": [], "warnings": []})
+    if token != TOKEN:
+        return 401, {"X-Error-Message": "Invalid credentials"}, b""
+    if parts == ["api", "repos", "create"]:
+        asked = json.loads(sent)
+        name = f"{asked['organization']}/{asked['name']}"
+        if name in hub.pushed:
+            return 409, {"X-Error-Message": "You already created this dataset repo"}, b""
+        private = asked.get("visibility", "public") == "private" or asked.get("private") is True
+        hub.pushed[name] = Pushed(private)
+        return _json({"url": f"{hub.url}/datasets/{name}", "name": name})
+    name, action = "/".join(parts[2:4]), parts[4]
+    if action == "preupload":
+        paths = [file["path"] for file in json.loads(sent)["files"]]
+        files = [{"path": p, "uploadMode": "regular", "shouldIgnore": False} for p in paths]
+        return _json({"files": files})
+    for line in map(json.loads, sent.splitlines()):
+        if line["key"] == "file":
+            content = base64.b64decode(line["value"]["content"])
+            hub.pushed[name].files[line["value"]["path"]] = content
+    url = f"{hub.url}/datasets/{name}/commit/{COMMIT}"
+    return _json({"commitUrl": url, "commitOid": COMMIT})
+
+
+def _json(answer: object) -> tuple[int, dict[str, str], bytes]:
+    return 200, {"Content-Type": "application/json"}, json.dumps(answer).encode()
 
 
 def _refusal(status: int, code: str) -> tuple[int, dict[str, str], bytes]:

@@ -174,7 +174,7 @@ SCHEMAS = (
     Schema(
         "dolly-15k",
         {"instruction": ASK, "context": "Count.", "response": SAY, "category": "qa"},
-        _turns(("user", f"{ASK}\n\nCount."), SAID),
+        _turns(("user", f"{ASK}\nCount."), SAID),
     ),
     Schema("Magpie (instruction, response)", {"instruction": ASK, "response": SAY}),
     Schema(

@@ -85,10 +85,17 @@ class PlainNetwork:
 
 
 def plain_network(
-    name: str, *, device: str = "cpu", dtype: str = "float32", template: str = "auto"
+    name: str,
+    *,
+    device: str = "cpu",
+    dtype: str = "float32",
+    template: str = "auto",
+    trust_remote_code: bool = False,
 ) -> PlainNetwork:
     """The checkpoint `name`, to be decoded from and trained."""
-    wrapped, tokenizer = load_plain(name, dtype=dtype, template=template)
+    wrapped, tokenizer = load_plain(
+        name, dtype=dtype, template=template, trust_remote_code=trust_remote_code
+    )
     wrapped = wrapped.to(resolve_device(device)).eval().requires_grad_(False)
     config = wrapped.config.get_text_config()
     return PlainNetwork(

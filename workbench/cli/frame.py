@@ -69,7 +69,7 @@ moved_data_option = click.option(
 )
 load_options = from_records(LoadOptions)
 model_options = from_records(LoadOptions, BatchOptions)
-WHOLE = records(LoadOptions, "model", "device", "dtype", "template")
+WHOLE = records(LoadOptions, "model", "device", "dtype", "template", "trust_remote_code")
 """Of a model whose weights are changed: they are not packed, and lie on one device."""
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,13 +40,23 @@ LOADING = [
     metavar="S",
     help="Run folder or steps.parquet of `score --method air`: weigh tokens by their step.",
 )
+@click.option(
+    "--eval-data",
+    "eval_data",
+    multiple=True,
+    metavar="D",
+    help="Rows to measure the loss on, before and after; those trained on are left out.",
+)
 @from_records(StepWeights, TuneOptions, SpendOptions)
 @run_options
-def tune(export_folder: Path, steps_ref: str | None, **settings: Any) -> None:
+def tune(
+    export_folder: Path, steps_ref: str | None, eval_data: tuple[str, ...], **settings: Any
+) -> None:
     """Fine-tune a model on an export, plainly or with the weights of reasoning steps."""
     from workbench.stages import plan_tune, run_tune
-    from workbench.tuning import StepsSource
+    from workbench.tuning import HeldOut, StepsSource
 
+    spend = chosen(SpendOptions, settings)
     weights, steps = chosen(StepWeights, settings), None
     if steps_ref:
         steps = StepsSource(run_file(settings, steps_ref, "steps.parquet"), weights)
@@ -57,12 +66,13 @@ def tune(export_folder: Path, steps_ref: str | None, **settings: Any) -> None:
         )
     answer(
         settings,
-        partial(run_tune, **vars(chosen(SpendOptions, settings))),
+        lambda *asked, **how: run_tune(*asked, spend=spend, **how),
         plan_tune,
         model_source(settings),
         export_folder,
         chosen(TuneOptions, settings),
         steps=steps,
+        held_out=HeldOut(eval_data) if eval_data else None,
         fields=lambda outcome: {"model": _model(outcome), "tuning": outcome.summary},
         tell=_tell,
     )

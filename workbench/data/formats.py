@@ -6,7 +6,7 @@ row = to_format(sample, "messages")
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from workbench.data.shapes import NAMED
@@ -16,6 +16,10 @@ from workbench.types import Message, Sample
 
 SHAREGPT_ROLES = {"system": "system", "user": "human", "assistant": "gpt", "tool": "observation"}
 OUR_ROLES = {"human": "user", "gpt": "assistant"}
+PAIRS = {
+    "prompt-completion": ("prompt", "completion"),
+    "alpaca": ("instruction", "output", "input"),
+}
 FORMATS = ("jsonl", "parquet", "prompt-completion", "messages", "alpaca", "sharegpt")
 
 
@@ -23,8 +27,9 @@ def to_format(sample: Sample, fmt: str) -> dict[str, Any]:
     """`sample` as a row: the fields of `fmt`, and every original column.
 
     jsonl and parquet keep the row as it is. Elsewhere an original column whose name is needed is
-    kept as `original_<name>`, unless it already holds what the format asks for. Turns are joined
-    by newlines where a format has room for one prompt only.
+    kept as `original_<name>`, unless it already holds what the format asks for. A system prompt and
+    earlier turns stand in columns of their own, `system` and `history`, where a format has one
+    prompt; turns that are no pairs of question and answer are joined by newlines there.
     """
     if fmt not in FORMATS:
         raise InputError(f"format is '{fmt}'", expected=f"one of {', '.join(FORMATS)}")
@@ -43,14 +48,42 @@ def to_format(sample: Sample, fmt: str) -> dict[str, Any]:
 
 
 def _fields(sample: Sample, fmt: str) -> dict[str, Any]:
-    if fmt == "prompt-completion":
-        return {"prompt": sample.prompt, "completion": sample.completion}
-    if fmt == "alpaca":
-        return {"instruction": sample.prompt, "input": "", "output": sample.completion}
+    if fmt in PAIRS:
+        return _pair_fields(sample, fmt)
     if fmt == "messages":
         turns = [{"role": m.role, "content": m.content, **(m.more or {})} for m in sample.messages]
         return {"messages": turns}
     return {"conversations": [turn for m in sample.messages for turn in _sharegpt(m)]}
+
+
+def _pair_fields(sample: Sample, fmt: str) -> dict[str, Any]:
+    prompt, completion, *empty = PAIRS[fmt]
+    if any(message.more for message in sample.messages):
+        raise InputError(
+            f"row '{sample.row_id}' calls tools, for which '{fmt}' has no column",
+            do="export as messages or sharegpt",
+        )
+    system, history, asked = _parted(sample.prompt_messages)
+    before = {"system": system, "history": [list(pair) for pair in history]}
+    return {
+        prompt: asked,
+        **dict.fromkeys(empty, ""),
+        completion: sample.completion,
+        # An empty one says that an original column of this name is not meant.
+        **{k: value or None for k, value in before.items() if value or sample.row.get(k)},
+    }
+
+
+def _parted(turns: Sequence[Message]) -> tuple[str, list[tuple[str, str]], str]:
+    """System prompt, pairs of question and answer, the question; all joined if that is not all."""
+    has_system = turns[0].role == "system" and bool(turns[0].content.strip())
+    *before, last = turns[has_system:] if len(turns) > 1 else turns
+    roles = [message.role for message in (*before, last)]
+    if roles != ["user", "assistant"] * (len(before) // 2) + ["user"] or not last.content.strip():
+        return "", [], "\n".join(message.content for message in turns)
+    said = [message.content for message in before]
+    system = turns[0].content if has_system else ""
+    return system, list(zip(said[::2], said[1::2], strict=True)), last.content
 
 
 def _sharegpt(message: Message) -> list[dict[str, str]]:
@@ -66,7 +99,7 @@ def _says_the_same(sample: Sample) -> bool:
     """Whether the row's own columns say all that was read, and in words that trainers know."""
     column = NAMED[sample.shape].turns
     if not column:
-        return [m.role for m in sample.messages] in (["user"], ["user", "assistant"])
+        return True
     turns = sample.row[column]
     read = [(m.role, m.content) for m in sample.messages]
     return isinstance(turns, list) and [_said(turn) for turn in turns] == read

@@ -124,6 +124,8 @@ def _history(row: Mapping[str, Any], shape: Shape) -> tuple[Message, ...]:
         isinstance(pair, list | tuple) and [type(text) for text in pair] == [str, str]
         for pair in pairs
     )
+    if not is_pairs and shape.name != "alpaca":
+        return ()
     if not is_pairs:
         raise MalformedRow(f"{shape.history} is no list of pairs of question and answer")
     roles = ("user", "assistant")
@@ -136,7 +138,8 @@ def _prompt(row: Mapping[str, Any], shape: Shape) -> tuple[Message, ...]:
         return turns_of(row[first], first)
     text = filled_text(row, first)
     more = [extra for column in others if (extra := text_of(row, column))]
-    return (Message("user", "\n\n".join([text, *more]) if more else text),)
+    # As LLaMA-Factory joins them, and the files for trainers.
+    return (Message("user", "\n".join([text, *more])),)
 
 
 def _completion(row: Mapping[str, Any], shape: Shape) -> tuple[Message, ...]:

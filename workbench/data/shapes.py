@@ -26,7 +26,7 @@ MOST_KNOWN = 4096
 class Shape:
     """The columns of a shape; `needs` must be filled, the others may be.
 
-    `turns` lists turns; else `prompt` columns are joined by blank lines (the first may list turns),
+    `turns` lists turns; else `prompt` columns are joined by newlines (the first may list turns),
     after `system` (the first column filled) and the pairs of `history`. `reasoning` goes into a
     think block before the completion, of `generations` one or several are the completion. `answer`
     is checked against and not read; `beside` are columns of content that are knowingly not read.
@@ -101,7 +101,7 @@ PLAIN = (
         system=SYSTEMS,
         history="history",
     ),
-    _pair("prompt", "completion", system=SYSTEMS),
+    _pair("prompt", "completion", system=SYSTEMS, history="history"),
     Shape("prompt-text", ("prompt", "text"), text="text", beside=("prompt",)),
     _pair("problem", "solution", system=SYSTEMS, answer="answer"),
     _pair("question", "answer", system=SYSTEMS),

@@ -31,8 +31,11 @@ NAMES = tuple(entry.name for entry in catalog())
 WHAT = f"a bundled name ({', '.join(NAMES)}), a folder, a GGUF file or a hub id like org/name"
 
 
-def find_model(name: str) -> tuple[Path, str | None]:
-    """The folder or GGUF file of a model and, for a hub model, its resolved revision."""
+def find_model(name: str, *, code: bool = False) -> tuple[Path, str | None]:
+    """The folder or GGUF file of a model and, for a hub model, its resolved revision.
+
+    With `code` the Python files of a hub repository are fetched as well.
+    """
     if name in NAMES:
         return _named(name), None
     if re.match(r"https?://", name):
@@ -56,7 +59,7 @@ def find_model(name: str) -> tuple[Path, str | None]:
             expected=WHAT,
             do=f"pass {owned}" if owned else "check the spelling or the path",
         )
-    return from_hub(hub_id, revision or None)
+    return from_hub(hub_id, revision or None, code=code)
 
 
 def _named(name: str) -> Path:

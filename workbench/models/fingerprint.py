@@ -63,3 +63,11 @@ def weights_digest(path: Path) -> str:
         with file.open("rb") as opened:
             total.update(hashlib.file_digest(opened, "sha256").digest())
     return total.hexdigest()
+
+
+def code_digest(folder: Path) -> str:
+    """sha256 over the names and bytes of the Python files that come with a model."""
+    total = hashlib.sha256()
+    for file in sorted(folder.glob("*.py")):
+        total.update(file.name.encode() + b"\0" + file.read_bytes())
+    return total.hexdigest()

@@ -4,7 +4,8 @@
 
 `huggingface_hub` decides where the cache is, whether to stay offline and which token to send
 (HF_HOME, HF_HUB_OFFLINE, HF_TOKEN, HF_ENDPOINT). The small files come first, so that a model of
-another kind is refused before its weights are fetched. Only safetensors are ever fetched.
+another kind is refused before its weights are fetched. Of weights only safetensors are ever
+fetched, and Python files only for a model whose code is trusted.
 """
 
 from __future__ import annotations
@@ -21,12 +22,13 @@ from workbench.models.stated import INDEX, shard_names, stated_configuration
 
 SMALL = ("*.json", "*.jinja", "*.model", "*.txt")
 WEIGHTS = ("*.safetensors",)
+CODE = ("*.py",)
 # Files in folders and `consolidated` ones are the same weights again in other layouts.
 OTHER = ("*/*", "consolidated*")
 ADAPTER = "adapter_config.json"
 
 
-def from_hub(hub_id: str, revision: str | None) -> tuple[Path, str]:
+def from_hub(hub_id: str, revision: str | None, *, code: bool = False) -> tuple[Path, str]:
     """The cached folder of a hub model and its commit; InputError says why there is none."""
     folder = _fetch(hub_id, revision, SMALL)
     if (folder / "config.json").is_file():
@@ -38,10 +40,10 @@ def from_hub(hub_id: str, revision: str | None) -> tuple[Path, str]:
             expected="a model that transformers can load",
             do="check the name; of a repository of GGUF files fetch one and pass its path",
         )
-    everything, commit = (*SMALL, *WEIGHTS), folder.name
+    everything, commit = (*SMALL, *WEIGHTS, *(CODE if code else ())), folder.name
     with contextlib.suppress(InputError):
         cached = _fetch(hub_id, commit, everything, from_cache=True)
-        if _has_weights(cached):
+        if _has_weights(cached) and not code:
             return cached, commit
     return _fetch(hub_id, commit, everything, with_bars=sys.stderr.isatty()), commit
 

@@ -18,6 +18,7 @@ from typing import Any
 from workbench.config import digest, file_digest
 from workbench.errors import ModelRefusedError
 from workbench.models.bounded import DO, bounded
+from workbench.models.thinking import kept_reasoning
 
 TODAY = datetime(2024, 7, 26)
 """What a chat template that writes the date is told; templates without a clock write this one."""
@@ -46,11 +47,11 @@ def more_inputs(folder: Path) -> dict[str, Any]:
     }
 
 
-def has_clock(folder: Path) -> bool:
-    """Whether a chat template in the folder asks for the date."""
+def in_template(folder: Path, word: str) -> bool:
+    """Whether a chat template in the folder holds a word: the name of the clock, a tag."""
     files = [*folder.glob("*.jinja"), *folder.glob(f"{TEMPLATES}/*.jinja")]
     files += [folder / "tokenizer_config.json"]
-    return any(CLOCK.encode() in path.read_bytes() for path in files if path.is_file())
+    return any(word.encode() in path.read_bytes() for path in files if path.is_file())
 
 
 def template_clock(template: Any) -> dict[str, str]:
@@ -58,16 +59,20 @@ def template_clock(template: Any) -> dict[str, str]:
     return {"template_date": TODAY.date().isoformat()} if CLOCK in str(template) else {}
 
 
-def fill_template(tokenizer: Any, turns: Sequence[Mapping[str, str]], **options: Any) -> str:
-    """The text of a conversation; whatever the day, the template is told the same date.
+def fill_template(tokenizer: Any, turns: Sequence[Mapping[str, Any]], **options: Any) -> str:
+    """The text of a conversation, reasoning included; whatever the day, it has the same date.
 
     ModelRefusedError for a template that takes too long or writes too much.
     """
-    if CLOCK in str(tokenizer.chat_template):
-        options["chat_template"] = _stopped_clock() + tokenizer.get_chat_template()
+    own = tokenizer.get_chat_template(tools=options.get("tools"))
+    used = kept_reasoning(own)
+    if CLOCK in used:
+        used = _stopped_clock() + used
+    if used != own:
+        options["chat_template"] = used
     with bounded("the chat template"):
         text = tokenizer.apply_chat_template(list(turns), tokenize=False, **options)
-    _check_length(text, sum(len(str(turn.get("content", ""))) for turn in turns))
+    _check_length(text, sum(len(str(value)) for turn in turns for value in turn.values()))
     return text
 
 

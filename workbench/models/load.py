@@ -57,7 +57,7 @@ def load_model(
     placement = resolve_placement(
         device=device, dtype=dtype, device_map=device_map, quantize=quantize
     )
-    path, revision = find_model(name)
+    path, revision = find_model(name, code=trust_remote_code)
     config = read_config(name, path, trust_remote_code=trust_remote_code)
     with quiet():
         tokenizer = read_tokenizer(
@@ -94,6 +94,7 @@ def load_model(
             "dtype": dtype,
             "quantize": quantize,
             **({"unused_weights": list(unused)} if unused else {}),
+            **({"trust_remote_code": True} if trust_remote_code else {}),
             **base_facts(path),
             **tokenizer_facts(tokenizer, path),
         },
@@ -129,7 +130,7 @@ def load_plain(
     For training: every weight may change, and attention is the architecture's own default. Raises
     the errors of `load_model`, which also hold for an architecture TransformerLens does not know.
     """
-    path, _ = find_model(name)
+    path, _ = find_model(name, code=trust_remote_code)
     read_config(name, path, trust_remote_code=trust_remote_code)
     placement = resolve_placement(device="cpu", dtype=dtype)
     with quiet():

@@ -84,6 +84,12 @@ def _configuration(name: str, path: Path, trust_remote_code: bool) -> Any:
     try:
         return AutoConfig.from_pretrained(folder, trust_remote_code=trust_remote_code, **option)
     except Exception as err:  # what is built of a foreign file raises what it likes
+        if "trust_remote_code" in str(err):
+            raise InputError(
+                f"the model '{name}' brings code of its own, which is not run unasked",
+                expected="an architecture that transformers knows",
+                do="read the Python files of its repository, then pass --trust-remote-code",
+            ) from err
         raise InputError(
             f"the configuration of model '{name}' cannot be read",
             expected="an architecture that transformers knows",

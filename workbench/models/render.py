@@ -10,7 +10,9 @@ tokenising the parts (docs/methods.md, Ground rules).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from os.path import commonprefix
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,10 +21,11 @@ from jaxtyping import Bool, Int8, Int64
 from workbench.data import answer_start
 from workbench.errors import ModelRefusedError
 from workbench.models.inputs import fill_template
+from workbench.models.places import Place, places
+from workbench.models.thinking import CLOSE
 from workbench.types import Message, Sample
 
 TEMPLATE, PROMPT, COMPLETION = 0, 1, 2
-MARK = "\ue000"
 
 
 class Span(NamedTuple):
@@ -119,7 +122,8 @@ def render(sample: Sample, tokenizer: Any, *, prompt_only: bool = False) -> Rend
         text, spans = _through_template(sample, tokenizer, prompt_only)
     else:
         text, spans = _plainly(sample, prompt_only)
-    ids, offsets = _tokenise(text, tokenizer)
+    is_chat = sample.text is None and bool(tokenizer.chat_template)
+    ids, offsets = _tokenise(text, tokenizer, special=not is_chat)
     if prompt_only and ids and ids[-1] == tokenizer.eos_token_id and offsets[-1] == (0, 0):
         ids, offsets = ids[:-1], offsets[:-1]
     parts, chars = _places_of(text, spans, offsets)
@@ -156,32 +160,46 @@ def _through_template(sample: Sample, tokenizer: Any, prompt_only: bool) -> tupl
     messages = sample.prompt_messages if prompt_only else sample.messages
     with_completion = sample.has_completion and not prompt_only
     contents = [message.content for message in messages]
+    tools = {"tools": list(sample.tools)} if sample.tools else {}
 
-    def fill(contents: list[str], *, with_more: bool = True) -> str:
-        turns = zip(messages, contents, strict=True)
+    def fill(contents: list[str], *, with_more: bool = True, asked: bool = False) -> str:
+        turns = zip(messages, contents, strict=False)
         return fill_template(
             tokenizer,
             [_turn(message, content, with_more) for message, content in turns],
-            add_generation_prompt=not with_completion,
-            **({"tools": list(sample.tools)} if sample.tools else {}),
+            add_generation_prompt=asked or not with_completion,
+            **tools,
         )
 
     has_calls = any(message.more and "tool_calls" in message.more for message in messages)
     try:
-        text, markup = fill(contents), fill([MARK] * len(contents)).split(MARK)
+        text = fill(contents)
+        found = places(fill, contents, text)
         without = fill(contents, with_more=False) if has_calls else ""
+        is_begun = with_completion and CLOSE in contents[-1]
+        prompt = fill(contents[:-1], asked=True) if is_begun else ""
     except ModelRefusedError:
         raise
     except Exception as err:  # templates are programs of their own and raise what they like
         raise UnrenderableError(f"the chat template refused the row: {err}") from err
     if has_calls and without == text:
         raise UnrenderableError("the chat template has no tool calls, which the row makes")
-    places = _between(markup, contents, text) or _searched(sample, contents, text)
-    parts = [PROMPT] * len(contents)
-    if with_completion:
-        parts[-1] = COMPLETION
-    stripped = [c.find(text[slice(*place)]) for c, place in zip(contents, places, strict=True)]
-    return text, list(map(Span, *zip(*places, strict=True), parts, stripped))
+    found = found or _searched(messages, contents, text)
+    if not with_completion:
+        return text, [Span(p.start, p.end, PROMPT, p.skipped) for p in found]
+    # A tag that the prompt of a generation ends with is no part of what is learned.
+    begun = len(commonprefix([prompt, text]))  # noqa: RUF071 (texts, not paths)
+    return text, [
+        _span(place, begun if place.turn == len(messages) - 1 else None) for place in found
+    ]
+
+
+def _span(place: Place, begun: int | None) -> Span:
+    """Of the prompt, or of the completion, which begins at `begun` or later."""
+    if begun is None:
+        return Span(place.start, place.end, PROMPT, place.skipped)
+    start = min(max(place.start, begun), place.end)
+    return Span(start, place.end, COMPLETION, place.skipped + start - place.start)
 
 
 def _turn(message: Message, content: str, with_more: bool) -> dict[str, Any]:
@@ -189,54 +207,41 @@ def _turn(message: Message, content: str, with_more: bool) -> dict[str, Any]:
     return {"role": message.role, "content": content, **more}
 
 
-def _between(markup: list[str], contents: list[str], text: str) -> list[tuple[int, int]] | None:
-    """Start and end of each content between the template's own words; None if they do not fit.
-
-    Looking for a content itself would find an answer "a" inside `<|assistant|>`.
-    """
-    if len(markup) != len(contents) + 1:
-        return None
-    for clean in (str, str.strip):
-        places, rebuilt = [], ""
-        for before, content in zip(markup, map(clean, contents), strict=False):
-            rebuilt += before
-            places.append((len(rebuilt), len(rebuilt) + len(content)))
-            rebuilt += content
-        if rebuilt + markup[-1] == text:
-            return places
-    return None
-
-
-def _searched(sample: Sample, contents: list[str], text: str) -> list[tuple[int, int]]:
-    """Start and end of each content in a template whose words depend on the contents."""
-    places, cursor = [], 0
-    for message, content in zip(sample.messages, contents, strict=False):
-        content = content if content in text[cursor:] else content.strip()
-        start = text.find(content, cursor)
+def _searched(messages: Sequence[Message], contents: list[str], text: str) -> list[Place]:
+    """The place of each content in a template whose words depend on the contents."""
+    found, cursor = [], 0
+    for turn, (message, content) in enumerate(zip(messages, contents, strict=True)):
+        said = content if content in text[cursor:] else content.strip()
+        start = text.find(said, cursor)
         if start < 0:
             raise UnrenderableError(_rewritten(message))
-        cursor = start + len(content)
-        places.append((start, cursor))
-    return places
+        cursor = start + len(said)
+        found.append(Place(turn, start, cursor, content.find(said)))
+    return found
 
 
 def _rewritten(message: Message) -> str:
-    if "</think>" in message.content:
+    if CLOSE in message.content:
         return (
-            "the chat template cuts or moves the think block of the assistant message, so training "
-            "would not see it as it stands; pass --template none, or give the model's tokenizer a "
-            "chat template for training, which keeps it"
+            "the chat template cuts the think block of the assistant message, so training would "
+            "not see it as it stands; pass --template none, or give the model's tokenizer a chat "
+            "template for training, which keeps it"
         )
     return f"the chat template rewrote the {message.role} message"
 
 
-def _tokenise(text: str, tokenizer: Any) -> tuple[list[int], list[tuple[int, int]]]:
-    """The tokenizer's own special tokens, unless the template has already written its BOS."""
+def _tokenise(
+    text: str, tokenizer: Any, *, special: bool
+) -> tuple[list[int], list[tuple[int, int]]]:
+    """Tokens and where they stand; with `special` also those that the tokenizer adds to any text.
+
+    A chat template writes its own: to what it writes `transformers` and TRL add none.
+    """
     bos = tokenizer.bos_token
     encoded = tokenizer(
         text,
         return_offsets_mapping=True,
-        add_special_tokens=not (bos and text.startswith(bos)),
+        add_special_tokens=special and not (bos and text.startswith(bos)),
         verbose=False,
     )
     return encoded["input_ids"], encoded["offset_mapping"]

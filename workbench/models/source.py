@@ -12,10 +12,11 @@ from typing import Any
 from workbench.errors import InputError
 from workbench.models.adapter import tokenizer_of
 from workbench.models.find import find_model
-from workbench.models.fingerprint import model_fingerprint, text_fingerprint
-from workbench.models.inputs import CLOCK, has_clock, template_clock
+from workbench.models.fingerprint import code_digest, model_fingerprint, text_fingerprint
+from workbench.models.inputs import CLOCK, in_template, template_clock
 from workbench.models.load import load_model
 from workbench.models.model import Model
+from workbench.models.thinking import CLOSE
 
 
 class ModelSource:
@@ -23,7 +24,7 @@ class ModelSource:
 
     `dtype`, `template` and `quantize` change numbers, so they belong to every run's fingerprint;
     `device` and `device_map` do not. `engine` is what passes run on; one that is asked for belongs
-    there too, the choice of `auto` does not.
+    there too, the choice of `auto` does not, and so does the code of a repository that is trusted.
     """
 
     def __init__(
@@ -36,10 +37,11 @@ class ModelSource:
         device_map: str | None = None,
         quantize: str | None = None,
         engine: str = "auto",
+        trust_remote_code: bool = False,
     ):
         self.name, self.device, self.dtype = name, device, dtype
         self.template, self.device_map, self.quantize = template, device_map, quantize
-        self.engine = engine
+        self.engine, self.trust_remote_code = engine, trust_remote_code
         self._model: Model | None = None
         self._found: tuple[Path, str | None] | None = None
         self._files: dict[str, Any] = {}
@@ -59,24 +61,30 @@ class ModelSource:
                 template=self.template,
                 device_map=self.device_map,
                 quantize=self.quantize,
+                trust_remote_code=self.trust_remote_code,
             )
             self._check_unchanged(self._model)
         return self._model
 
     def find(self) -> tuple[Path, str | None]:
         """The model's folder and revision, the same for as long as this object lives."""
-        self._found = self._found or find_model(self.name)
+        self._found = self._found or find_model(self.name, code=self.trust_remote_code)
         return self._found
 
     def fingerprint(self) -> dict[str, Any]:
         self._files = self._files or model_fingerprint(self.find()[0])
         how = {"dtype": self.dtype, "template": self.template, "quantize": self.quantize}
-        clock = self.template != "none" and has_clock(tokenizer_of(self.find()[0]))
+        texts = tokenizer_of(self.find()[0])
+        clock, thinks = (
+            self.template != "none" and in_template(texts, word) for word in (CLOCK, CLOSE)
+        )
         return {
             **self._files,
             **how,
             **({} if self.engine == "auto" else {"engine": self.engine}),
             **(template_clock(CLOCK) if clock else {}),
+            **({"think_blocks": "kept"} if thinks else {}),
+            **({"code_sha256": code_digest(texts)} if self.trust_remote_code else {}),
         }
 
     def _check_unchanged(self, model: Model) -> None:
@@ -95,4 +103,5 @@ class ModelSource:
     def manifest(self) -> dict[str, Any]:
         """The model's block of a manifest, without loading it."""
         weights = self.fingerprint()["weights_sha256"]
-        return {"id": self.name, "revision": self.find()[1], "weights_sha256": weights}
+        told = {"trust_remote_code": True} if self.trust_remote_code else {}
+        return {"id": self.name, "revision": self.find()[1], "weights_sha256": weights, **told}

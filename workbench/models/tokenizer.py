@@ -18,7 +18,8 @@ from workbench.errors import InputError, ModelRefusedError, first_line
 from workbench.models.adapter import tokenizer_of
 from workbench.models.bounded import check_template
 from workbench.models.find import transformers_source
-from workbench.models.inputs import template_clock
+from workbench.models.inputs import fill_template, template_clock
+from workbench.models.thinking import CLOSE, treatment
 
 TEMPLATES = ("auto", "none", "chat")
 
@@ -76,7 +77,8 @@ def tokenizer_facts(tokenizer: Any, path: Path | None = None) -> dict[str, Any]:
     """How rows become tokens, for the manifest.
 
     `template` is what is used, `chat` or `none`; `added_tokens` what the tokenizer puts around any
-    text of its own accord (a BOS, say), and nothing else is ever added.
+    text of its own accord (a BOS, say), and nothing else is ever added; `think_blocks` what the
+    template does to reasoning, where it does anything.
     """
     file = tokenizer_of(path) / "tokenizer.json" if path is not None else None
     return {
@@ -86,8 +88,20 @@ def tokenizer_facts(tokenizer: Any, path: Path | None = None) -> dict[str, Any]:
         "template": "chat" if tokenizer.chat_template else "none",
         "template_sha256": digest(tokenizer.chat_template or ""),
         **template_clock(tokenizer.chat_template),
+        **_think_blocks(tokenizer),
         "added_tokens": tokenizer.convert_ids_to_tokens(tokenizer("")["input_ids"]),
     }
+
+
+def _think_blocks(tokenizer: Any) -> dict[str, dict[str, str]]:
+    if CLOSE not in str(tokenizer.chat_template):
+        return {}
+    try:
+        own = tokenizer.get_chat_template()
+        done = treatment(own, lambda turns: fill_template(tokenizer, turns))
+    except Exception:  # templates raise what they like; each row says so for itself
+        return {}
+    return {"think_blocks": done} if done else {}
 
 
 def fitting_tokenizer(name: str, tokenizer: Any, n_rows: int) -> Any:

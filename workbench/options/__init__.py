@@ -17,7 +17,7 @@ from workbench.options.loading import BatchOptions, LoadOptions
 from workbench.options.probe import ProbeOptions
 from workbench.options.reading import RECOGNISED, ReadOptions
 from workbench.options.record import OptionRecord, check_options, option, records
-from workbench.options.select import ExportOptions, SelectOptions
+from workbench.options.select import ExportOptions, PushOptions, SelectOptions
 from workbench.options.tune import SpendOptions, StepWeights, TuneOptions
 from workbench.options.validate import ValidateOptions
 
@@ -32,6 +32,7 @@ __all__ = [
     "MaskOptions",
     "OptionRecord",
     "ProbeOptions",
+    "PushOptions",
     "RaceOptions",
     "ReadOptions",
     "ReportOptions",

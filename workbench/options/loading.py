@@ -51,6 +51,7 @@ class LoadOptions:
         choices=TEMPLATES,
     )
     engine: str = engine_option()
+    trust_remote_code: bool = option(False, "Run the code that the model's repository brings.")
 
     def __post_init__(self) -> None:
         check_options(self)

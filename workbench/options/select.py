@@ -15,6 +15,7 @@ ADJUSTED = ("none", "length")
 FORMATS = ("jsonl", "parquet", "prompt-completion", "messages", "alpaca", "sharegpt")
 FILES = ("jsonl", "parquet")
 FORMS = ("subset", "repeat-weight")
+TURNS = ("last", "all")
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,19 @@ class SelectOptions:
 
 
 @dataclass(frozen=True)
+class PushOptions:
+    """Where a written export goes as well."""
+
+    push_to_hub: str | None = option(
+        None, "Upload it as a dataset of the Hugging Face hub, a private one.", metavar="ORG/NAME"
+    )
+    public: bool = option(False, "Make the dataset on the hub public.")
+
+    def __post_init__(self) -> None:
+        check_options(self)
+
+
+@dataclass(frozen=True)
 class ExportOptions:
     """The row shape and file type of an export, and whether it holds the subset or the pool."""
 
@@ -57,6 +71,9 @@ class ExportOptions:
     )
     file_type: str | None = option(
         None, "Type of the data file; default: parquet for parquet.", choices=FILES, flag="--file"
+    )
+    turns: str = option(
+        "last", "Answers of a conversation that trainers are told to learn.", choices=TURNS
     )
     license: str = option("unknown", "Of the rows, for the card, as Hugging Face spells it.")
     language: str | None = option(None, "Of the rows, for the card: en.", metavar="CODE")

@@ -13,6 +13,7 @@ from workbench.options.record import check_options, option
 
 SCHEDULES = ("linear", "cosine", "constant")
 DTYPES = ("float32", "bfloat16")
+REPORTS = ("none", "wandb", "tensorboard", "trackio")
 DEFAULT_LR = {True: 2e-4, False: 2e-5}
 DEFAULT_EPOCHS = 3.0
 FILE = "file"
@@ -104,6 +105,9 @@ class SpendOptions:
 
     gradient_checkpointing: bool = option(False, "Less memory, more time, equal result.")
     checkpoint_every: int = option(50, "Steps between two saved states.", low=1)
+    report_to: str = option(
+        "none", "Where losses are sent beside the run; by default nowhere.", choices=REPORTS
+    )
 
     def __post_init__(self) -> None:
         check_options(self)

@@ -24,6 +24,7 @@ TOKEN_FACTS = (
     "template",
     "template_sha256",
     "template_date",
+    "think_blocks",
     "added_tokens",
 )
 

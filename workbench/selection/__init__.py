@@ -17,6 +17,7 @@ from workbench.selection.provenance import (
     scores_of,
     stages_behind,
 )
+from workbench.selection.publish import check_hub_id, publish
 from workbench.selection.scored_rows import CONTENT, scored_rows
 from workbench.selection.select import Selection, select
 from workbench.selection.tables import read_scores, read_selection
@@ -31,12 +32,14 @@ __all__ = [
     "POLICIES",
     "Overlap",
     "Selection",
+    "check_hub_id",
     "export_selection",
     "is_scored_data",
     "marked",
     "overlap_of",
     "pool_behind",
     "provenance_of",
+    "publish",
     "read_marks",
     "read_scores",
     "read_selection",

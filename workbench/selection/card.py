@@ -83,9 +83,13 @@ UNKNOWN_LICENCE = (
     "with `--license`."
 )
 TRAINERS = (
-    "`trainers/` holds a LLaMA-Factory `dataset_info.json` (`--dataset_dir trainers`), an axolotl "
-    "`datasets:` block and a TRL script `sft.py`."
+    "`trainers/` holds a LLaMA-Factory `dataset_info.json` (`--dataset_dir trainers`) with a "
+    "`llamafactory.yaml`, an axolotl `datasets:` block and a TRL script `sft.py`."
 )
+LEARNED = {
+    "last": "All three learn the last answer of a row, which is what was scored.",
+    "all": "All three learn every answer of a row; the score is of the last one.",
+}
 
 
 @dataclass(frozen=True)
@@ -99,6 +103,7 @@ class Contents:
     n_selected: int
     sources: Mapping[str, tuple[int, int]]
     has_trainers: bool
+    turns: str = "last"
     repeats: bool = False
     n_aside: int = 0
     prompts_alone: bool = False
@@ -152,7 +157,8 @@ def _trainers(contents: Contents) -> str:
         return "No row has a completion, so there is nothing for a trainer to learn from."
     n = contents.n_aside
     aside = f" {n} rows without a completion stand in `prompt-only.jsonl`." if n else ""
-    return (TRAINERS if contents.has_trainers else MIXED) + aside
+    files = f"{TRAINERS} {LEARNED[contents.turns]}" if contents.has_trainers else MIXED
+    return files + aside
 
 
 def _idle(provenance: Mapping[str, Any]) -> list[str]:

@@ -6,6 +6,7 @@ summary = export_selection(samples, selection, out, format="messages", provenanc
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,13 +18,14 @@ from workbench.data import FORMATS, Written, json_bytes, write_jsonl, write_parq
 from workbench.errors import InputError
 from workbench.selection.card import Contents, dataset_card
 from workbench.selection.folder import new_folder
-from workbench.selection.layout import Layout
+from workbench.selection.layout import Layout, one_layout
 from workbench.selection.rows import Tally, marked_rows, marks_of
-from workbench.selection.trainers import trainer_files
+from workbench.selection.trainers import MESSAGES, is_misread, learned, trainer_files
 from workbench.types import BadRow, Sample
 
 RECORD = "provenance.json"
 PROMPT_ONLY = "prompt-only.jsonl"
+TRAINERS = "trainers"
 FORMS = ("subset", "repeat-weight")
 # Formats that hold rows as they are, also those that no trainer learns an answer from.
 AS_THEY_ARE = ("jsonl", "parquet")
@@ -40,6 +42,7 @@ def export_selection(
     name: str,
     scores: Mapping[str, float] | None = None,
     file_type: str | None = None,
+    turns: str = "last",
     license: str = "unknown",
     language: str | None = None,
 ) -> dict[str, Any]:
@@ -51,7 +54,8 @@ def export_selection(
 
     Rows without a completion stand in `prompt-only.jsonl`, in every format; if no row has one,
     jsonl and parquet hold the prompts, and other formats are refused. `file_type` is jsonl or
-    parquet where it is not what the format says; `license` and `language` go to the card.
+    parquet where it is not what the format says; `license` and `language` go to the card. The files
+    for trainers learn the last answer of a conversation, or with `turns` all of them.
 
     `selection` has the columns of `selection.parquet`; `provenance` must be JSON-able, and with
     equal arguments every byte is equal. Returns `out`, `format`, `as`, `data_file`, `counts`,
@@ -67,11 +71,16 @@ def export_selection(
     tally = Tally()
     with new_folder(out, record=RECORD) as folder:
         others = (scores or {}) if repeats else None
-        with (folder / PROMPT_ONLY).open("wb") as aside:
+        (folder / TRAINERS).mkdir()
+        with (
+            (folder / PROMPT_ONLY).open("wb") as aside,
+            (folder / TRAINERS / MESSAGES).open("wb") as spoken,
+        ):
             rows = marked_rows(
                 *(samples, marks, format, tally),
                 others=others,
                 put_aside=lambda row: aside.write(json_bytes(row) + b"\n"),
+                write_turns=lambda sample: spoken.write(json_bytes(learned(sample, turns)) + b"\n"),
             )
             written = _write_data(folder / data_file, rows)
         prompts_alone = not written.n_rows
@@ -88,20 +97,23 @@ def export_selection(
             n_selected=len(marks),
             sources={s: (n, tally.after.get(s, 0)) for s, n in tally.before.items()},
             has_trainers=layout is not None,
+            turns=turns,
             repeats=repeats,
             n_aside=0 if prompts_alone else tally.n_prompt_only,
             prompts_alone=prompts_alone,
             license=license,
             language=language,
         )
-        _write_texts(folder, contents, provenance, layout)
+        (folder / "README.md").write_text(dataset_card(contents, provenance), encoding="utf-8")
+        is_chat = provenance.get("template") == "chat"
+        _write_trainers(folder, contents, layout, is_chat=is_chat, several=tally.n_several > 0)
         counts = {"input": tally.n_input, "bad": tally.n_bad, "selected": len(marks)}
         if tally.n_prompt_only:
             counts["prompt_only"] = tally.n_prompt_only
         if repeats:
             counts["written"] = written.n_rows
         files = _digests(folder)
-        record = {**provenance, "name": name, "format": format, "as": form}
+        record = {**provenance, "name": name, "format": format, "as": form, "turns": turns}
         record |= {"counts": counts, "files": files}
         (folder / RECORD).write_text(_pretty(record), encoding="utf-8")
     return {
@@ -136,27 +148,37 @@ def _write_data(path: Path, rows: Iterator[dict[str, Any]]) -> Written:
 
 def _single_layout(layouts: set[Layout | None], written: Written) -> Layout | None:
     """The layout of all rows; None if there are several or a column of it became JSON text."""
-    if len(layouts) != 1:
-        return None
-    (layout,) = layouts
+    layout = one_layout(layouts) if layouts else None
     if layout is None:
         return None
     is_plain = set(vars(layout).values()).isdisjoint(written.json_columns)
     return layout if is_plain else None
 
 
-def _write_texts(
-    folder: Path, contents: Contents, provenance: Mapping[str, Any], layout: Layout | None
+def _write_trainers(
+    folder: Path, contents: Contents, layout: Layout | None, *, is_chat: bool, several: bool
 ) -> None:
-    (folder / "README.md").write_text(dataset_card(contents, provenance), encoding="utf-8")
+    """The folder for trainers, or none where the rows have no single layout.
+
+    Where axolotl would misread the rows, it is given their turns in a file of their own.
+    """
+    place = folder / TRAINERS
     if layout is None:
+        shutil.rmtree(place)
         return
-    (folder / "trainers").mkdir()
+    wants_turns = is_misread(layout, is_chat=is_chat, several=several and contents.turns == "last")
+    if not wants_turns:
+        (place / MESSAGES).unlink()
     texts = trainer_files(
-        layout, data_file=contents.data_file, name=contents.name, repeats=contents.repeats
+        layout,
+        data_file=contents.data_file,
+        name=contents.name,
+        repeats=contents.repeats,
+        turns=contents.turns,
+        messages=wants_turns,
     )
     for file_name, text in texts.items():
-        (folder / "trainers" / file_name).write_text(text, encoding="utf-8")
+        (place / file_name).write_text(text, encoding="utf-8")
 
 
 def _digests(folder: Path) -> dict[str, str]:

@@ -5,8 +5,8 @@ layout = row_layout(row, shape_of_export(sample, "jsonl"))
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from workbench.data import NAMED, REASONING, Shape
@@ -16,22 +16,25 @@ from workbench.types import Sample
 
 @dataclass(frozen=True)
 class PairLayout:
-    """One column for the prompt, one for the completion, perhaps one for further input."""
+    """A column for the prompt, one for the completion, perhaps for what is beside and before."""
 
     prompt: str
     completion: str
     extra: str | None = None
+    system: str | None = None
+    history: str | None = None
 
 
 @dataclass(frozen=True)
 class TurnsLayout:
-    """A column of turns, the names of their two fields, and of the two speakers."""
+    """A column of turns, the names of their two fields and of the two speakers."""
 
     column: str
     role: str
     content: str
     user: str
     assistant: str
+    system: str | None = None
 
 
 @dataclass(frozen=True)
@@ -52,28 +55,50 @@ def shape_of_export(sample: Sample, fmt: str) -> str:
 def row_layout(row: Mapping[str, Any], shape: str) -> Layout | None:
     """The layout of one row of the given shape; None where columns alone do not say what was read.
 
-    A system prompt in a column of its own, reasoning, generations: no trainer is told of these.
+    Reasoning in a column of its own, generations, tools: no trainer is told of these.
     """
     known = NAMED.get(shape)
-    if known is None or any(row.get(column) for column in (*known.system, known.history)):
+    if known is None:
         return None
     if known.text:
         return TextLayout(known.text)
+    system = next((column for column in known.system if row.get(column)), None)
     if known.turns:
-        return _turns_layout(row, known.turns)
-    return None if known.reasoning or known.generations else _pair_layout(row, known)
+        return _turns_layout(row, known.turns, system)
+    if known.reasoning or known.generations:
+        return None
+    return _pair_layout(row, known, system)
 
 
-def _pair_layout(row: Mapping[str, Any], shape: Shape) -> PairLayout | None:
+def one_layout(layouts: Iterable[Layout | None]) -> Layout | None:
+    """The layout of all rows, with what only some have (a system prompt); None if they differ."""
+    first, *others = layouts
+    for other in others:
+        first = _merged(first, other)
+    return first
+
+
+def _merged(a: Layout | None, b: Layout | None) -> Layout | None:
+    if a is None or b is None or type(a) is not type(b):
+        return None
+    pairs = {name: (value, getattr(b, name)) for name, value in asdict(a).items()}
+    if any(x != y and None not in (x, y) for x, y in pairs.values()):
+        return None
+    return type(a)(**{name: x if y is None else y for name, (x, y) in pairs.items()})
+
+
+def _pair_layout(row: Mapping[str, Any], shape: Shape, system: str | None) -> PairLayout | None:
     prompt, *others = shape.prompt
     extra = [column for column in others if column in row]
     turns = [isinstance(row.get(column), list) for column in (prompt, shape.completion)]
-    if len(extra) > 1 or any(turns):
+    before = row.get(shape.history) if shape.history else None
+    if len(extra) > 1 or any(turns) or not isinstance(before, list | None):
         return None
-    return PairLayout(prompt, shape.completion, *extra)
+    history = shape.history if before else None
+    return PairLayout(prompt, shape.completion, *extra, system=system, history=history)
 
 
-def _turns_layout(row: Mapping[str, Any], column: str) -> TurnsLayout | None:
+def _turns_layout(row: Mapping[str, Any], column: str, system: str | None) -> TurnsLayout | None:
     turns = row[column]
     if not isinstance(turns, list) or not all(_is_plain(turn) for turn in turns):
         return None
@@ -84,7 +109,7 @@ def _turns_layout(row: Mapping[str, Any], column: str) -> TurnsLayout | None:
     for turn in reversed(turns):
         names[ROLES[turn[role]]] = turn[role]
     user, assistant = (names.get(speaker, speaker) for speaker in ("user", "assistant"))
-    return TurnsLayout(column, role, content, user, assistant)
+    return TurnsLayout(column, role, content, user, assistant, system)
 
 
 def _is_plain(turn: Any) -> bool:

@@ -60,6 +60,7 @@ def _score_settings(score: Mapping[str, Any]) -> dict[str, Any]:
         "model": model["id"],
         "revision": model["revision"],
         "weights_sha256": model["weights_sha256"],
+        "template": (score["details"].get("tokens") or {}).get("template"),
         "circuit": score["details"].get("circuit"),
         "idle": score["details"].get("idle"),
         "method": method,

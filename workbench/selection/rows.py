@@ -33,7 +33,10 @@ class Mark(NamedTuple):
 
 @dataclass
 class Tally:
-    """What has passed by while the rows stream: counted, because they are read only once."""
+    """What has passed by while the rows stream: counted, because they are read only once.
+
+    `n_several` rows hold more than one answer.
+    """
 
     n_input: int = 0
     n_bad: int = 0
@@ -41,6 +44,7 @@ class Tally:
     after: dict[str, int] = field(default_factory=dict)
     layouts: set[Layout | None] = field(default_factory=set)
     n_prompt_only: int = 0
+    n_several: int = 0
 
 
 def marks_of(selection: pd.DataFrame) -> dict[str, Mark]:
@@ -63,11 +67,13 @@ def marked_rows(
     *,
     others: Mapping[str, float] | None,
     put_aside: Callable[[dict[str, Any]], object] = lambda row: None,
+    write_turns: Callable[[Sample], object] = lambda sample: None,
 ) -> Iterator[dict[str, Any]]:
     """The selected rows in the chosen format; `InputError` at the end if any did not turn up.
 
     With the scores of the `others` these are written too, and each row with its `_repeat`. A row
-    without a completion is no example to learn from: it goes to `put_aside` and is counted.
+    without a completion is no example to learn from: it goes to `put_aside` and is counted, every
+    other sample to `write_turns`.
     """
     missing = dict(marks)
     for sample in samples:
@@ -90,6 +96,8 @@ def marked_rows(
             put_aside(row)
             continue
         tally.layouts.add(row_layout(row, shape_of_export(sample, fmt)))
+        tally.n_several += [message.role for message in sample.messages].count("assistant") > 1
+        write_turns(sample)
         yield row
     if missing:
         raise InputError(

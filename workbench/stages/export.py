@@ -37,7 +37,7 @@ def run_export(
 ) -> dict[str, Any]:
     """Write the selected rows with every original column, a dataset card and their provenance.
 
-    `card`: `file_type`, `license` and `language`, as `export_selection` takes them.
+    `card`: `file_type`, `turns`, `license` and `language`, as `export_selection` takes them.
 
     Rows are found by id and content; where `data` are other files than were scored, the provenance
     names them too. With the form `repeat-weight` the whole pool is written, and how often each row

@@ -23,6 +23,7 @@ from workbench.config import file_digest
 from workbench.data import Tally
 from workbench.errors import InputError
 from workbench.models import ModelSource, load_plain, resolve_device, tokenizer_facts
+from workbench.options import SpendOptions
 from workbench.runs import (
     Finding,
     Outcome,
@@ -40,9 +41,11 @@ from workbench.tuning import (
     Example,
     Examples,
     Export,
+    HeldOut,
     StepsSource,
     Training,
     TuneOptions,
+    held_out_loss,
     make_examples,
     merged,
     model_card,
@@ -50,6 +53,7 @@ from workbench.tuning import (
     read_export,
     read_steps,
     require_extra,
+    require_report,
     save_model,
     summarize_curve,
     train,
@@ -58,6 +62,7 @@ from workbench.tuning import (
 )
 
 RESULT = "tuning.json"
+SPEND = SpendOptions()
 MODEL = "model"
 CURVE = "curve"
 PACKAGES = ("trl", "peft", "accelerate", "datasets")
@@ -72,13 +77,14 @@ def run_tune(
     options: TuneOptions,
     *,
     steps: StepsSource | None = None,
-    checkpoint_every: int = 50,
-    gradient_checkpointing: bool = False,
+    held_out: HeldOut | None = None,
+    spend: SpendOptions = SPEND,
 ) -> Outcome:
     """Fine-tune the model of `source` on an export, or answer from a finished run.
 
     With `steps` the tokens of a step weigh what the step weighs. Where bfloat16 is computed in, the
-    weights that are trained stay float32; those that LoRA leaves alone are bfloat16.
+    weights that are trained stay float32; those that LoRA leaves alone are bfloat16. The loss on
+    rows that are `held_out` is measured before and after.
     """
     check_source(source)
     export = read_export(export_folder)
@@ -89,6 +95,7 @@ def run_tune(
             "export": export.fingerprint,
             "steps": steps.fingerprint() if steps else None,
             "model": source.fingerprint(),
+            **({"eval": held_out.fingerprint()} if held_out else {}),
         },
         result_name=RESULT,
         parents=(steps.path.parent.name,) if steps else (),
@@ -98,16 +105,18 @@ def run_tune(
 
     def work(task: Task) -> Finding:
         require_extra()
+        require_report(spend.report_to)
         training = Training(
             checkpoint=task.run.path / CHECKPOINT,
             digest=spec.digest,
-            checkpoint_every=checkpoint_every,
+            checkpoint_every=spend.checkpoint_every,
             device=resolve_device(source.device),
             bfloat16=source.dtype == "bfloat16",
-            gradient_checkpointing=gradient_checkpointing,
+            gradient_checkpointing=spend.gradient_checkpointing,
+            report_to=spend.report_to,
             on_progress=task.progress(),
         )
-        return _tune(task, source, export, options, training, steps=steps)
+        return _tune(task, source, export, options, training, steps=steps, held_out=held_out)
 
     return answer(place, spec, work, scratch=(CHECKPOINT,))
 
@@ -118,6 +127,7 @@ def plan_tune(
     options: TuneOptions,
     *,
     steps: StepsSource | None = None,
+    held_out: HeldOut | None = None,
 ) -> dict[str, Any]:
     """Rows, optimiser steps, passes, tokens (padding included), seconds and megabytes."""
     check_source(source)
@@ -188,18 +198,26 @@ def _tune(
     training: Training,
     *,
     steps: StepsSource | None,
+    held_out: HeldOut | None,
 ) -> Finding:
     run, tally = task.run, Tally()
     model, tokenizer, examples = read_inputs(source, export, options, steps=steps, tally=tally)
+    others = held_out.examples(examples, tokenizer, n_ctx_of(model)) if held_out else None
     task.has_read(tally.summary())
     keep_tokens(run, tokenizer_facts(tokenizer, source.find()[0]))
     # The trainer aligns these with the tokenizer; the tuned model keeps what its base says.
     configs = copy.deepcopy((model.config, model.generation_config))
+    how = {"batch_size": options.batch_size, "pad_id": tokenizer.pad_token_id or 0}
+    losses = {}
+    if others:
+        losses["before"] = held_out_loss(model.to(training.device), others.rows, **how)
     tuned = with_lora(model, options) if options.lora else model
     numbers = [(p.numel(), p.requires_grad) for p in tuned.parameters()]
     curve = train(tuned, tokenizer, examples.rows, options, training, weighted=steps is not None)
     plain = merged(tuned) if options.lora else tuned
     plain.config, plain.generation_config = configs
+    if others:
+        losses["after"] = held_out_loss(plain, others.rows, **how)
     summary = {
         "schema": 1,
         "base": without_place(source.manifest()),
@@ -211,6 +229,7 @@ def _tune(
         "n_parameters": sum(n for n, _ in numbers),
         "n_trained": sum(n for n, is_trained in numbers if is_trained),
         "loss": summarize_curve(curve),
+        **({"eval": held_out.summary(others, losses)} if held_out and others else {}),
     }
     with model_folder(run.path / MODEL) as folder:
         save_model(plain, tokenizer, folder)
@@ -239,8 +258,9 @@ def read_inputs(
         source.pinned,
         dtype="bfloat16" if frozen_bfloat16 else "float32",
         template=source.template,
+        trust_remote_code=source.trust_remote_code,
     )
-    n_ctx = int(getattr(model.config.get_text_config(), "max_position_embeddings", 0) or 10**9)
+    n_ctx = n_ctx_of(model)
     examples = make_examples(
         rows,
         tokenizer,
@@ -249,6 +269,11 @@ def read_inputs(
         end_token=options.end_token,
     )
     return model, tokenizer, examples
+
+
+def n_ctx_of(model: Any) -> int:
+    """Tokens that the model has positions for."""
+    return int(getattr(model.config.get_text_config(), "max_position_embeddings", 0) or 10**9)
 
 
 def _data(export: Export, examples: Examples, steps: StepsSource | None) -> dict[str, Any]:

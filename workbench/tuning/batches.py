@@ -19,16 +19,18 @@ from workbench.tuning.loss import IGNORED
 def as_dataset(examples: Sequence[Example], *, weighted: bool) -> Any:
     from datasets import Dataset
 
-    columns = {
-        "input_ids": [list(example.ids) for example in examples],
-        "labels": [
-            [token if counts else IGNORED for token, counts in zip(e.ids, e.is_target, strict=True)]
-            for e in examples
-        ],
-    }
+    rows = [columns_of(example) for example in examples]
+    columns = {name: [row[name] for row in rows] for name in ("input_ids", "labels")}
     if weighted:
         columns["weights"] = [example.weights.tolist() for example in examples]
     return Dataset.from_dict(columns)
+
+
+def columns_of(example: Example) -> dict[str, list[int]]:
+    """A row's tokens, and those of them that are targets."""
+    targets = zip(example.ids, example.is_target, strict=True)
+    labels = [token if counts else IGNORED for token, counts in targets]
+    return {"input_ids": list(example.ids), "labels": labels}
 
 
 @dataclass(frozen=True)

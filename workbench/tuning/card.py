@@ -36,6 +36,7 @@ def model_card(summary: Record) -> str:
         Section("Data", [markdown_table(COLUMNS, _data(data))]),
         Section("Training", [markdown_table(COLUMNS, _training(summary)), weights]),
         Section("Loss", [loss, markdown_table(COLUMNS, _curve(summary["loss"]))]),
+        *_held_out(summary.get("eval")),
         Section("Licence", [LICENCE]),
     )
 
@@ -69,6 +70,18 @@ def _curve(loss: Record) -> list[tuple[str, str]]:
         ("mean of the last tenth", f"{loss['last_tenth']:.4f}"),
         ("last step", f"{loss['last']:.4f}"),
     ]
+
+
+def _held_out(found: Record | None) -> list[Section]:
+    if found is None:
+        return []
+    rows = [
+        ("rows", found["counts"]["ok"]),
+        ("target tokens", found["n_targets"]),
+        ("loss before", f"{found['loss_before']:.4f}"),
+        ("loss after", f"{found['loss_after']:.4f}"),
+    ]
+    return [Section("Rows that were not trained on", [markdown_table(COLUMNS, rows)])]
 
 
 def weights_in_words(data: Record) -> str:

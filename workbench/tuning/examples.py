@@ -62,6 +62,7 @@ def make_examples(
     n_ctx: int,
     steps: Mapping[str, Steps] | None = None,
     end_token: bool = True,
+    what: str = "export",
 ) -> Examples:
     """Every row that has a completion and fits into `n_ctx` tokens.
 
@@ -84,10 +85,10 @@ def make_examples(
             reasons.setdefault(err.status, f"row '{row.row_id}': {err}")
     if not chosen:
         raise InputError(
-            f"none of the {len(rows)} rows of the export can be trained on "
+            f"none of the {len(rows)} rows of the {what} can be used "
             f"(first: {next(iter(reasons.values()), 'there are none')})",
             expected="rows with a prompt and a completion that fit into the context",
-            do="export rows with completions",
+            do="take rows with completions",
         )
     n_without = 0 if steps is None else counts["ok"] - len(with_steps(chosen, steps))
     if n_without == counts["ok"]:

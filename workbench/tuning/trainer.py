@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import importlib.util
 import logging
 import math
+import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -58,6 +60,7 @@ class Training:
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     bfloat16: bool = False
     gradient_checkpointing: bool = False
+    report_to: str = "none"
     on_progress: Progress = no_progress
 
 
@@ -71,6 +74,15 @@ def require_extra() -> None:
                 f"tuning needs the package '{name}', which cannot be imported ({err})",
                 do="pip install circuit-workbench[train]",
             ) from err
+
+
+def require_report(name: str) -> None:
+    """InputError unless the package is there that losses are to be sent through."""
+    packages = {"tensorboard": ("tensorboard", "tensorboardX")}.get(name, (name,))
+    if name != "none" and not any(importlib.util.find_spec(package) for package in packages):
+        raise InputError(
+            f"losses are to go to {name}, which is not installed", do=f"pip install {name}"
+        )
 
 
 def train(
@@ -90,7 +102,7 @@ def train(
     n_steps = options.n_steps(len(examples))
     resumed = load_checkpoint(training.checkpoint, digest=training.digest)
     done = resumed.done if resumed else 0
-    with _quiet(), tempfile.TemporaryDirectory() as unused:
+    with _quiet(), _boards_beside(training.checkpoint), tempfile.TemporaryDirectory() as unused:
         trainer = build_trainer(
             model,
             tokenizer,
@@ -139,7 +151,8 @@ def build_trainer(
         logging_steps=1,
         logging_nan_inf_filter=False,
         save_strategy="no",
-        report_to="none",
+        report_to=training.report_to,
+        run_name=training.checkpoint.parent.name,
         disable_tqdm=True,
         remove_unused_columns=False,
         dataloader_pin_memory=False,
@@ -276,6 +289,20 @@ def _recorder(training: Training, resumed: Resumed | None, n_steps: int) -> Any:
 def _inner(optimizer: Any) -> torch.optim.Optimizer:
     """The optimiser inside the wrapping that accelerate gives it."""
     return getattr(optimizer, "optimizer", optimizer)
+
+
+@contextlib.contextmanager
+def _boards_beside(checkpoint: Path) -> Iterator[None]:
+    """TensorBoard's files go into the run, unless the environment names a place: transformers puts
+    them into the trainer's own folder, which is thrown away."""
+    name = "TENSORBOARD_LOGGING_DIR"
+    is_named = name in os.environ
+    os.environ.setdefault(name, str(checkpoint.with_name("tensorboard")))
+    try:
+        yield
+    finally:
+        if not is_named:
+            del os.environ[name]
 
 
 @contextlib.contextmanager

@@ -12,9 +12,11 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
+from apps.jobs.form import Face, flags_of, form
 from apps.jobs.job import COMMAND, start_job
 from apps.reading.exports import FOLDER
 from apps.reading.roots import below, checked_data
@@ -24,10 +26,16 @@ from apps.views.select.preview import title_of
 from apps.words.markdown import literal
 from workbench.data import FORMATS
 from workbench.errors import WorkbenchError
+from workbench.options import ExportOptions
 from workbench.selection import FORMS
 from workbench.stages import Place, SelectOptions, run_export, run_select
 
 MAX_DIRECT_ROWS = 100_000
+MORE = ("file_type", "turns", "license", "language")
+FACES = {
+    "file_type": Face("File", unset="as the format says"),
+    "license": Face("Licence"),
+}
 CARD = "README.md"
 
 
@@ -82,21 +90,29 @@ def show_export(run: FoundRun, saved: list[FoundRun], *, n_rows: int) -> None:
     selection = titles[st.selectbox("Saved selection", list(titles), key="saved_selection")]
     left, middle, right = st.columns(3)
     fmt = left.selectbox("Format", list(FORMATS), key="format", bind="query-params") or "jsonl"
-    form = middle.selectbox("As", list(FORMS), key="form", bind="query-params") or FORMS[0]
+    form_ = middle.selectbox("As", list(FORMS), key="form", bind="query-params") or FORMS[0]
     # Under a key of its own for each selection: a name that was typed is meant for that one.
     default, key = f"{selection.stage[7:]}-{selection.name[-8:]}", f"folder-{selection.name}"
     name = right.text_input("Name", default, key=key)
     try:
+        more = _asked_more()
+        options = ExportOptions(format=fmt, form=form_, **more)
         target = below(own_root().resolve().parent / FOLDER, name)
         for source in run.data:
             checked_data(source, allowed_roots())
     except (WorkbenchError, OSError) as err:
         st.error(literal(f"This cannot be exported: {err}"))
         return
-    export = Export(run, selection, name, fmt, form)
+    export = Export(run, selection, name, options)
     if n_rows <= MAX_DIRECT_ROWS:
         _show_card(export)
     _show_buttons(export, target, n_rows=n_rows)
+
+
+def _asked_more() -> dict[str, Any]:
+    """Options that are rarely asked for, folded away."""
+    with st.expander("File, turns, licence and language"):
+        return form(ExportOptions, keep="export", only=MORE, faces=FACES)
 
 
 @dataclass(frozen=True)
@@ -106,17 +122,17 @@ class Export:
     run: FoundRun
     selection: FoundRun
     name: str
-    fmt: str
-    form: str
+    options: ExportOptions
 
     @property
     def data_name(self) -> str:
-        return "data.parquet" if self.fmt == "parquet" else "data.jsonl"
+        kind = self.options.file_type or self.options.format
+        return "data.parquet" if kind == "parquet" else "data.jsonl"
 
     def write(self, out: Path) -> None:
         """The folder, whole; it replaces nothing."""
         place = Place(self.run.folder.parent)
-        run_export(place, self.selection.result, out, format=self.fmt, form=self.form)
+        run_export(place, self.selection.result, out, **vars(self.options))
 
     def bytes_of(self, pack: Callable[[Path], bytes]) -> bytes:
         """What `pack` makes of the folder, which is written aside for as long as that takes."""
@@ -129,7 +145,7 @@ def _show_card(export: Export) -> None:
     if not st.toggle("Show the dataset card", key="card", bind="query-params"):
         return
     try:
-        text = _card(*(export.selection.name, export.name, export.fmt, export.form), export)
+        text = _card(export.selection.name, export.name, str(export.options), export)
     except (WorkbenchError, OSError) as err:
         st.error(f"This cannot be exported: {err}")
         return
@@ -137,7 +153,7 @@ def _show_card(export: Export) -> None:
 
 
 @st.cache_data(max_entries=8, show_spinner="Writing the card")
-def _card(selection: str, name: str, fmt: str, form: str, _export: Export) -> str:
+def _card(selection: str, name: str, options: str, _export: Export) -> str:
     return _export.bytes_of(lambda folder: (folder / CARD).read_bytes()).decode()
 
 
@@ -174,9 +190,11 @@ def _write(export: Export, target: Path, *, is_large: bool) -> None:
         st.error(literal(f"{target} exists already: choose another name."))
         return
     if is_large:
-        flags = {"selection": export.selection.result, "out": target, "format": export.fmt}
-        flags |= {"as": export.form, "runs": export.run.folder.parent.resolve()}
-        argv = [*COMMAND, "export", *(f"--{k}={v}" for k, v in flags.items()), "--json"]
+        runs = export.run.folder.parent.resolve()
+        flags = {"selection": export.selection.result, "out": target, "runs": runs}
+        words = [f"--{name}={value}" for name, value in flags.items()]
+        words += flags_of(ExportOptions, vars(export.options))
+        argv = [*COMMAND, "export", *words, "--json"]
         start_job(own_root(), "export", argv, title=f"Export {export.name}", heavy=True)
         st.toast("The folder is being written; see the page Run.", icon=":material/schedule:")
         return

@@ -30,3 +30,9 @@ def print_tuning(summary: Any) -> None:
         f"loss {loss['first_tenth']:.4f} in the first tenth of the steps, "
         f"{loss['last_tenth']:.4f} in the last (nats a target token)"
     )
+    if "eval" in summary:
+        held_out = summary["eval"]
+        click.echo(
+            f"loss {held_out['loss_before']:.4f} before and {held_out['loss_after']:.4f} after on "
+            f"{held_out['counts']['ok']} rows of {', '.join(held_out['data'])}"
+        )

@@ -85,7 +85,11 @@ def network_of(source: ModelSource) -> PlainNetwork:
             do="leave out --device-map and --quantize",
         )
     return plain_network(
-        source.pinned, device=source.device, dtype=source.dtype, template=source.template
+        source.pinned,
+        device=source.device,
+        dtype=source.dtype,
+        template=source.template,
+        trust_remote_code=source.trust_remote_code,
     )
 
 

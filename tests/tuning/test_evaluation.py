@@ -1,0 +1,58 @@
+"""The loss on rows that are not trained on: the network's own, and of no row of the export."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+
+from tests.tuning.exports import ROWS, write_export
+from workbench.data import to_sample, write_jsonl
+from workbench.models import load_plain
+from workbench.stages import ModelSource, Place, run_tune
+from workbench.tuning import HeldOut, TuneOptions, held_out_loss, make_examples
+
+pytest.importorskip("trl", reason="needs the extra `train`")
+OTHERS = [{"id": f"other-{i}", "problem": f"{i} - {i}?", "solution": "0"} for i in range(3)]
+
+
+def test_the_loss_is_the_networks_own_whatever_shares_a_batch(checkpoint):
+    model, tokenizer = load_plain(str(checkpoint("llama")))
+    samples = [to_sample(row, i, "x") for i, row in enumerate(ROWS[:3])]
+    rows = make_examples(samples, tokenizer, n_ctx=96).rows
+    total, n = 0.0, 0
+    for row in rows:
+        labels = [t if c else -100 for t, c in zip(row.ids, row.is_target, strict=True)]
+        found = model(input_ids=torch.tensor([row.ids]), labels=torch.tensor([labels]))
+        total += float(found.loss) * row.n_targets
+        n += row.n_targets
+    model.train()
+    for size in (1, 2, 8):
+        loss = held_out_loss(model, rows, batch_size=size, pad_id=0)
+        assert loss == pytest.approx(total / n, rel=1e-5)
+    assert model.training
+
+
+def test_a_tuning_measures_other_rows_before_and_after(checkpoint, tmp_path):
+    export, data = write_export(tmp_path / "subset"), tmp_path / "others.jsonl"
+    write_jsonl(data, [*ROWS[:2], *OTHERS])
+    source = ModelSource(str(checkpoint("llama")), device="cpu")
+    options = TuneOptions(max_steps=2, batch_size=4, lr=1e-2)
+    place, held_out = Place(tmp_path / "runs"), HeldOut((str(data),))
+    done = run_tune(place, source, export, options, held_out=held_out)
+    found = done.summary["eval"]
+    assert (found["counts"], found["data"]) == ({"ok": 3}, [str(data)])
+    assert found["loss_before"] != found["loss_after"]
+    assert f"{found['loss_after']:.4f}" in (done.run / "model" / "README.md").read_text()
+    manifest = json.loads((done.run / "manifest.json").read_text())
+    assert manifest["inputs"]["eval"][0]["name"] == "others.jsonl"
+    tuned = load_plain(str(done.run / "model"))
+    rows = held_out.examples(make_examples(samples(), tuned[1], n_ctx=96), tuned[1], 96).rows
+    assert held_out_loss(tuned[0], rows, batch_size=4, pad_id=0) == pytest.approx(
+        found["loss_after"], rel=1e-4
+    )
+
+
+def samples():
+    return [to_sample(row, i, "x") for i, row in enumerate(ROWS)]
