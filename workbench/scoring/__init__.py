@@ -21,6 +21,7 @@ from workbench.scoring.request import (
 if TYPE_CHECKING:
     from workbench.scoring.correlation import (
         correlations,
+        known_loss,
         numeric_labels,
         partial_spearman,
         spearman,
@@ -36,14 +37,18 @@ if TYPE_CHECKING:
     )
     from workbench.scoring.steps import split_steps
     from workbench.scoring.summary import summarize
-    from workbench.scoring.tables import add_within_length
+    from workbench.scoring.tables import add_within_length, over_pool
+    from workbench.scoring.text_facts import FACTS
     from workbench.scoring.unevenness import score_batch, without_sink
     from workbench.scoring.variance import VARIANTS, contributions
     from workbench.scoring.weights import WEIGHTS, step_weights
     from workbench.scoring.within_length import score_within_length
 
 HEAVY = {
-    "correlation": ("correlations", "numeric_labels", "partial_spearman", "spearman"),
+    "correlation": (
+        *("correlations", "known_loss", "numeric_labels"),
+        *("partial_spearman", "spearman"),
+    ),
     "rows": ("CheckedRows", "check_rows"),
     "score": (
         *("SHARD_ROWS", "ShardScores", "check_request"),
@@ -51,7 +56,8 @@ HEAVY = {
     ),
     "steps": ("split_steps",),
     "summary": ("summarize",),
-    "tables": ("add_within_length",),
+    "tables": ("add_within_length", "over_pool"),
+    "text_facts": ("FACTS",),
     "unevenness": ("score_batch", "without_sink"),
     "variance": ("VARIANTS", "contributions"),
     "weights": ("WEIGHTS", "step_weights"),
@@ -59,6 +65,7 @@ HEAVY = {
 }
 
 __all__ = [
+    "FACTS",
     "PARTS",
     "SCORERS",
     "SHARD_ROWS",
@@ -79,7 +86,9 @@ __all__ = [
     "engine_for",
     "exported_names",
     "exported_options",
+    "known_loss",
     "numeric_labels",
+    "over_pool",
     "own_records",
     "partial_spearman",
     "readers",

@@ -41,10 +41,10 @@ from workbench.runs import Finding, Outcome, Place, RunSpec, Task, answer, check
 from workbench.scoring import (
     SHARD_ROWS,
     ScoreRequest,
-    add_within_length,
     check_request,
     check_rows,
     engine_for,
+    over_pool,
     score_shard,
     summarize,
 )
@@ -185,11 +185,8 @@ def _score(task: Task, asked: Question) -> Finding:
             run.write_part(number, _table(scored.rows))
         on_progress(min((number + 1) * SHARD_ROWS, n_rows), n_rows, "rows scored")
     check_unchanged(asked.data, run.spec.inputs["data"])
-    frame = add_within_length(
-        pd.concat(
-            [pq.read_table(run.part(i)).to_pandas() for i in range(n_shards)], ignore_index=True
-        )
-    )
+    parts = [pq.read_table(run.part(i)).to_pandas() for i in range(n_shards)]
+    frame = over_pool(pd.concat(parts, ignore_index=True), request.method)
     steps = None
     if request.method.has_steps:
         path = run.merge_parts(STEPS, n_parts=n_shards, series=STEP_PARTS)
