@@ -119,12 +119,21 @@ WORDS = {
     "length": "Number of tokens; a control, to see what length alone would choose.",
     "ifd": "Loss of the solution with its problem over without. Higher: the problem helps less. "
     "Bias: noisy for short answers.",
+    "naturalness": "Mean log-probability of the solution: its loss with the other sign. Higher: "
+    "the model could have said it. Bias: prefers long steps and easy text.",
+    "aslec-drop": "The same without the first token of every step. Higher: the model could have "
+    "said the steps. Bias: how a solution goes on from step to step is left out.",
+    "aslec-casl": "Naturalness less the effect of the share of first tokens, fitted on the pool. "
+    "Higher: the model could have said it. Bias: relative to the pool it was fitted on.",
     "random": "A number by chance: the control for every other score.",
     "label_correlation": "Spearman's correlation of the score with a label of difficulty, −1 to 1. "
     "Above 0: the score prefers the hard. Bias: harder problems are longer, so a score of length "
     "shows up here as well; compare with length held fixed.",
-    "correlations": "−1 to 1. `length`: tokens; the rest are labels of the data, “|length” with "
-    "length held fixed. A good score follows difficulty and not length.",
+    "correlations": "−1 to 1. `length`: tokens; `n_steps_found`, `step_tokens`, `digit_share`: "
+    "steps of the solution, tokens a step, share of digits; the rest are labels of the data. "
+    "“|length” with length held fixed, “|length,loss” with the model’s loss too. A good score "
+    "follows difficulty and nothing else. Bias: with length fixed, what works through length is "
+    "gone as well.",
     "range": "Rows with a score between the two ends. Drag in the histogram, or use the arrow keys "
     "here.",
     "search": "Letters in the prompt or the solution, large or small alike.",

@@ -6,6 +6,7 @@ What is asked of a method loads nothing heavy; names that bring torch or pandas 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from workbench.scoring.follows import CONFOUNDS, Followed, correlations_of, followed
 from workbench.scoring.method import PARTS, Method, Scored, Step
 from workbench.scoring.methods import SCORERS
 from workbench.scoring.methods.attention_influence import WINDOW_RULE
@@ -65,6 +66,7 @@ HEAVY = {
 }
 
 __all__ = [
+    "CONFOUNDS",
     "FACTS",
     "PARTS",
     "SCORERS",
@@ -73,6 +75,7 @@ __all__ = [
     "WEIGHTS",
     "WINDOW_RULE",
     "CheckedRows",
+    "Followed",
     "Method",
     "ScoreRequest",
     "Scored",
@@ -83,9 +86,11 @@ __all__ = [
     "check_rows",
     "contributions",
     "correlations",
+    "correlations_of",
     "engine_for",
     "exported_names",
     "exported_options",
+    "followed",
     "known_loss",
     "numeric_labels",
     "over_pool",

@@ -44,6 +44,7 @@ from workbench.scoring import (
     check_request,
     check_rows,
     engine_for,
+    followed,
     over_pool,
     score_shard,
     summarize,
@@ -193,6 +194,7 @@ def _score(task: Task, asked: Question) -> Finding:
         steps = pq.read_table(path).to_pandas()
     summary = {**summarize(frame, request, n_ctx=engine.model.n_ctx, steps=steps), "engine": ran_on}
     run.write_json(SUMMARY, summary)
+    run.record(follows={found.column: found[1:] for found in followed(summary)})
     return Finding(_table(frame), counts=summary["counts"], model=engine)
 
 
