@@ -69,7 +69,8 @@ WORDS = {
     "ends; random and length-matched are the controls to train against.",
     "temperature": "Of soft sampling: weights are score^(1/temperature). Lower: nearer the top; "
     "higher: nearer random.",
-    "adjust": "length draws by the percentile within like lengths, so that length plays no part.",
+    "adjust": "length draws by the percentile within like lengths, so that length plays no part; "
+    "with loss or source, among rows alike in all of them. Bias: the more columns, the less alike.",
     "group_by": "Spreads the budget over the groups in proportion to their size.",
     "cut": "How many heads, from the top of the ranking, form the circuit. Stability falls where "
     "neighbours in rank differ by less than the probe can tell.",

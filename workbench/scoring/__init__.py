@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from workbench.scoring.unevenness import score_batch, without_sink
     from workbench.scoring.variance import VARIANTS, contributions
     from workbench.scoring.weights import WEIGHTS, step_weights
-    from workbench.scoring.within_length import score_within_length
+    from workbench.scoring.within_length import n_neighbours, score_within_length
 
 HEAVY = {
     "correlation": (
@@ -62,7 +62,7 @@ HEAVY = {
     "unevenness": ("score_batch", "without_sink"),
     "variance": ("VARIANTS", "contributions"),
     "weights": ("WEIGHTS", "step_weights"),
-    "within_length": ("score_within_length",),
+    "within_length": ("n_neighbours", "score_within_length"),
 }
 
 __all__ = [
@@ -92,6 +92,7 @@ __all__ = [
     "exported_options",
     "followed",
     "known_loss",
+    "n_neighbours",
     "numeric_labels",
     "over_pool",
     "own_records",
