@@ -79,10 +79,14 @@ WORDS = {
     "more special to reasoning. stability: share of resampled probes that choose the head. "
     "contribution: the rise with the head's output at its mean, where measured. first token: share "
     "of its attention on the first token. retrieval: share of a value's tokens that the head "
-    "copies by its key, from the newest such run on this model.",
+    "copies by its key, from the newest such run on this model. kept: share of settings whose "
+    "circuit has the head.",
     "retrieval": "Share of a value's tokens that the head looks at, in its place in the context, "
     "when the model is about to write them. Higher: it copies. Bias: only argmax counts, and only "
     "made-up keys and values.",
+    "kept": "Share of the settings (probe, data, kind of ablation, losses counted) whose circuit "
+    "has the head. Higher: it does not hang on one choice. Bias: settings that are nearly the same "
+    "agree for that reason alone.",
     "idle": "Made uniform they write what they never wrote before, and the loss rises by that; "
     "taken away they are not missed. Rank by contribution to leave them out.",
     "head_contribution": "Rise of the loss when the head's output is held at its mean: what it "

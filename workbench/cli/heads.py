@@ -1,4 +1,4 @@
-"""`workbench heads find | retrieve | show | compare`; `validate` is in `workbench.cli.validate`."""
+"""`workbench heads find | retrieve | robust | show | compare`; `validate` has its own module."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from workbench.cli.frame import (
 )
 from workbench.cli.from_records import chosen, from_records
 from workbench.cli.text.heads import circuit, print_comparison, print_heads
+from workbench.cli.text.robust import print_robust
 from workbench.errors import InputError
 from workbench.options import (
     HeadsOptions,
@@ -31,6 +32,7 @@ from workbench.options import (
     ProbeOptions,
     ReadOptions,
     RetrievalOptions,
+    RobustOptions,
     records,
 )
 
@@ -148,7 +150,11 @@ def _fields(outcome: Any) -> dict[str, Any]:
 
 
 def _tell(outcome: Any) -> None:
-    print_heads(outcome.summary)
+    _print(outcome.summary)
+
+
+def _print(content: Any) -> None:
+    (print_robust if content.get("robust") else print_heads)(content)
 
 
 @heads.command()
@@ -190,6 +196,38 @@ def _retrieve(data: tuple[str, ...], settings: Settings) -> None:
 
 
 @heads.command()
+@model_options
+@click.option(
+    "--heads",
+    "heads_refs",
+    multiple=True,
+    required=True,
+    metavar="H [H ...]",
+    help="Runs of `heads find` on the model, at least two: other probes, data, kinds of ablation.",
+)
+@click.argument("more", nargs=-1, metavar="")
+@from_records(RobustOptions)
+@run_options
+def robust(heads_refs: tuple[str, ...], more: tuple[str, ...], **settings: Any) -> None:
+    """The heads that stay in the circuit over all of several settings.
+
+    Reads finished runs and measures nothing anew; its result is a circuit like any other.
+    """
+    from workbench.stages import plan_robust, run_robust
+
+    answer(
+        settings,
+        run_robust,
+        plan_robust,
+        model_source(settings),
+        [run_file(settings, ref, "heads.json") for ref in (*heads_refs, *more)],
+        chosen(RobustOptions, settings),
+        fields=lambda outcome: {**_fields(outcome), "robust": outcome.summary["robust"]},
+        tell=_tell,
+    )
+
+
+@heads.command()
 @click.argument("ref", metavar="H")
 @runs_option
 @json_option
@@ -202,7 +240,7 @@ def show(ref: str, as_json: bool, **settings: Any) -> None:
     if as_json:
         print_json({"result": str(path), **content})
         return
-    print_heads(content)
+    _print(content)
     click.echo(str(path))
 
 

@@ -12,7 +12,12 @@ from workbench.options.amplify import (
     ReportOptions,
     UpdateOptions,
 )
-from workbench.options.heads import HeadsOptions, RaceOptions, RetrievalOptions
+from workbench.options.heads import (
+    HeadsOptions,
+    RaceOptions,
+    RetrievalOptions,
+    RobustOptions,
+)
 from workbench.options.loading import BatchOptions, LoadOptions
 from workbench.options.probe import ProbeOptions
 from workbench.options.reading import RECOGNISED, ReadOptions
@@ -36,6 +41,7 @@ __all__ = [
     "ReadOptions",
     "ReportOptions",
     "RetrievalOptions",
+    "RobustOptions",
     "SelectOptions",
     "SpendOptions",
     "StepWeights",

@@ -126,3 +126,19 @@ class RetrievalOptions:
 
     def __post_init__(self) -> None:
         check_options(self)
+
+
+@dataclass(frozen=True)
+class RobustOptions:
+    """The circuit of several finished runs: the heads that a share `keep` of them selects."""
+
+    keep: float = option(
+        1.0,
+        "Share of the settings that must have a head in their circuit; 1: strict consensus.",
+        low=0,
+        high=1,
+        open_low=True,
+    )
+
+    def __post_init__(self) -> None:
+        check_options(self)

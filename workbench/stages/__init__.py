@@ -7,6 +7,7 @@ from workbench.options import (
     ProbeOptions,
     ReportOptions,
     RetrievalOptions,
+    RobustOptions,
     SelectOptions,
     ValidateOptions,
 )
@@ -20,10 +21,12 @@ from workbench.stages.engine import engine_of
 from workbench.stages.export import plan_export, run_export
 from workbench.stages.heads import (
     plan_heads,
+    plan_robust,
     read_importance,
     read_raced,
     run_chosen,
     run_heads,
+    run_robust,
     seen_rows,
 )
 from workbench.stages.probe import plan_probe, read_probe, run_probe
@@ -42,6 +45,7 @@ __all__ = [
     "ProbeOptions",
     "ReportOptions",
     "RetrievalOptions",
+    "RobustOptions",
     "SelectOptions",
     "ValidateOptions",
     "engine_of",
@@ -52,6 +56,7 @@ __all__ = [
     "plan_probe",
     "plan_report",
     "plan_retrieval",
+    "plan_robust",
     "plan_score",
     "plan_select",
     "plan_tune",
@@ -69,6 +74,7 @@ __all__ = [
     "run_probe",
     "run_report",
     "run_retrieval",
+    "run_robust",
     "run_score",
     "run_select",
     "run_tune",

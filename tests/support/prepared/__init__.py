@@ -21,6 +21,7 @@ from tests.support.prepared.stages import (
     OfAmplifyStages,
     OfExport,
     OfFinished,
+    OfRobust,
     OfStages,
 )
 from tests.support.prepared.tuning import OfTuning
@@ -41,11 +42,13 @@ WORDS = {
     "amplification": OfAmplification,
     "stages": OfStages,
     "stages.export": OfExport,
+    "stages.heads.robust": OfRobust,
     "stages.heads": partial(OfFinished, start="heads-exact", summary="heads.json"),
     "stages.amplify": OfAmplifyStages,
     "cli.text.amplify": partial(OfFinished, start="amplify-mask", summary="mask.json"),
     "cli.text.heads": partial(OfFinished, start="heads-exact", summary="heads.json"),
     "cli.text.probe": partial(OfFinished, start="probe-highest-loss", summary="probe.json"),
+    "cli.text.robust": OfRobust,
     "cli.text.scores": partial(OfFinished, start="score-circuitseer", summary="summary.json"),
     "cli.text.selection": partial(OfFinished, start="select-soft", summary="diagnostics.json"),
     "cli.text.tuning": OfTuning,

@@ -10,15 +10,18 @@ from workbench.stages.heads.deltas import (
 )
 from workbench.stages.heads.find import run_heads
 from workbench.stages.heads.plan import plan_heads
+from workbench.stages.heads.robust import plan_robust, run_robust
 
 __all__ = [
     "DELTAS",
     "RESULT",
     "plan_heads",
+    "plan_robust",
     "read_importance",
     "read_raced",
     "run_chosen",
     "run_heads",
+    "run_robust",
     "seen_rows",
     "with_circuit",
 ]
