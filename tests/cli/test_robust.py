@@ -141,3 +141,40 @@ def test_a_model_that_the_heads_were_not_found_on_is_refused(three, workbench, c
     done = workbench("heads", "robust", *model, "--heads", *names, "--keep", 0.5)
     assert done.code == 2
     assert "the heads were found on" in done.err
+
+
+def test_settings_that_are_missing_are_priced_run_and_then_answered(three, workbench, sums):
+    runs, source, _ = three
+    model = ("--model", source.name, "--device", "cpu", "--runs", runs)
+    # Of four settings the two of the first kind are finished: the same draws, the same options.
+    grid = ("--data", sums, "--n", 4, "--probes", 2, "--kind", "uniform", "--kind", "mean")
+    asked = ("heads", "robust", *model, *grid, "--min-heads", 4, "--keep", 0.25)
+    plan = json.loads(workbench(*asked, "--explain").out)
+    assert (plan["settings"], plan["settings_to_run"]) == (4, 2)
+    assert plan["forward_passes"] > 0
+    before = {path.name for path in runs.iterdir()}
+    done = workbench(*asked, "--json")
+    assert done.code == 0, done.err
+    kinds = [one["ablation"] for one in json.loads(done.out)["robust"]["settings"]]
+    assert sorted(kinds) == ["mean", "mean", "uniform-causal", "uniform-causal"]
+    new = {path.name for path in runs.iterdir()} - before
+    assert len([name for name in new if name.startswith("heads-exact")]) == 2
+    assert not [name for name in new if name.startswith("probe")]
+    again = json.loads(workbench(*asked, "--explain").out)
+    assert (again["settings_to_run"], again["forward_passes"]) == (0, 0)
+    assert json.loads(workbench(*asked, "--json").out)["reused"]
+
+
+def test_a_finished_run_that_is_also_asked_for_by_its_data_counts_once(three, workbench, sums):
+    runs, source, found = three
+    model = ("--model", source.name, "--device", "cpu", "--runs", runs, "--heads", found[0].run)
+    grid = ("--data", sums, "--n", 4, "--probes", 2, "--kind", "uniform", "--min-heads", 4)
+    done = workbench("heads", "robust", *model, *grid, "--keep", 0.5, "--json")
+    assert done.code == 0, done.err
+    assert len(json.loads(done.out)["robust"]["settings"]) == 2
+
+
+def test_nothing_to_agree_on_is_refused(three, workbench):
+    done = workbench("heads", "robust", "--model", three[1].name, "--runs", three[0])
+    assert done.code == 2
+    assert "there is no setting" in done.err

@@ -85,9 +85,9 @@ def _check(settings: Sequence[Setting], keep: float) -> None:
         raise InputError(f"keep is {keep}", expected="a share of the settings above 0 and up to 1")
     if len(settings) < 2:
         raise InputError(
-            "there is one setting, so nothing to agree with",
+            "there is one setting, so nothing to agree with" if settings else "there is no setting",
             expected="at least two runs of heads",
-            do="pass several runs after --heads",
+            do="pass several runs after --heads, or --data to run them on",
         )
     names = [s.run for s in settings]
     if twice := next((name for name in names if names.count(name) > 1), None):

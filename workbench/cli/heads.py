@@ -33,6 +33,7 @@ from workbench.options import (
     ReadOptions,
     RetrievalOptions,
     RobustOptions,
+    SettingsOptions,
     records,
 )
 
@@ -101,11 +102,11 @@ def find(
     if settings["rank"] == "contrast":
         control = control or TEXT
     source, options = model_source(settings), chosen(HeadsOptions, settings)
-    n = None if probe_ref else chosen(ProbeOptions, settings).n
+    drawn = None if probe_ref else chosen(ProbeOptions, settings)
     answer(
         settings,
         run_heads,
-        partial(plan_heads, n=n, how=chosen(ReadOptions, settings)),
+        partial(plan_heads, drawn=drawn, how=chosen(ReadOptions, settings)),
         source,
         run_file(settings, probe_ref, "probe.json")
         if probe_ref
@@ -201,29 +202,58 @@ def _retrieve(data: tuple[str, ...], settings: Settings) -> None:
     "--heads",
     "heads_refs",
     multiple=True,
-    required=True,
     metavar="H [H ...]",
-    help="Runs of `heads find` on the model, at least two: other probes, data, kinds of ablation.",
+    help="Runs of `heads find` on the model: other probes, data, kinds of ablation.",
 )
 @click.argument("more", nargs=-1, metavar="")
-@from_records(RobustOptions)
+@click.option(
+    "--data",
+    multiple=True,
+    metavar="D",
+    help="Also settings on probes of this data, run where none is finished; repeatable.",
+)
+@read_options
+@from_records(RobustOptions, SettingsOptions)
 @run_options
-def robust(heads_refs: tuple[str, ...], more: tuple[str, ...], **settings: Any) -> None:
+def robust(
+    heads_refs: tuple[str, ...], more: tuple[str, ...], data: tuple[str, ...], **settings: Any
+) -> None:
     """The heads that stay in the circuit over all of several settings.
 
-    Reads finished runs and measures nothing anew; its result is a circuit like any other.
+    Of finished runs it reads what they found; with --data also of each source, draw and kind of
+    ablation asked for. The result is a circuit like any other.
     """
     from workbench.stages import plan_robust, run_robust
 
+    paths = [run_file(settings, ref, "heads.json") for ref in (*heads_refs, *more)]
+    if data and settings["explain"]:
+        print_json(_on_settings("plan_settings", data, settings))
+        return
+    if data:
+        paths += _on_settings("run_settings", data, settings)
     answer(
         settings,
         run_robust,
         plan_robust,
         model_source(settings),
-        [run_file(settings, ref, "heads.json") for ref in (*heads_refs, *more)],
+        list(dict.fromkeys(path.resolve() for path in paths)) if data else paths,
         chosen(RobustOptions, settings),
         fields=lambda outcome: {**_fields(outcome), "robust": outcome.summary["robust"]},
         tell=_tell,
+    )
+
+
+def _on_settings(stage: str, data: tuple[str, ...], settings: Settings) -> Any:
+    """The runs of every setting on `data`, or their plan."""
+    from workbench import stages
+
+    return getattr(stages, stage)(
+        place(settings["runs_dir"], quiet=settings["as_json"]),
+        model_source(settings),
+        data,
+        chosen(SettingsOptions, settings),
+        how=chosen(ReadOptions, settings),
+        batch_tokens=settings["batch_tokens"],
     )
 
 

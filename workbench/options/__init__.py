@@ -17,6 +17,7 @@ from workbench.options.heads import (
     RaceOptions,
     RetrievalOptions,
     RobustOptions,
+    SettingsOptions,
 )
 from workbench.options.loading import BatchOptions, LoadOptions
 from workbench.options.probe import ProbeOptions
@@ -43,6 +44,7 @@ __all__ = [
     "RetrievalOptions",
     "RobustOptions",
     "SelectOptions",
+    "SettingsOptions",
     "SpendOptions",
     "StepWeights",
     "TuneOptions",

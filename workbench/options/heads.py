@@ -142,3 +142,32 @@ class RobustOptions:
 
     def __post_init__(self) -> None:
         check_options(self)
+
+
+@dataclass(frozen=True)
+class SettingsOptions:
+    """Settings of a robust circuit to be run: for each source so many draws, kinds and windows."""
+
+    n: int = option(100, "Samples of each probe, drawn at random from one source.", low=1)
+    probes: int = option(3, "Draws from each source, by the seeds 0, 1, ...", low=1)
+    kinds: tuple[str, ...] = option(
+        ("uniform", "mean"),
+        "How a head is made to fail; repeatable.",
+        choices=tuple(ABLATED),
+        many=True,
+        flag="--kind",
+    )
+    counts: tuple[str, ...] = option(
+        ("all",),
+        "Tokens of each solution whose loss counts; repeatable.",
+        many=True,
+        flag="--count",
+        metavar="first:N|last:N|all",
+    )
+    fraction: float = _fraction()
+    min_heads: int = _min_heads()
+
+    def __post_init__(self) -> None:
+        check_options(self)
+        for count in self.counts:
+            count_window(count)

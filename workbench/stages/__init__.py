@@ -9,6 +9,7 @@ from workbench.options import (
     RetrievalOptions,
     RobustOptions,
     SelectOptions,
+    SettingsOptions,
     ValidateOptions,
 )
 from workbench.runs import Outcome, Place
@@ -22,11 +23,13 @@ from workbench.stages.export import plan_export, run_export
 from workbench.stages.heads import (
     plan_heads,
     plan_robust,
+    plan_settings,
     read_importance,
     read_raced,
     run_chosen,
     run_heads,
     run_robust,
+    run_settings,
     seen_rows,
 )
 from workbench.stages.probe import plan_probe, read_probe, run_probe
@@ -47,6 +50,7 @@ __all__ = [
     "RetrievalOptions",
     "RobustOptions",
     "SelectOptions",
+    "SettingsOptions",
     "ValidateOptions",
     "engine_of",
     "plan_export",
@@ -59,6 +63,7 @@ __all__ = [
     "plan_robust",
     "plan_score",
     "plan_select",
+    "plan_settings",
     "plan_tune",
     "plan_update",
     "plan_validate",
@@ -77,6 +82,7 @@ __all__ = [
     "run_robust",
     "run_score",
     "run_select",
+    "run_settings",
     "run_tune",
     "run_update",
     "run_validate",

@@ -53,7 +53,8 @@ class PreviewPool:
     @property
     def adjustments(self) -> list[str]:
         """None, length, and length with the loss and the source where rows differ in them."""
-        more = ["loss"] * any(name in self.frame for name in LOSSES)
+        known = [name for name in LOSSES if name in self.frame and self.frame[name].notna().any()]
+        more = ["loss"] * bool(known)
         more += ["source"] * _varies(self.frame, "source")
         return [*ADJUSTED, *(f"length,{name}" for name in more), *_all_of(more)]
 
