@@ -1,4 +1,4 @@
-"""The form of the page Select & export: what a draw can be made free of, by what the scores have."""
+"""The form of the page Select: what a draw can be made free of, by what the scores have."""
 
 from __future__ import annotations
 
