@@ -1,6 +1,6 @@
 """What every row is told of its solution, so that each score can be held against it.
 
-    facts_of(sample, rendered)["step_tokens"]
+    facts_of(sample, rendered[0])["step_tokens"]
 
 Steps as in `scoring.steps`, over the tokens that count in a loss. A share of digits says how much
 of a solution is calculation written out.

@@ -1,6 +1,6 @@
 """The percentile of a score among the rows that are alike in several columns.
 
-    found = among_alike(table, ("length", "loss", "source"))
+    found = among_alike(pool_table, ("length", "source"))
     found.percentiles, found.facts
 
 Columns of numbers are compared by rank, within the rows that share every column of words; the rows

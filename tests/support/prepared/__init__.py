@@ -15,7 +15,7 @@ from tests.support.prepared.data import OfConfig, OfData, OfRuns
 from tests.support.prepared.engines import OfEngines, OfSharedNetwork
 from tests.support.prepared.figures import OfAmplificationPage, OfFigures, OfReports
 from tests.support.prepared.runs import Shared
-from tests.support.prepared.scoring import OfScoring
+from tests.support.prepared.scoring import OfNaturalness, OfScoring
 from tests.support.prepared.selection import OfSelection
 from tests.support.prepared.stages import (
     OfAmplifyStages,
@@ -34,6 +34,7 @@ WORDS = {
     "models.shared": OfSharedNetwork,
     "engines": OfEngines,
     "scoring": OfScoring,
+    "scoring.naturalness": OfNaturalness,
     "selection": OfSelection,
     "figures": OfFigures,
     "reports": OfReports,
