@@ -113,7 +113,7 @@ class HeadScore:
     Of the circuit and the heads next in rank also the `contribution` (loss increase with the output
     at its mean), the `sink_share` of the head's attention that lies on the first token, and whether
     it is `idle`: uniform attention costs something and taking its output away nothing. None where
-    that was not measured.
+    that was not measured. Of a consensus also the share of settings that have `kept` the head.
     """
 
     layer: int
@@ -131,6 +131,7 @@ class HeadScore:
     contribution: float | None = None
     sink_share: float | None = None
     idle: bool | None = None
+    kept: float | None = None
 
 
 @dataclass(frozen=True)
@@ -154,8 +155,8 @@ class HeadScores:
 
     `ablation` is the kind that the deltas are of (`none` for retrieval scores); `rank_by` what the
     circuit was chosen by: `delta`, `contrast`, `contribution`, or `both` (the smaller of delta and
-    contribution); `control` says what the control probe was, if there was one; `search` what a race
-    was run with and how sure it is.
+    contribution), of a consensus `kept`; `control` says what the control probe was, if there was
+    one; `search` what a race was run with and how sure it is; `robust` what a consensus is of.
     """
 
     model: ModelInfo
@@ -168,6 +169,7 @@ class HeadScores:
     rank_by: str = "delta"
     control: Mapping[str, Any] | None = None
     search: Mapping[str, Any] | None = None
+    robust: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)

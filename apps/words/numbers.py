@@ -69,7 +69,8 @@ WORDS = {
     "ends; random and length-matched are the controls to train against.",
     "temperature": "Of soft sampling: weights are score^(1/temperature). Lower: nearer the top; "
     "higher: nearer random.",
-    "adjust": "length draws by the percentile within like lengths, so that length plays no part.",
+    "adjust": "length draws by the percentile within like lengths, so that length plays no part; "
+    "with loss or source, among rows alike in all of them. Bias: the more columns, the less alike.",
     "group_by": "Spreads the budget over the groups in proportion to their size.",
     "cut": "How many heads, from the top of the ranking, form the circuit. Stability falls where "
     "neighbours in rank differ by less than the probe can tell.",
@@ -78,10 +79,14 @@ WORDS = {
     "more special to reasoning. stability: share of resampled probes that choose the head. "
     "contribution: the rise with the head's output at its mean, where measured. first token: share "
     "of its attention on the first token. retrieval: share of a value's tokens that the head "
-    "copies by its key, from the newest such run on this model.",
+    "copies by its key, from the newest such run on this model. kept: share of settings whose "
+    "circuit has the head.",
     "retrieval": "Share of a value's tokens that the head looks at, in its place in the context, "
     "when the model is about to write them. Higher: it copies. Bias: only argmax counts, and only "
     "made-up keys and values.",
+    "kept": "Share of the settings (probe, data, kind of ablation, losses counted) whose circuit "
+    "has the head. Higher: it does not hang on one choice. Bias: settings that are nearly the same "
+    "agree for that reason alone.",
     "idle": "Made uniform they write what they never wrote before, and the loss rises by that; "
     "taken away they are not missed. Rank by contribution to leave them out.",
     "head_contribution": "Rise of the loss when the head's output is held at its mean: what it "
@@ -119,12 +124,21 @@ WORDS = {
     "length": "Number of tokens; a control, to see what length alone would choose.",
     "ifd": "Loss of the solution with its problem over without. Higher: the problem helps less. "
     "Bias: noisy for short answers.",
+    "naturalness": "Mean log-probability of the solution: its loss with the other sign. Higher: "
+    "the model could have said it. Bias: prefers long steps and easy text.",
+    "aslec-drop": "The same without the first token of every step. Higher: the model could have "
+    "said the steps. Bias: how a solution goes on from step to step is left out.",
+    "aslec-casl": "Naturalness less the effect of the share of first tokens, fitted on the pool. "
+    "Higher: the model could have said it. Bias: relative to the pool it was fitted on.",
     "random": "A number by chance: the control for every other score.",
     "label_correlation": "Spearman's correlation of the score with a label of difficulty, −1 to 1. "
     "Above 0: the score prefers the hard. Bias: harder problems are longer, so a score of length "
     "shows up here as well; compare with length held fixed.",
-    "correlations": "−1 to 1. `length`: tokens; the rest are labels of the data, “|length” with "
-    "length held fixed. A good score follows difficulty and not length.",
+    "correlations": "−1 to 1. `length`: tokens; `n_steps_found`, `step_tokens`, `digit_share`: "
+    "steps of the solution, tokens a step, share of digits; the rest are labels of the data. "
+    "“|length” with length held fixed, “|length,loss” with the model’s loss too. A good score "
+    "follows difficulty and nothing else. Bias: with length fixed, what works through length is "
+    "gone as well.",
     "range": "Rows with a score between the two ends. Drag in the histogram, or use the arrow keys "
     "here.",
     "search": "Letters in the prompt or the solution, large or small alike.",

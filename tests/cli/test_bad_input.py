@@ -118,7 +118,8 @@ def test_a_temperature_that_is_none(temperature, select):
 
 def test_words_that_are_not_known(select, score, workbench, made, sums, tmp_path):
     assert_refused(select("--n", 3, "--policy", "Best of"), "'Best of'", "length-matched")
-    assert_refused(select("--n", 3, "--adjust", "width"), "'width'", "length")
+    assert_refused(select("--n", 3, "--adjust", "width"), "no width", "length")
+    assert_refused(select("--n", 3, "--adjust", "length,"), "'length,'", "length,loss,source")
     assert_refused(select("--n", 3, "--group-by", "colour"), "no column 'colour'")
     assert_refused(score("--data", sums, method="guess"), "'guess'", "circuitseer")
     assert_refused(score("--data", sums, "--variant", "cv3"), "'cv3'", "excess")

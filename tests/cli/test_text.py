@@ -65,6 +65,11 @@ def test_scores_show_their_correlations(workbench, made, sums, checkpoint):
     table = [line.split()[0] for line in shown.splitlines() if line.startswith("  ")]
     assert table[:2] == ["paper", "paper_no_sink"]
     assert "excess_no_sink" in table
+    head = next(line for line in shown.splitlines() if line.startswith("paper with"))
+    assert head.split() == ["paper", "with", "raw", "length", "fixed", "length,", "loss", "fixed"]
+    assert "share of digits" in shown
+    length = next(line for line in shown.splitlines() if line.startswith("Spearman correlation"))
+    assert "a high score also means a shorter text." in length
 
 
 def test_an_export_says_where_it_is(workbench, made, tmp_path):

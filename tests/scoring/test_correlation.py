@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -91,3 +91,30 @@ def test_labels_are_columns_of_at_least_two_numbers():
         {"level": [1, 2], "n_steps": [3.0, 3.0], "loss": ["a", "b"], "score": [1.0, 2.0]}
     )
     assert numeric_labels(frame) == ["level"]
+
+
+@settings(max_examples=20)
+@given(st.integers(0, 2**32))
+def test_with_two_variables_fixed_it_is_that_of_the_residuals_of_both(seed):
+    x, y, z = columns(seed)
+    w = columns(seed + 1)[0]
+    ranks = [column.rank().to_numpy() for column in (x, y)]
+    design = np.column_stack([np.ones(len(x)), z.rank(), w.rank()])
+    residuals = [r - design @ np.linalg.lstsq(design, r, rcond=None)[0] for r in ranks]
+    expected = np.corrcoef(*residuals)[0, 1]
+    assert partial_spearman(x, y, z, w) == pytest.approx(expected)
+    assert partial_spearman(x, y, w, z) == pytest.approx(expected)
+
+
+def test_nothing_is_left_where_one_of_two_that_are_fixed_is_a_copy():
+    x, y, z = columns(5)
+    assert partial_spearman(x, y, z, x) is None
+
+
+def test_the_loss_is_held_fixed_beside_length_for_all_but_itself():
+    x, y, z = columns(7)
+    frame = pd.DataFrame({"score": x, "level": y, "n_tokens": z, "loss": columns(8)[0]})
+    (row,) = correlations(frame, columns=["score"], labels=["level", "loss"], loss="loss")
+    assert row["level|length,loss"] == partial_spearman(x, y, z, frame["loss"])
+    assert row["length|loss"] == partial_spearman(x, z, frame["loss"])
+    assert "loss|length,loss" not in row

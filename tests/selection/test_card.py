@@ -97,6 +97,14 @@ def test_the_bias_of_a_new_method_is_that_of_its_record(monkeypatch):
     assert new.bias in dataset_card(contents(), {"method": "new"})
 
 
+def test_what_the_score_follows_on_these_data_is_told():
+    follows = {"length": [-0.9, None], "digit_share": [0.5, 0.4]}
+    card = dataset_card(contents(), {"method": "loss", "follows": follows})
+    assert "with length -0.90: a high score also means a shorter text." in card
+    assert "with share of digits +0.50 (+0.40 with length held fixed)" in card
+    assert "Spearman" not in dataset_card(contents(), {"method": "loss", "follows": None})
+
+
 def test_idle_heads_that_a_score_rests_on_are_named():
     provenance = {"method": "circuitseer", "circuit": ["18.8", "7.2", "1.0"]}
     assert "idle" not in dataset_card(contents(), {**provenance, "idle": None})

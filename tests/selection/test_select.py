@@ -187,7 +187,7 @@ def test_the_scores_table_is_left_as_it_was():
         ({"policy": "best", "n": 1}, "policy is 'best', expected one of soft, top, bottom"),
         ({"policy": "soft", "n": 1, "temperature": 0.0}, "temperature is 0.0.*--policy top"),
         ({"policy": "top", "n": 1, "group_by": "topic"}, "no column 'topic'.*row_id.*source"),
-        ({"policy": "top", "n": 1, "adjust": "size"}, "adjust is 'size', expected one of none"),
+        ({"policy": "top", "n": 1, "adjust": "size"}, "no size .*, expected one of length, loss"),
         ({"policy": "top", "n": 101}, "n is 101, expected 1 to 100"),
         ({"policy": "top"}, "no budget is given"),
         ({"policy": "top", "tokens": 1}, "tokens is 1, which holds not one row"),

@@ -42,6 +42,7 @@ from workbench.circuits.retrieval_probe import (
     retrieval_probe,
     sample_limit,
 )
+from workbench.circuits.robust import Setting, robust_heads
 from workbench.circuits.stability import probe_stability
 from workbench.circuits.validation import validate_circuit
 from workbench.circuits.validation_file import read_validation
@@ -57,6 +58,7 @@ __all__ = [
     "RetrievalOptions",
     "RetrievalSample",
     "RetrievalScores",
+    "Setting",
     "ValidationOptions",
     "Work",
     "Worker",
@@ -87,6 +89,7 @@ __all__ = [
     "retrieval_importance",
     "retrieval_probe",
     "retrieval_scores",
+    "robust_heads",
     "sample_limit",
     "validate_circuit",
     "with_facts",

@@ -19,7 +19,7 @@ SCHEMA = 1
 
 
 def heads_to_json(heads: HeadScores) -> dict[str, Any]:
-    """The content of `heads.json`; what only a control probe or a race gives is left out else.
+    """The content of `heads.json`; what a control, a race or a consensus adds is left out else.
 
     `measure` says what every head's `value` is; `delta` is the same number under its first name.
     """
@@ -29,6 +29,7 @@ def heads_to_json(heads: HeadScores) -> dict[str, Any]:
     for field, of_head in (
         ("control", ("control_delta", "contrast")),
         ("search", ("n_samples", "basis")),
+        ("robust", ("kept",)),
     ):
         if content[field] is None:
             del content[field]
@@ -42,6 +43,8 @@ def measure_of(heads: HeadScores) -> str:
     """What the deltas are, in words."""
     if heads.method == "retrieval":
         return "retrieval score: share of the gold tokens that the head copies"
+    if heads.robust is not None:
+        return "loss increase in nats a token, mean over the settings"
     kind = heads.ablation.removesuffix("-causal")
     state = ABLATED[kind].state if kind in ABLATED else kind
     return f"loss increase in nats a token with the head {state}"
@@ -73,6 +76,7 @@ def read_heads(path: Path, *, fraction: float = 0.05) -> HeadScores:
             rank_by=content.get("rank_by", "delta"),
             control=content.get("control"),
             search=content.get("search"),
+            robust=content.get("robust"),
         )
     except (KeyError, TypeError, ValueError, AttributeError, ZeroDivisionError) as err:
         raise InputError(

@@ -1,4 +1,4 @@
-"""`workbench heads find | retrieve | show | compare`; `validate` is in `workbench.cli.validate`."""
+"""`workbench heads find | retrieve | robust | show | compare`; `validate` has its own module."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from workbench.cli.frame import (
 )
 from workbench.cli.from_records import chosen, from_records
 from workbench.cli.text.heads import circuit, print_comparison, print_heads
+from workbench.cli.text.robust import print_robust
 from workbench.errors import InputError
 from workbench.options import (
     HeadsOptions,
@@ -31,6 +32,8 @@ from workbench.options import (
     ProbeOptions,
     ReadOptions,
     RetrievalOptions,
+    RobustOptions,
+    SettingsOptions,
     records,
 )
 
@@ -99,11 +102,11 @@ def find(
     if settings["rank"] == "contrast":
         control = control or TEXT
     source, options = model_source(settings), chosen(HeadsOptions, settings)
-    n = None if probe_ref else chosen(ProbeOptions, settings).n
+    drawn = None if probe_ref else chosen(ProbeOptions, settings)
     answer(
         settings,
         run_heads,
-        partial(plan_heads, n=n, how=chosen(ReadOptions, settings)),
+        partial(plan_heads, drawn=drawn, how=chosen(ReadOptions, settings)),
         source,
         run_file(settings, probe_ref, "probe.json")
         if probe_ref
@@ -148,7 +151,11 @@ def _fields(outcome: Any) -> dict[str, Any]:
 
 
 def _tell(outcome: Any) -> None:
-    print_heads(outcome.summary)
+    _print(outcome.summary)
+
+
+def _print(content: Any) -> None:
+    (print_robust if content.get("robust") else print_heads)(content)
 
 
 @heads.command()
@@ -190,6 +197,67 @@ def _retrieve(data: tuple[str, ...], settings: Settings) -> None:
 
 
 @heads.command()
+@model_options
+@click.option(
+    "--heads",
+    "heads_refs",
+    multiple=True,
+    metavar="H [H ...]",
+    help="Runs of `heads find` on the model: other probes, data, kinds of ablation.",
+)
+@click.argument("more", nargs=-1, metavar="")
+@click.option(
+    "--data",
+    multiple=True,
+    metavar="D",
+    help="Also settings on probes of this data, run where none is finished; repeatable.",
+)
+@read_options
+@from_records(RobustOptions, SettingsOptions)
+@run_options
+def robust(
+    heads_refs: tuple[str, ...], more: tuple[str, ...], data: tuple[str, ...], **settings: Any
+) -> None:
+    """The heads that stay in the circuit over all of several settings.
+
+    Of finished runs it reads what they found; with --data also of each source, draw and kind of
+    ablation asked for. The result is a circuit like any other.
+    """
+    from workbench.stages import plan_robust, run_robust
+
+    paths = [run_file(settings, ref, "heads.json") for ref in (*heads_refs, *more)]
+    if data and settings["explain"]:
+        print_json(_on_settings("plan_settings", data, settings))
+        return
+    if data:
+        paths += _on_settings("run_settings", data, settings)
+    answer(
+        settings,
+        run_robust,
+        plan_robust,
+        model_source(settings),
+        list(dict.fromkeys(path.resolve() for path in paths)) if data else paths,
+        chosen(RobustOptions, settings),
+        fields=lambda outcome: {**_fields(outcome), "robust": outcome.summary["robust"]},
+        tell=_tell,
+    )
+
+
+def _on_settings(stage: str, data: tuple[str, ...], settings: Settings) -> Any:
+    """The runs of every setting on `data`, or their plan."""
+    from workbench import stages
+
+    return getattr(stages, stage)(
+        place(settings["runs_dir"], quiet=settings["as_json"]),
+        model_source(settings),
+        data,
+        chosen(SettingsOptions, settings),
+        how=chosen(ReadOptions, settings),
+        batch_tokens=settings["batch_tokens"],
+    )
+
+
+@heads.command()
 @click.argument("ref", metavar="H")
 @runs_option
 @json_option
@@ -202,7 +270,7 @@ def show(ref: str, as_json: bool, **settings: Any) -> None:
     if as_json:
         print_json({"result": str(path), **content})
         return
-    print_heads(content)
+    _print(content)
     click.echo(str(path))
 
 

@@ -45,6 +45,7 @@ LAYERS = {
     "contribution": Layer("Loss increase with the output at its mean", _PER_TOKEN),
     "sink_share": Layer("Attention on the first token", "share", is_signed=False),
     "stability": Layer("Share of resampled probes that choose the head", "share", is_signed=False),
+    "kept": Layer("Share of settings that keep the head", "share", is_signed=False),
 }
 """What a map can show; others than `delta` only where heads carry them, some for a few only."""
 

@@ -29,8 +29,9 @@ def measure_name(heads: HeadScores) -> str:
 
 def head_hover(h: HeadScore) -> str:
     """What is known of a head, as the label of its mark."""
+    kept = "" if h.kept is None else f"kept by {h.kept:.0%} of settings<br>"
     return (
-        f"<b>{head_name(h.layer, h.head)}</b>{' in the circuit' if h.selected else ''}<br>"
+        f"<b>{head_name(h.layer, h.head)}</b>{' in the circuit' if h.selected else ''}<br>{kept}"
         f"{h.delta:+.4f}<br>"
         f"95 % interval {h.ci_low:.4f} to {h.ci_high:.4f}<br>"
         f"rank {h.rank}, chosen in {h.stability:.0%} of resampled probes"

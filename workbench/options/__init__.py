@@ -12,7 +12,13 @@ from workbench.options.amplify import (
     ReportOptions,
     UpdateOptions,
 )
-from workbench.options.heads import HeadsOptions, RaceOptions, RetrievalOptions
+from workbench.options.heads import (
+    HeadsOptions,
+    RaceOptions,
+    RetrievalOptions,
+    RobustOptions,
+    SettingsOptions,
+)
 from workbench.options.loading import BatchOptions, LoadOptions
 from workbench.options.probe import ProbeOptions
 from workbench.options.reading import RECOGNISED, ReadOptions
@@ -37,7 +43,9 @@ __all__ = [
     "ReadOptions",
     "ReportOptions",
     "RetrievalOptions",
+    "RobustOptions",
     "SelectOptions",
+    "SettingsOptions",
     "SpendOptions",
     "StepWeights",
     "TuneOptions",

@@ -126,3 +126,48 @@ class RetrievalOptions:
 
     def __post_init__(self) -> None:
         check_options(self)
+
+
+@dataclass(frozen=True)
+class RobustOptions:
+    """The circuit of several finished runs: the heads that a share `keep` of them selects."""
+
+    keep: float = option(
+        1.0,
+        "Share of the settings that must have a head in their circuit; 1: strict consensus.",
+        low=0,
+        high=1,
+        open_low=True,
+    )
+
+    def __post_init__(self) -> None:
+        check_options(self)
+
+
+@dataclass(frozen=True)
+class SettingsOptions:
+    """Settings of a robust circuit to be run: for each source so many draws, kinds and windows."""
+
+    n: int = option(100, "Samples of each probe, drawn at random from one source.", low=1)
+    probes: int = option(3, "Draws from each source, by the seeds 0, 1, ...", low=1)
+    kinds: tuple[str, ...] = option(
+        ("uniform", "mean"),
+        "How a head is made to fail; repeatable.",
+        choices=tuple(ABLATED),
+        many=True,
+        flag="--kind",
+    )
+    counts: tuple[str, ...] = option(
+        ("all",),
+        "Tokens of each solution whose loss counts; repeatable.",
+        many=True,
+        flag="--count",
+        metavar="first:N|last:N|all",
+    )
+    fraction: float = _fraction()
+    min_heads: int = _min_heads()
+
+    def __post_init__(self) -> None:
+        check_options(self)
+        for count in self.counts:
+            count_window(count)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from workbench.errors import InputError
 from workbench.options.record import check_options, option
 
 POLICIES = ("soft", "top", "bottom", "random", "length-matched")
@@ -35,7 +36,12 @@ class SelectOptions:
     n: int | None = option(None, "Number of rows.", low=1)
     tokens: int | None = option(None, "Token budget.", low=1)
     temperature: float = option(1.0, "Of soft sampling.", low=0, open_low=True)
-    adjust: str = option("none", "length: draw by score_within_length.", choices=ADJUSTED)
+    adjust: str = option(
+        "none",
+        "length: draw by score_within_length. Several of length, loss, source and other columns of "
+        "the scores, by commas: by the percentile among rows alike in all of them.",
+        metavar="COLUMNS",
+    )
     group_by: str | None = option(None, "Spread over groups; also length_bin.", metavar="COLUMN")
     seed: int = option(0, "Of the draw.")
     keep: tuple[str, ...] = ()
@@ -43,6 +49,21 @@ class SelectOptions:
 
     def __post_init__(self) -> None:
         check_options(self)
+        alike_in(self.adjust)
+
+
+def alike_in(adjust: str) -> tuple[str, ...]:
+    """The names in `adjust`, none for "none"; InputError where they cannot be had together."""
+    names = tuple(name.strip() for name in adjust.split(","))
+    if names == ("none",):
+        return ()
+    if "" in names or "none" in names or len(set(names)) < len(names):
+        raise InputError(
+            f"adjust is '{adjust}'",
+            expected="none, length, or different columns by commas, such as length,loss,source",
+            do="pass another --adjust",
+        )
+    return names
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,13 @@ answer(Place(Path("runs")), RunSpec("score-loss", {}, {}, "summary.json"), work)
 
 from workbench.runs.answer import Finding, Outcome, Place, Task, answer
 from workbench.runs.events import LastProgress, read_events
-from workbench.runs.facts import check_same_template, keep_facts, keep_tokens, without_place
+from workbench.runs.facts import (
+    FACTS,
+    check_same_template,
+    keep_facts,
+    keep_tokens,
+    without_place,
+)
 from workbench.runs.listing import RunSummary, find_run, list_runs
 from workbench.runs.manifest import located, package_versions, read_manifest
 from workbench.runs.run import Run, open_run
@@ -13,6 +19,7 @@ from workbench.runs.spec import RunSpec
 from workbench.runs.written import check_run
 
 __all__ = [
+    "FACTS",
     "Finding",
     "LastProgress",
     "Outcome",

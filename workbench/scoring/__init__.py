@@ -6,6 +6,7 @@ What is asked of a method loads nothing heavy; names that bring torch or pandas 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from workbench.scoring.follows import CONFOUNDS, Followed, correlations_of, followed
 from workbench.scoring.method import PARTS, Method, Scored, Step
 from workbench.scoring.methods import SCORERS
 from workbench.scoring.methods.attention_influence import WINDOW_RULE
@@ -21,6 +22,7 @@ from workbench.scoring.request import (
 if TYPE_CHECKING:
     from workbench.scoring.correlation import (
         correlations,
+        known_loss,
         numeric_labels,
         partial_spearman,
         spearman,
@@ -36,14 +38,18 @@ if TYPE_CHECKING:
     )
     from workbench.scoring.steps import split_steps
     from workbench.scoring.summary import summarize
-    from workbench.scoring.tables import add_within_length
+    from workbench.scoring.tables import add_within_length, over_pool
+    from workbench.scoring.text_facts import FACTS
     from workbench.scoring.unevenness import score_batch, without_sink
     from workbench.scoring.variance import VARIANTS, contributions
     from workbench.scoring.weights import WEIGHTS, step_weights
-    from workbench.scoring.within_length import score_within_length
+    from workbench.scoring.within_length import n_neighbours, score_within_length
 
 HEAVY = {
-    "correlation": ("correlations", "numeric_labels", "partial_spearman", "spearman"),
+    "correlation": (
+        *("correlations", "known_loss", "numeric_labels"),
+        *("partial_spearman", "spearman"),
+    ),
     "rows": ("CheckedRows", "check_rows"),
     "score": (
         *("SHARD_ROWS", "ShardScores", "check_request"),
@@ -51,14 +57,17 @@ HEAVY = {
     ),
     "steps": ("split_steps",),
     "summary": ("summarize",),
-    "tables": ("add_within_length",),
+    "tables": ("add_within_length", "over_pool"),
+    "text_facts": ("FACTS",),
     "unevenness": ("score_batch", "without_sink"),
     "variance": ("VARIANTS", "contributions"),
     "weights": ("WEIGHTS", "step_weights"),
-    "within_length": ("score_within_length",),
+    "within_length": ("n_neighbours", "score_within_length"),
 }
 
 __all__ = [
+    "CONFOUNDS",
+    "FACTS",
     "PARTS",
     "SCORERS",
     "SHARD_ROWS",
@@ -66,6 +75,7 @@ __all__ = [
     "WEIGHTS",
     "WINDOW_RULE",
     "CheckedRows",
+    "Followed",
     "Method",
     "ScoreRequest",
     "Scored",
@@ -76,10 +86,15 @@ __all__ = [
     "check_rows",
     "contributions",
     "correlations",
+    "correlations_of",
     "engine_for",
     "exported_names",
     "exported_options",
+    "followed",
+    "known_loss",
+    "n_neighbours",
     "numeric_labels",
+    "over_pool",
     "own_records",
     "partial_spearman",
     "readers",

@@ -26,10 +26,21 @@ def spearman(x: ArrayLike, y: ArrayLike) -> float | None:
     return float(np.corrcoef(_ranks(a), _ranks(b))[0, 1])
 
 
-def partial_spearman(x: ArrayLike, y: ArrayLike, held: ArrayLike) -> float | None:
-    """Spearman's correlation of x and y with `held` held fixed (partial correlation of ranks)."""
-    a, b, c = _pairs(x, y, held)
-    xy, xz, yz = spearman(a, b), spearman(a, c), spearman(b, c)
+def partial_spearman(x: ArrayLike, y: ArrayLike, *held: ArrayLike) -> float | None:
+    """Spearman's correlation of x and y with all of `held` fixed (partial correlation of ranks)."""
+    return _partial(*_pairs(x, y, *held))
+
+
+def _partial(
+    a: Float64[np.ndarray, " pair"],
+    b: Float64[np.ndarray, " pair"],
+    *held: Float64[np.ndarray, " pair"],
+) -> float | None:
+    """One variable after the other is held fixed, by the formula for one."""
+    if not held:
+        return spearman(a, b)
+    *others, c = held
+    xy, xz, yz = (_partial(*pair, *others) for pair in ((a, b), (a, c), (b, c)))
     if xy is None:
         return None
     if xz is None or yz is None:
@@ -50,12 +61,13 @@ def _ranks(values: Float64[np.ndarray, " pair"]) -> Float64[np.ndarray, " pair"]
 
 
 def correlations(
-    frame: pd.DataFrame, *, columns: Sequence[str], labels: Sequence[str]
+    frame: pd.DataFrame, *, columns: Sequence[str], labels: Sequence[str], loss: str | None = None
 ) -> list[dict[str, float | str | int | None]]:
-    """One record a score column: its correlation with `n_tokens`, and with each label twice.
+    """One record a score column: its correlation with `n_tokens`, and with each label.
 
-    `LABEL` is raw, `LABEL|length` with length held fixed. `frame` has `n_tokens`, the score columns
-    and the labels; rows without a score are left out.
+    `LABEL` is raw, `LABEL|length` with length held fixed, and where `loss` names a column that goes
+    with the rows' loss `LABEL|length,loss` with both. `frame` has `n_tokens`, the score columns and
+    the labels; rows without a score are left out.
     """
     table = []
     for column in columns:
@@ -64,11 +76,14 @@ def correlations(
             "n": int(np.isfinite(frame[column].to_numpy(dtype=np.float64)).sum()),
             "length": spearman(frame[column], frame["n_tokens"]),
         }
+        if loss:
+            record["length|loss"] = partial_spearman(frame[column], frame["n_tokens"], frame[loss])
         for label in labels:
-            record[label] = spearman(frame[column], frame[label])
-            record[f"{label}|length"] = partial_spearman(
-                frame[column], frame[label], frame["n_tokens"]
-            )
+            pair, length = (frame[column], frame[label]), frame["n_tokens"]
+            record[label] = spearman(*pair)
+            record[f"{label}|length"] = partial_spearman(*pair, length)
+            if loss and label != loss:
+                record[f"{label}|length,loss"] = partial_spearman(*pair, length, frame[loss])
         table.append(record)
     return table
 
@@ -76,6 +91,14 @@ def correlations(
 def numeric_labels(frame: pd.DataFrame, wanted: Sequence[str] = LABELS) -> list[str]:
     """The columns of `wanted` that hold at least two different numbers."""
     return [name for name in wanted if name in frame and _is_label(frame[name].to_numpy())]
+
+
+def known_loss(frame: pd.DataFrame, of_method: str | None) -> str | None:
+    """The column that goes with the loss of the rows: `loss`, or the method's own; None if none.
+
+    It is held fixed by its ranks, so its sign and unit do not matter.
+    """
+    return next(iter(numeric_labels(frame, [name for name in ("loss", of_method) if name])), None)
 
 
 def _is_label(values: np.ndarray) -> bool:

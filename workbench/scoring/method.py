@@ -17,6 +17,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from workbench.types import Circuit, Head, Sample
 
 if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
     from workbench.engines import Engine
     from workbench.models import Rendered
     from workbench.scoring.request import ScoreRequest
@@ -51,6 +54,7 @@ TooShort = Callable[[Sample, "Rendered", "ScoreRequest", int], str]
 Sequences = Callable[["Rendered", str, int], list[int]]
 Passes = Callable[["Circuit | None", int], float]
 Extras = Callable[["ScoreRequest", int], dict[str, Any]]
+OverPool = Callable[["pd.DataFrame"], "tuple[np.ndarray, dict[str, Any]]"]
 
 
 def up_to_part(rendered: Rendered, part: str, n_ctx: int) -> list[int]:
@@ -123,8 +127,10 @@ class Method:
     request and the context) has no score; empty where it has one. `columns` hold numbers; those in
     `correlated` are held against length and labels. A score that comes out as no number has
     divided by the column `divisor`, if that is 0; the second word is what a reader calls it.
-    `is_loss`: the score is the loss, so `--with-loss` adds nothing. `extras` belong into the
-    summary, `details` into the manifest. Of the method's `options` an export names those in
+    `is_loss`: the score is the loss, up to its sign, so `--with-loss` adds nothing; `known_loss`
+    names a column that goes with the row's loss. `over_pool` makes the final scores of the scored
+    rows out of all of them, and says how. `extras` belong into the summary, `details` into the
+    manifest. Of the method's `options` an export names those in
     `exported`, and the value of `variant` tells runs apart.
     """
 
@@ -141,10 +147,12 @@ class Method:
     needs_heads: bool = False
     runs_model: bool = True
     is_loss: bool = False
+    known_loss: str | None = None
     has_steps: bool = False
     columns: tuple[str, ...] = ()
     correlated: tuple[str, ...] = ("score",)
     divisor: tuple[str, str] | None = None
+    over_pool: OverPool | None = None
     extras: Extras = no_extras
     details: Mapping[str, Any] = field(default_factory=dict)
     exported: tuple[str, ...] = ()

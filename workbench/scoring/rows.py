@@ -18,6 +18,7 @@ from workbench.data import LABELS, label_number, row_content
 from workbench.models import Model, Rendered, UnrenderableError, render
 from workbench.scoring.method import Method, window_tokens
 from workbench.scoring.request import ScoreRequest
+from workbench.scoring.text_facts import facts_of
 from workbench.types import BadRow, Sample
 
 
@@ -57,6 +58,7 @@ def check_rows(rows: Sequence[Sample | BadRow], request: ScoreRequest, model: Mo
         status, reason = _status(row, rendered, request, max(lengths, default=0), model.n_ctx)
         records[-1] |= {"status": status, "reason": reason}
         if status == "ok":
+            records[-1] |= facts_of(row, rendered)
             usable.append(Usable(place, row, rendered, lengths))
     return CheckedRows(records, usable)
 

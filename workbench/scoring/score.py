@@ -20,7 +20,7 @@ from workbench.scoring.losses import loss_scores
 from workbench.scoring.method import Scored
 from workbench.scoring.request import ScoreRequest
 from workbench.scoring.rows import Usable, check_rows, put_score
-from workbench.scoring.tables import add_within_length, row_frame, step_frame
+from workbench.scoring.tables import over_pool, row_frame, step_frame
 from workbench.types import BadRow, Circuit, Progress, Sample, no_progress
 
 SHARD_ROWS = 512
@@ -69,7 +69,7 @@ def score_samples(
         on_progress(min((n_done + 1) * SHARD_ROWS, len(rows)), len(rows), "rows scored")
     if not frames:
         raise InputError("there are no rows to score", expected="at least one row")
-    return add_within_length(pd.concat(frames, ignore_index=True))
+    return over_pool(pd.concat(frames, ignore_index=True), request.method)
 
 
 def score_shard(
@@ -79,7 +79,7 @@ def score_shard(
     engine: Engine,
     circuit: Circuit | None,
 ) -> ShardScores:
-    """The rows of one shard with score or status, without `score_within_length`; and its steps."""
+    """The rows of one shard with score or status, before what the pool adds; and its steps."""
     method = request.method
     if request.batch_tokens is None:
         request = replace(request, batch_tokens=batch_tokens(engine))

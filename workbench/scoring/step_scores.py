@@ -13,7 +13,7 @@ from jaxtyping import Float64, Int64
 
 from workbench.scoring.method import Scored, Step
 from workbench.scoring.methods.air import AirOptions
-from workbench.scoring.steps import join_short, split_steps, step_of_token
+from workbench.scoring.steps import steps_of
 from workbench.scoring.weights import step_weights
 
 Losses = Float64[np.ndarray, " token"]
@@ -40,18 +40,8 @@ def score_steps(
         "score": float(air_score(*whole, own)[0]),
         "loss_base": float(whole[0][0]),
         "loss_weak": float(whole[1][0]),
-        "n_steps_found": float(len(spans)),
     }
     return Scored(columns, tuple(Step(a, b, int(n), *map(float, rest)) for a, b, n, *rest in table))
-
-
-def steps_of(
-    text: str, chars: Int64[np.ndarray, "token 2"]
-) -> tuple[list[tuple[int, int]], Int64[np.ndarray, " token"]]:
-    """Spans that cover the text, and the step of each token."""
-    spans = split_steps(text)
-    spans = join_short(spans, step_of_token(chars, spans))
-    return spans, step_of_token(chars, spans)
 
 
 def air_score(

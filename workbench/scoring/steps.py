@@ -1,8 +1,6 @@
 """Reasoning steps of a solution as character spans, and which step each token belongs to.
 
-    spans = split_steps(completion)
-    step = step_of_token(chars, spans)
-    spans = join_short(spans, step)
+    spans, step = steps_of(completion, chars)
 
 Rules: docs/methods.md, AIR (ours; arXiv 2512.13279 does not publish its own). Blocks set apart by
 blank lines, else lines, else sentences; nothing is cut inside code or a formula.
@@ -42,6 +40,15 @@ BLANK_LINE = re.compile(r"\n[^\S\n]*\n(?:[^\S\n]*\n)*")
 LINE = re.compile(r"\n")
 SENTENCE = re.compile(r"[.!?][\"')\]}$]*(?=\s+[^\sa-z])|[。！？][」』”’]*(?=\S)")
 NO_SENTENCE = re.compile(r"\s*\(?\d{1,3}[.)]|.*\b(?:Mrs?|Ms|Dr|St|vs|Eqs?|Figs?)\.", re.DOTALL)
+
+
+def steps_of(
+    text: str, chars: Int64[np.ndarray, "token 2"]
+) -> tuple[list[Span], Int64[np.ndarray, " token"]]:
+    """Spans that cover the text, and the step of each token."""
+    spans = split_steps(text)
+    spans = join_short(spans, step_of_token(chars, spans))
+    return spans, step_of_token(chars, spans)
 
 
 def split_steps(text: str) -> list[Span]:

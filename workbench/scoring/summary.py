@@ -10,8 +10,9 @@ from typing import Any
 import pandas as pd
 
 from workbench.config import finite_or_none
-from workbench.scoring.correlation import correlations, numeric_labels
+from workbench.scoring.correlation import correlations, known_loss, numeric_labels
 from workbench.scoring.request import ScoreRequest
+from workbench.scoring.text_facts import FACTS
 
 SHARES = [0, 0.1, 0.5, 0.9, 1]
 
@@ -25,12 +26,15 @@ def summarize(
     """
     method = request.method
     scored: pd.DataFrame = frame.loc[frame["status"] == "ok"]
-    labels = numeric_labels(scored)
+    labels, confounds = numeric_labels(scored), numeric_labels(scored, FACTS)
+    loss = None if method.is_loss else known_loss(scored, method.known_loss)
     quantiles = pd.Series(scored["score"]).quantile(SHARES) if len(scored) else []
     columns = [*method.correlated, "score_within_length"]
     extras = method.extras(request, n_ctx)
     if steps is not None:
         extras["steps"] = {**summarize_steps(steps), **extras["steps"]}
+    if method.over_pool and len(scored):
+        extras |= method.over_pool(scored)[1]
     return {
         "schema": 1,
         "method": method.name,
@@ -43,7 +47,10 @@ def summarize(
         },
         "score_quantiles": [float(q) for q in quantiles],
         "labels": labels,
-        "correlations": correlations(scored, columns=columns, labels=labels),
+        "confounds": confounds,
+        "correlations": correlations(
+            scored, columns=columns, labels=[*labels, *confounds], loss=loss
+        ),
         **extras,
     }
 

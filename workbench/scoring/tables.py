@@ -1,6 +1,6 @@
 """The tables of scores and of steps: names and types that every shard shares.
 
-frame = add_within_length(pd.concat([row_frame(records, method) for records in shards]))
+frame = over_pool(pd.concat([row_frame(records, method) for records in shards]), method)
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import pandas as pd
 
 from workbench.data import LABELS
 from workbench.scoring.method import Method, Step
+from workbench.scoring.text_facts import FACTS
 from workbench.scoring.within_length import score_within_length
 
 STEP_TYPES = {
@@ -27,12 +28,22 @@ STEP_TYPES = {
 
 
 def row_frame(records: Sequence[dict[str, Any]], method: Method) -> pd.DataFrame:
-    """Records as columns of fixed types, without `score_within_length`."""
-    extra = [*LABELS, *method.columns]
+    """Records as columns of fixed types, before what the whole pool adds."""
+    extra = [*LABELS, *FACTS, *method.columns]
     names = ["row_id", "row_index", "source", "n_tokens", "n_tokens_row", "score", "status"]
     frame = pd.DataFrame(records).reindex(columns=[*names, "reason", "row_sha256", *extra])
     types: dict[str, str] = {"row_index": "int64", "n_tokens": "int32", "n_tokens_row": "int32"}
     return frame.astype(types | dict.fromkeys(["score", *extra], "float64"))
+
+
+def over_pool(frame: pd.DataFrame, method: Method) -> pd.DataFrame:
+    """What takes the whole pool: the scores of a method that says so, and their percentiles."""
+    if method.over_pool:
+        is_scored = (frame["status"] == "ok").to_numpy()
+        scores, _ = method.over_pool(frame.loc[is_scored])
+        frame = frame.copy()
+        frame.loc[is_scored, "score"] = scores
+    return add_within_length(frame)
 
 
 def add_within_length(frame: pd.DataFrame) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 from workbench.selection import export_selection, select
 """
 
+from workbench.selection.alike import LOSSES
 from workbench.selection.export import FORMS, export_selection
 from workbench.selection.marks import DROP, KEEP, marked, read_marks
 from workbench.selection.overlap import Overlap, overlap_of
@@ -29,6 +30,7 @@ __all__ = [
     "FORMS",
     "KEEP",
     "LENGTH_BIN",
+    "LOSSES",
     "POLICIES",
     "Overlap",
     "Selection",

@@ -15,7 +15,7 @@ from typing import Any
 from workbench.reports.card import Section, Word, card
 from workbench.reports.escape import inline
 from workbench.reports.table import markdown_table
-from workbench.scoring import SCORERS, exported_names
+from workbench.scoring import CONFOUNDS, SCORERS, Followed, exported_names
 from workbench.selection.trainers import slug
 
 SIZES = (
@@ -121,7 +121,7 @@ def dataset_card(contents: Contents, provenance: Mapping[str, Any]) -> str:
     loads = LOADS if contents.data_file.endswith(".parquet") else LOADS_JSON
     use = f"{loads} {_trainers(contents)}"
     method = SCORERS.get(str(provenance.get("method")))
-    bias = [method.bias if method else NO_KNOWN_BIAS, *_idle(provenance)]
+    bias = [method.bias if method else NO_KNOWN_BIAS, *_follows(provenance), *_idle(provenance)]
     settings = markdown_table(("setting", "value"), _settings(contents, provenance))
     return card(
         _front(contents, provenance),
@@ -159,6 +159,12 @@ def _trainers(contents: Contents) -> str:
     aside = f" {n} rows without a completion stand in `prompt-only.jsonl`." if n else ""
     files = f"{TRAINERS} {LEARNED[contents.turns]}" if contents.has_trainers else MIXED
     return files + aside
+
+
+def _follows(provenance: Mapping[str, Any]) -> list[str]:
+    """A sentence on everything that the score was seen to follow on these data."""
+    found = provenance.get("follows") or {}
+    return [Followed(name, *found[name]).sentence for name in CONFOUNDS if name in found]
 
 
 def _idle(provenance: Mapping[str, Any]) -> list[str]:

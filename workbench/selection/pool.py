@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 
 from workbench.errors import InputError
+from workbench.options.select import alike_in
+from workbench.selection.alike import among_alike
 
 COLUMNS = ("row_id", "row_index", "source", "n_tokens", "score", "status")
 ADJUSTED = {"none": "score", "length": "score_within_length"}
@@ -26,8 +28,9 @@ def read_pool(
     """The `ok` rows in the order of `row_index`, with the columns `value` and `group` added.
 
     `value` is what the policy goes by: the score or, with `adjust="length"`, its percentile among
-    rows of like length. `group` is the text of the column `group_by`, of `groups` (row for row
-    with `scores`), or a tenth of the pool by length for "length_bin"; without any, one group.
+    rows of like length, or with several names among rows alike in all of them, of which
+    `table.attrs["alike"]` tells. `group` is the text of the column `group_by`, of `groups` (row for
+    row with `scores`), or a tenth of the pool by length for "length_bin"; without any, one group.
     """
     _check_columns(scores, adjust)
     table = scores.assign(group=_group_labels(scores, group_by, groups))
@@ -41,7 +44,9 @@ def read_pool(
             expected="at least one scored row",
             do="look at the column 'reason' of the scores",
         )
-    table["value"] = _values(table, ADJUSTED[adjust])
+    table["value"] = _values(table, ADJUSTED.get(adjust, "score"))
+    if adjust not in ADJUSTED:
+        table["value"], table.attrs["alike"] = among_alike(table, alike_in(adjust))
     _check_unique(table)
     if group_by == LENGTH_BIN and LENGTH_BIN not in scores.columns and groups is None:
         place = table["n_tokens"].rank(method="first").to_numpy() - 1
@@ -51,9 +56,8 @@ def read_pool(
 
 
 def _check_columns(scores: pd.DataFrame, adjust: str) -> None:
-    if adjust not in ADJUSTED:
-        raise InputError(f"adjust is '{adjust}'", expected=f"one of {', '.join(ADJUSTED)}")
-    missing = [name for name in (*COLUMNS, ADJUSTED[adjust]) if name not in scores.columns]
+    needed = (*COLUMNS, ADJUSTED.get(adjust, "score"))
+    missing = [name for name in needed if name not in scores.columns]
     if missing:
         raise InputError(
             f"the scores lack the column {', '.join(map(repr, missing))}",

@@ -63,6 +63,7 @@ def _score_settings(score: Mapping[str, Any]) -> dict[str, Any]:
         "template": (score["details"].get("tokens") or {}).get("template"),
         "circuit": score["details"].get("circuit"),
         "idle": score["details"].get("idle"),
+        "follows": score["details"].get("follows"),
         "method": method,
         # Runs of version 0.1 leave the part out where it is the method's own.
         "part": config.get("part") or SCORERS[method].part,

@@ -7,7 +7,9 @@ from workbench.options import (
     ProbeOptions,
     ReportOptions,
     RetrievalOptions,
+    RobustOptions,
     SelectOptions,
+    SettingsOptions,
     ValidateOptions,
 )
 from workbench.runs import Outcome, Place
@@ -20,10 +22,14 @@ from workbench.stages.engine import engine_of
 from workbench.stages.export import plan_export, run_export
 from workbench.stages.heads import (
     plan_heads,
+    plan_robust,
+    plan_settings,
     read_importance,
     read_raced,
     run_chosen,
     run_heads,
+    run_robust,
+    run_settings,
     seen_rows,
 )
 from workbench.stages.probe import plan_probe, read_probe, run_probe
@@ -42,7 +48,9 @@ __all__ = [
     "ProbeOptions",
     "ReportOptions",
     "RetrievalOptions",
+    "RobustOptions",
     "SelectOptions",
+    "SettingsOptions",
     "ValidateOptions",
     "engine_of",
     "plan_export",
@@ -52,8 +60,10 @@ __all__ = [
     "plan_probe",
     "plan_report",
     "plan_retrieval",
+    "plan_robust",
     "plan_score",
     "plan_select",
+    "plan_settings",
     "plan_tune",
     "plan_update",
     "plan_validate",
@@ -69,8 +79,10 @@ __all__ = [
     "run_probe",
     "run_report",
     "run_retrieval",
+    "run_robust",
     "run_score",
     "run_select",
+    "run_settings",
     "run_tune",
     "run_update",
     "run_validate",

@@ -48,14 +48,7 @@ def run_probe(
     batch_tokens: int | None = None,
 ) -> Outcome:
     """Choose the probe's samples from `data`, or answer from a finished run."""
-    spec = RunSpec(
-        f"probe-{options.strategy}",
-        config=dataclasses.asdict(options) | how.asked,
-        inputs={"data": fingerprint_sources(data), "model": source.fingerprint()},
-        result_name=RESULT,
-        model=source.manifest(),
-        details={"data": list(data)},
-    )
+    spec = probe_spec(source, data, options, how=how)
 
     def work(task: Task) -> Finding:
         left_out: Counter[str] = Counter()
@@ -77,6 +70,24 @@ def run_probe(
         return Finding(summary, counts={"ok": len(samples)}, model=engine)
 
     return answer(place, spec, work)
+
+
+def probe_spec(
+    source: ModelSource,
+    data: Sequence[str],
+    options: ProbeOptions,
+    *,
+    how: ReadOptions = RECOGNISED,
+) -> RunSpec:
+    """The question of `run_probe`, which names its run."""
+    return RunSpec(
+        f"probe-{options.strategy}",
+        config=dataclasses.asdict(options) | how.asked,
+        inputs={"data": fingerprint_sources(data), "model": source.fingerprint()},
+        result_name=RESULT,
+        model=source.manifest(),
+        details={"data": list(data)},
+    )
 
 
 def plan_probe(

@@ -41,10 +41,11 @@ from workbench.runs import Finding, Outcome, Place, RunSpec, Task, answer, check
 from workbench.scoring import (
     SHARD_ROWS,
     ScoreRequest,
-    add_within_length,
     check_request,
     check_rows,
     engine_for,
+    followed,
+    over_pool,
     score_shard,
     summarize,
 )
@@ -185,17 +186,15 @@ def _score(task: Task, asked: Question) -> Finding:
             run.write_part(number, _table(scored.rows))
         on_progress(min((number + 1) * SHARD_ROWS, n_rows), n_rows, "rows scored")
     check_unchanged(asked.data, run.spec.inputs["data"])
-    frame = add_within_length(
-        pd.concat(
-            [pq.read_table(run.part(i)).to_pandas() for i in range(n_shards)], ignore_index=True
-        )
-    )
+    parts = [pq.read_table(run.part(i)).to_pandas() for i in range(n_shards)]
+    frame = over_pool(pd.concat(parts, ignore_index=True), request.method)
     steps = None
     if request.method.has_steps:
         path = run.merge_parts(STEPS, n_parts=n_shards, series=STEP_PARTS)
         steps = pq.read_table(path).to_pandas()
     summary = {**summarize(frame, request, n_ctx=engine.model.n_ctx, steps=steps), "engine": ran_on}
     run.write_json(SUMMARY, summary)
+    run.record(follows={found.column: found[1:] for found in followed(summary)})
     return Finding(_table(frame), counts=summary["counts"], model=engine)
 
 

@@ -67,7 +67,9 @@ def show_numbers(heads: HeadScores, chosen: Head, second: HeadScores | None = No
     left.metric(_label(heads), f"{head.delta:.4f}", help=WORDS[_word(heads)])
     right.metric("Rank", f"{head.rank} / {len(heads.heads)}", help=WORDS["rank"])
     left.metric("Stability", f"{head.stability:.0%}", help=WORDS["stability"])
-    if not is_retrieval:
+    if head.kept is not None:
+        right.metric("Kept by", f"{head.kept:.0%}", help=WORDS["kept"])
+    elif not is_retrieval:
         right.metric("Unchanged loss", f"{heads.base_loss:.4f}", help=WORDS["base_loss"])
     if second is not None:
         left, right = st.columns(2)
@@ -160,6 +162,7 @@ def show_table(heads: HeadScores) -> None:
             "to": h.ci_high,
             "rank": h.rank,
             "stability": h.stability,
+            "kept": h.kept,
             "circuit": h.selected,
             "contribution": h.contribution,
             "first token": h.sink_share,
@@ -174,7 +177,10 @@ def show_table(heads: HeadScores) -> None:
         st.dataframe(
             frame,
             hide_index=True,
-            column_config={"first token": share},
+            column_config={
+                "first token": share,
+                "kept": st.column_config.NumberColumn(format="percent", help=WORDS["kept"]),
+            },
             key=TABLE,
             on_select=lambda: _take_rows(frame["head"].tolist()),
             selection_mode="multi-row",

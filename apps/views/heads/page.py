@@ -11,6 +11,7 @@ from apps.reading.runs import FoundRun
 from apps.views.heads.comparison import show_comparison
 from apps.views.heads.detail import show_detail, show_table
 from apps.views.heads.making import chosen_by_hand, is_choosing, offer_to_make, toggle_head
+from apps.views.heads.settings import how_kept, show_settings
 from apps.widgets.chart import chart
 from apps.widgets.idle import warn_of_idle
 from apps.widgets.remembered import keep_inside
@@ -164,15 +165,22 @@ def show_ways(run: FoundRun) -> None:
             )
 
 
+def how_found(heads: HeadScores) -> str:
+    if heads.robust:
+        return how_kept(heads.robust)
+    what = "is looked at" if heads.method == "retrieval" else "in turn attends uniformly"
+    at_least = f"{literal(heads.search['first'])} to " if heads.search else ""
+    return f"Each head {what} on {at_least}{literal(heads.n_samples)} probe samples"
+
+
 show_heading("Heads", "heads")
 run = choose_run("heads", label="Circuit", key="circuit")
 heads = load(read_heads, run.result)
-what = "is looked at" if heads.method == "retrieval" else "in turn attends uniformly"
-at_least = f"{literal(heads.search['first'])} to " if heads.search else ""
 st.caption(
-    f"Each head {what} on {at_least}{literal(heads.n_samples)} probe samples; "
-    f"{len(circuit_of(heads).heads)} of {len(heads.heads)} heads form the circuit."
+    f"{how_found(heads)}; {len(circuit_of(heads).heads)} of {len(heads.heads)} heads form the "
+    "circuit."
 )
+show_settings(heads)
 if heads.probe.get("chosen_from"):
     st.caption(f"Chosen by {heads.probe['by']} from {heads.probe['chosen_from']}.")
 deltas, second = deltas_of(run), second_measure(heads, workspace())

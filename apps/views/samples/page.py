@@ -20,13 +20,12 @@ from apps.widgets.texts import known_marks, texts_of
 from apps.words.guides import show_heading
 from apps.words.markdown import literal
 from apps.words.numbers import WORDS
+from workbench.scoring import correlations_of, followed
 
 
 def correlation(summary: dict[str, Any], label: str) -> float | None:
     """Spearman's correlation of the score with a label, from the run's summary."""
-    column = summary["variant"] or "score"
-    rows = [row for row in summary["correlations"] if row["score"] == column]
-    return rows[0].get(label) if rows else None
+    return correlations_of(summary).get(label)
 
 
 def show_numbers(table: ScoreTable, summary: dict[str, Any], label: str | None) -> None:
@@ -44,12 +43,9 @@ def show_numbers(table: ScoreTable, summary: dict[str, Any], label: str | None) 
         )
         fixed = correlation(summary, f"{label}|length")
         columns[3].caption(f"{signed(fixed)} with length held fixed")
-    if pull is not None and abs(pull) > 0.3:
-        kind = "longer" if pull > 0 else "shorter"
-        st.warning(
-            f"Spearman correlation with length {pull:+.2f}: a high score also means a {kind} "
-            "text. Adjust for length when you select."
-        )
+    for found in followed(summary):
+        adjust = " Adjust for length when you select." if found.column == "length" else ""
+        st.warning(found.sentence + adjust)
 
 
 def signed(value: float | None) -> str:

@@ -18,7 +18,7 @@ from apps.reading.texts import Texts
 from apps.widgets.remembered import keep_inside
 from apps.widgets.texts import known_marks
 from apps.words.numbers import WORDS
-from workbench.selection import ADJUSTED, DROP, KEEP, LENGTH_BIN, POLICIES, marked
+from workbench.selection import ADJUSTED, DROP, KEEP, LENGTH_BIN, LOSSES, POLICIES, marked
 from workbench.stages import SelectOptions
 
 MOST_PREVIEWED = 20_000
@@ -35,6 +35,7 @@ COLUMNS = (
     "status",
     "level",
     "n_steps",
+    *LOSSES,
 )
 
 
@@ -48,6 +49,14 @@ class PreviewPool:
     @property
     def groups(self) -> list[str]:
         return [name for name in GROUPS if _varies(self.frame, name)]
+
+    @property
+    def adjustments(self) -> list[str]:
+        """None, length, and length with the loss and the source where rows differ in them."""
+        known = [name for name in LOSSES if name in self.frame and self.frame[name].notna().any()]
+        more = ["loss"] * bool(known)
+        more += ["source"] * _varies(self.frame, "source")
+        return [*ADJUSTED, *(f"length,{name}" for name in more), *_all_of(more)]
 
     def scaled(self, options: SelectOptions) -> SelectOptions:
         """The options with the budget that falls to the sample."""
@@ -74,6 +83,10 @@ def preview_pool(table: ScoreTable, texts: Texts | None) -> PreviewPool:
     return PreviewPool(frame, len(places) / max(1, len(table.ok)))
 
 
+def _all_of(more: list[str]) -> list[str]:
+    return [",".join(["length", *more])] if len(more) > 1 else []
+
+
 def _varies(frame: pd.DataFrame, column: str) -> bool:
     return column in frame and 1 < len(set(frame[column].dropna())) <= MOST_GROUPS
 
@@ -91,7 +104,7 @@ def choose_options(pool: PreviewPool, table: ScoreTable, marks: Path) -> SelectO
     budget = _choose_budget(kind or BUDGETS[0], table)
     left, right = st.columns(2)
     adjust = left.selectbox(
-        "Adjust", list(ADJUSTED), key="adjust", bind="query-params", help=WORDS["adjust"]
+        "Adjust", pool.adjustments, key="adjust", bind="query-params", help=WORDS["adjust"]
     )
     groups = ["none", LENGTH_BIN, *pool.groups]
     group = right.selectbox(

@@ -95,7 +95,7 @@ def title_of(run: FoundRun) -> str:
     config = run.manifest["config"]
     budget = next(f"{k} {config[k]:g}" for k in ("fraction", "n", "tokens") if config[k])
     words = [config["policy"], budget]
-    words += ["free of length"] if config["adjust"] == "length" else []
+    words += [f"free of {config['adjust']}"] if config["adjust"] != "none" else []
     words += [f"by {config['group_by']}"] if config["group_by"] else []
     return " · ".join([*words, run.name[-8:]])
 

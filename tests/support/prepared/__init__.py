@@ -15,12 +15,13 @@ from tests.support.prepared.data import OfConfig, OfData, OfRuns
 from tests.support.prepared.engines import OfEngines, OfSharedNetwork
 from tests.support.prepared.figures import OfAmplificationPage, OfFigures, OfReports
 from tests.support.prepared.runs import Shared
-from tests.support.prepared.scoring import OfScoring
+from tests.support.prepared.scoring import OfNaturalness, OfScoring
 from tests.support.prepared.selection import OfSelection
 from tests.support.prepared.stages import (
     OfAmplifyStages,
     OfExport,
     OfFinished,
+    OfRobust,
     OfStages,
 )
 from tests.support.prepared.tuning import OfTuning
@@ -33,6 +34,7 @@ WORDS = {
     "models.shared": OfSharedNetwork,
     "engines": OfEngines,
     "scoring": OfScoring,
+    "scoring.naturalness": OfNaturalness,
     "selection": OfSelection,
     "figures": OfFigures,
     "reports": OfReports,
@@ -41,11 +43,13 @@ WORDS = {
     "amplification": OfAmplification,
     "stages": OfStages,
     "stages.export": OfExport,
+    "stages.heads.robust": OfRobust,
     "stages.heads": partial(OfFinished, start="heads-exact", summary="heads.json"),
     "stages.amplify": OfAmplifyStages,
     "cli.text.amplify": partial(OfFinished, start="amplify-mask", summary="mask.json"),
     "cli.text.heads": partial(OfFinished, start="heads-exact", summary="heads.json"),
     "cli.text.probe": partial(OfFinished, start="probe-highest-loss", summary="probe.json"),
+    "cli.text.robust": OfRobust,
     "cli.text.scores": partial(OfFinished, start="score-circuitseer", summary="summary.json"),
     "cli.text.selection": partial(OfFinished, start="select-soft", summary="diagnostics.json"),
     "cli.text.tuning": OfTuning,

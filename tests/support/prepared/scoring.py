@@ -5,9 +5,11 @@ OfScoring(shared).request
 
 from __future__ import annotations
 
+import json
 from functools import cached_property
 
 import numpy as np
+import pandas as pd
 
 from tests.support.prepared.package import OfPackage
 
@@ -62,3 +64,23 @@ class OfScoring(OfPackage):
     def chars(self):
         text = self.shared.completion
         return np.array([(i, i + 1) for i in range(len(text))])
+
+    @property
+    def summary(self):
+        path = self.shared.finished("score-circuitseer") / "summary.json"
+        return json.loads(path.read_text(encoding="utf-8"))
+
+
+class OfNaturalness(OfPackage):
+    losses = np.array([4.0, 1.0, 2.0, 6.0])
+    is_first = np.array([True, False, False, True])
+
+    @cached_property
+    def frame(self):
+        """Rows as the method `aslec-casl` leaves them."""
+        from workbench.scoring.naturalness import parted_mean
+
+        rng = np.random.default_rng(0)
+        return pd.DataFrame(
+            [parted_mean(-rng.random(4) * self.losses, self.is_first) for _ in range(9)]
+        )

@@ -27,6 +27,26 @@ class OfFinished(OfPackage):
         return self.public.Outcome(self.folder, path, True, summary)
 
 
+class OfRobust(OfPackage):
+    """A consensus of the bundled heads with a circuit chosen from them by hand."""
+
+    @cached_property
+    def other_path(self):
+        shared = self.shared
+        first = [(h.layer, h.head) for h in shared.heads.heads if h.selected]
+        return self.public.run_chosen(shared.kept, shared.heads_path, first, by="hand").result
+
+    @property
+    def heads_path(self):
+        return self.shared.heads_path
+
+    @property
+    def outcome(self):
+        shared, public = self.shared, self.public
+        paths = [self.heads_path, self.other_path]
+        return public.run_robust(shared.kept, shared.source, paths, public.RobustOptions())
+
+
 class OfStages(OfPackage):
     sizes = lengths = (3, 4, 5)
     batches = ([0, 1], [2])

@@ -58,10 +58,10 @@ def print_heads(content: Any) -> None:
             f"{interval:>18} {head.get('stability', 0):7.0%}{beside}"
         )
     _print_idle(every)
-    _print_map(content, "delta", measure)
+    print_map(content, "delta", measure)
     if control:
-        _print_map(content, "control_delta", f"{LOSS_INCREASE} on the control")
-        _print_map(content, "contrast", "contrast")
+        print_map(content, "control_delta", f"{LOSS_INCREASE} on the control")
+        print_map(content, "contrast", "contrast")
 
 
 def _facts(head: Any) -> str:
@@ -81,7 +81,7 @@ def _print_idle(every: Any) -> None:
         )
 
 
-def _print_map(content: Any, field: str, measure: str) -> None:
+def print_map(content: Any, field: str, measure: str) -> None:
     run = [h for h in content["heads"] if _was_run(h)]
     never = ", ~ = never run" if len(run) < len(content["heads"]) else ""
     click.echo(f"map (9 = largest {measure}, . = none{never}; [ ] = circuit), head 0 on the left")

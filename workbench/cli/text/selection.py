@@ -24,6 +24,9 @@ def print_selection(report: Any) -> None:
         f"among the top {n:<8} {overlap['share']:.1%} "
         f"(a random draw {overlap['share_if_random']:.1%})"
     )
+    if alike := report.get("alike"):
+        strata = f"{alike['n_strata']} strata, the smallest of {alike['smallest']} rows"
+        click.echo(f"alike in               {', '.join(alike['columns'])} ({strata})")
     _print_mix("source", report["sources"])
     if report["group_by"] not in (None, "source") and "groups" in report:
         _print_mix(report["group_by"], report["groups"])
@@ -32,7 +35,7 @@ def print_selection(report: Any) -> None:
 def _policy(report: Any) -> str:
     more = [
         f"temperature {report['temperature']:g}" if report["temperature"] else "",
-        "free of length" if report["adjust"] == "length" else "",
+        "" if report["adjust"] == "none" else f"free of {report['adjust'].replace(',', ', ')}",
         f"by {report['group_by']}" if report["group_by"] else "",
         f"seed {report['seed']}",
     ]

@@ -14,6 +14,9 @@ FILES = (
     "loss",
     "length",
     "ifd",
+    "naturalness",
+    "aslec_drop",
+    "aslec_casl",
     "random",
 )
 _METHODS: list[Method] = [import_module(f"{__name__}.{name}").METHOD for name in FILES]

@@ -109,7 +109,8 @@ METHOD = Method(
     parts=("completion", "reasoning"),
     needs_heads=True,
     has_steps=True,
-    columns=("loss_base", "loss_weak", "n_steps_found"),
+    columns=("loss_base", "loss_weak"),
+    known_loss="loss_base",
     extras=extras,
     exported=("absolute", "floor"),
 )

@@ -130,6 +130,7 @@ METHOD = Method(
     part="all",
     needs_heads=True,
     columns=("loss_base", "loss_weak", "n_windows"),
+    known_loss="loss_base",
     divisor=("loss_base", "base loss"),
     extras=extras,
     details={"windows": WINDOW_RULE},

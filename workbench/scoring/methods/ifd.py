@@ -83,5 +83,6 @@ METHOD = Method(
     part="completion",
     parts=("completion",),
     columns=("loss_given_prompt", "loss_alone"),
+    known_loss="loss_given_prompt",
     divisor=("loss_alone", "loss without the prompt"),
 )

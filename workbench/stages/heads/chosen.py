@@ -17,12 +17,21 @@ from workbench.circuits import heads_to_json, read_heads
 from workbench.config import file_digest
 from workbench.errors import InputError
 from workbench.names import head_name
-from workbench.runs import Finding, Outcome, Place, RunSpec, Task, answer, located, read_manifest
-from workbench.stages.heads.deltas import CONTRIBUTIONS, CONTROL_DELTAS, DELTAS, RACED, RESULT
+from workbench.runs import (
+    FACTS,
+    Finding,
+    Outcome,
+    Place,
+    RunSpec,
+    Task,
+    answer,
+    located,
+    read_manifest,
+)
+from workbench.stages.heads.deltas import CONTRIBUTIONS, CONTROL_DELTAS, DELTAS, RACED, RESULT, SEEN
 from workbench.types import HeadScores
 
-FACTS = "model.json"
-BESIDE = (DELTAS, CONTROL_DELTAS, CONTRIBUTIONS, RACED, FACTS)
+BESIDE = (DELTAS, CONTROL_DELTAS, CONTRIBUTIONS, RACED, SEEN, FACTS)
 
 
 def run_chosen(

@@ -23,6 +23,7 @@ DELTAS = "deltas.parquet"
 CONTROL_DELTAS = "control_deltas.parquet"
 CONTRIBUTIONS = "contributions.parquet"
 RACED = "raced.parquet"
+SEEN = "seen.parquet"
 
 
 def deltas_table(measured: ImportanceBatch, row_ids: Sequence[str]) -> pa.Table:
@@ -94,7 +95,7 @@ def seen_rows(folder: Path) -> frozenset[str] | None:
 
     None where the folder does not say: heads of another project come without samples.
     """
-    tables = [folder / name for name in (DELTAS, CONTROL_DELTAS, RACED)]
+    tables = [folder / name for name in (DELTAS, CONTROL_DELTAS, RACED, SEEN)]
     found: set[str] = set()
     for path in tables:
         if path.is_file() and "row_id" in pq.read_schema(path).names:

@@ -65,19 +65,7 @@ def run_heads(
     With `control` data (plain text, say) every head is ablated on a draw of its rows as well.
     """
     check_options(options, control)
-    spec = RunSpec(
-        f"heads-{options.method}",
-        config={**_config(options, control), "batch_tokens": batch_tokens},
-        inputs={
-            "probe": file_digest(probe_path.with_name(ROWS)),
-            "model": source.fingerprint(),
-            **({"control": fingerprint_sources(control)} if control else {}),
-        },
-        result_name=RESULT,
-        parents=(probe_path.parent.name,),
-        model=source.manifest(),
-        details={"control": list(control)} if control else {},
-    )
+    spec = heads_spec(source, probe_path, options, control=control, batch_tokens=batch_tokens)
 
     def work(task: Task) -> Finding:
         engine = engine_of(source)
@@ -97,6 +85,30 @@ def run_heads(
         return Finding(heads_to_json(heads), counts={"ok": len(probe.samples)}, model=engine)
 
     return answer(place, spec, work)
+
+
+def heads_spec(
+    source: ModelSource,
+    probe_path: Path,
+    options: HeadsOptions,
+    *,
+    control: Sequence[str] = (),
+    batch_tokens: int | None = None,
+) -> RunSpec:
+    """The question of `run_heads`, which names its run."""
+    return RunSpec(
+        f"heads-{options.method}",
+        config={**_config(options, control), "batch_tokens": batch_tokens},
+        inputs={
+            "probe": file_digest(probe_path.with_name(ROWS)),
+            "model": source.fingerprint(),
+            **({"control": fingerprint_sources(control)} if control else {}),
+        },
+        result_name=RESULT,
+        parents=(probe_path.parent.name,),
+        model=source.manifest(),
+        details={"control": list(control)} if control else {},
+    )
 
 
 def check_options(options: HeadsOptions, control: Sequence[str]) -> None:

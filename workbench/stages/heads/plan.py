@@ -45,19 +45,19 @@ def plan_heads(
     options: HeadsOptions,
     *,
     control: Sequence[str] = (),
-    n: int | None = None,
+    drawn: ProbeOptions | None = None,
     how: ReadOptions = RECOGNISED,
     batch_tokens: int | None = None,
 ) -> dict[str, Any]:
     """A clean pass, and for each head the layers from its own on: (L+1)/2 of a pass each layer.
 
-    A race takes fewer, how many fewer is a guess until it has been run. Where `probe` is data, the
-    pass over all of it that chooses the probe of `n` samples comes first.
+    A race takes fewer, how many fewer is a guess until it has been run. Where `probe` is data, what
+    it takes to choose the probe from it, as `drawn` says, comes first.
     """
     check_options(options, control)
     engine = engine_of(source)
     model, tokens = engine.model, batch_tokens or free_tokens(engine)
-    parts = [_of_probe(model, probe, n, how)]
+    parts = [_of_probe(model, probe, drawn.n if drawn else None, how)]
     if control:
         parts.append(rendered_probe(model, control_rows(model, control, options)))
     parts = [counted_window(part, options.count) for part in parts]
@@ -76,7 +76,8 @@ def plan_heads(
     plan = plan_of(engine, lengths, tokens, passes=passes, batches=batches, seconds=seconds)
     if isinstance(probe, Path):
         return plan
-    first = plan_probe(source, probe, ProbeOptions(), how=how, batch_tokens=batch_tokens)
+    chosen = drawn or ProbeOptions()
+    first = plan_probe(source, probe, chosen, how=how, batch_tokens=batch_tokens)
     return _after_probe(plan, first)
 
 
