@@ -14,6 +14,7 @@ from tests.cli.test_help import command_at
 from workbench.cli.from_records import chosen, from_records
 from workbench.errors import InputError
 from workbench.options import (
+    CombineOptions,
     DecodingOptions,
     ExportOptions,
     HeadsOptions,
@@ -41,6 +42,7 @@ ASKED: list[tuple[str, type]] = [
     ("heads retrieve", RetrievalOptions),
     ("heads validate", ValidateOptions),
     ("select", SelectOptions),
+    ("select", CombineOptions),
     ("export", ExportOptions),
     ("tune", TuneOptions),
     ("tune", StepWeights),

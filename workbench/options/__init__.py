@@ -17,13 +17,14 @@ from workbench.options.loading import BatchOptions, LoadOptions
 from workbench.options.probe import ProbeOptions
 from workbench.options.reading import RECOGNISED, ReadOptions
 from workbench.options.record import OptionRecord, check_options, option, records
-from workbench.options.select import ExportOptions, SelectOptions
+from workbench.options.select import CombineOptions, ExportOptions, SelectOptions
 from workbench.options.tune import SpendOptions, StepWeights, TuneOptions
 from workbench.options.validate import ValidateOptions
 
 __all__ = [
     "RECOGNISED",
     "BatchOptions",
+    "CombineOptions",
     "DecodingOptions",
     "ExportOptions",
     "HeadsOptions",

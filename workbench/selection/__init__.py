@@ -3,12 +3,16 @@
 from workbench.selection import export_selection, select
 """
 
+from workbench.selection.comparison import compare_selections
+from workbench.selection.drawn import Drawn, read_drawn, shared_pool
 from workbench.selection.export import FORMS, export_selection
+from workbench.selection.joined import COMBINATIONS, combined, shared_ids
 from workbench.selection.marks import DROP, KEEP, marked, read_marks
 from workbench.selection.overlap import Overlap, overlap_of
 from workbench.selection.policies import POLICIES
 from workbench.selection.pool import ADJUSTED, LENGTH_BIN
 from workbench.selection.provenance import (
+    SCORES,
     is_scored_data,
     pool_behind,
     provenance_of,
@@ -17,26 +21,34 @@ from workbench.selection.provenance import (
     scores_of,
     stages_behind,
 )
+from workbench.selection.quotas import parse_quotas
 from workbench.selection.scored_rows import CONTENT, scored_rows
 from workbench.selection.select import Selection, select
 from workbench.selection.tables import read_scores, read_selection
 
 __all__ = [
     "ADJUSTED",
+    "COMBINATIONS",
     "CONTENT",
     "DROP",
     "FORMS",
     "KEEP",
     "LENGTH_BIN",
     "POLICIES",
+    "SCORES",
+    "Drawn",
     "Overlap",
     "Selection",
+    "combined",
+    "compare_selections",
     "export_selection",
     "is_scored_data",
     "marked",
     "overlap_of",
+    "parse_quotas",
     "pool_behind",
     "provenance_of",
+    "read_drawn",
     "read_marks",
     "read_scores",
     "read_selection",
@@ -45,5 +57,7 @@ __all__ = [
     "scored_rows",
     "scores_of",
     "select",
+    "shared_ids",
+    "shared_pool",
     "stages_behind",
 ]

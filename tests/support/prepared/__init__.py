@@ -44,6 +44,7 @@ WORDS = {
     "stages.heads": partial(OfFinished, start="heads-exact", summary="heads.json"),
     "stages.amplify": OfAmplifyStages,
     "cli.text.amplify": partial(OfFinished, start="amplify-mask", summary="mask.json"),
+    "cli.text.comparison": OfSelection,
     "cli.text.heads": partial(OfFinished, start="heads-exact", summary="heads.json"),
     "cli.text.probe": partial(OfFinished, start="probe-highest-loss", summary="probe.json"),
     "cli.text.scores": partial(OfFinished, start="score-circuitseer", summary="summary.json"),
