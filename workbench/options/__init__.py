@@ -18,6 +18,7 @@ from workbench.options.probe import ProbeOptions
 from workbench.options.reading import RECOGNISED, ReadOptions
 from workbench.options.record import OptionRecord, check_options, option, records
 from workbench.options.select import CombineOptions, ExportOptions, SelectOptions
+from workbench.options.trial import TrialOptions
 from workbench.options.tune import SpendOptions, StepWeights, TuneOptions
 from workbench.options.validate import ValidateOptions
 
@@ -40,6 +41,7 @@ __all__ = [
     "SelectOptions",
     "SpendOptions",
     "StepWeights",
+    "TrialOptions",
     "TuneOptions",
     "UpdateOptions",
     "ValidateOptions",

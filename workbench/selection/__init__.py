@@ -4,12 +4,12 @@ from workbench.selection import export_selection, select
 """
 
 from workbench.selection.comparison import compare_selections
-from workbench.selection.drawn import Drawn, read_drawn, shared_pool
+from workbench.selection.drawn import Drawn, SharedPool, read_drawn, row_lengths, shared_pool
 from workbench.selection.export import FORMS, export_selection
 from workbench.selection.joined import COMBINATIONS, combined, shared_ids
 from workbench.selection.marks import DROP, KEEP, marked, read_marks
 from workbench.selection.overlap import Overlap, overlap_of
-from workbench.selection.policies import POLICIES
+from workbench.selection.policies import POLICIES, like_lengths
 from workbench.selection.pool import ADJUSTED, LENGTH_BIN
 from workbench.selection.provenance import (
     SCORES,
@@ -39,10 +39,12 @@ __all__ = [
     "Drawn",
     "Overlap",
     "Selection",
+    "SharedPool",
     "combined",
     "compare_selections",
     "export_selection",
     "is_scored_data",
+    "like_lengths",
     "marked",
     "overlap_of",
     "parse_quotas",
@@ -52,6 +54,7 @@ __all__ = [
     "read_marks",
     "read_scores",
     "read_selection",
+    "row_lengths",
     "scored_as",
     "scored_data",
     "scored_rows",

@@ -19,7 +19,7 @@ from scipy.stats import hypergeom
 from workbench.data import LABELS, label_text
 from workbench.errors import InputError
 from workbench.selection.diagnostics import spread_of
-from workbench.selection.drawn import Drawn, SharedPool, shared_pool
+from workbench.selection.drawn import Drawn, SharedPool, row_lengths, shared_pool
 
 MOST_LABELS = 50
 """A column with more values than these is no label."""
@@ -41,7 +41,7 @@ def compare_selections(drawn: Sequence[Drawn], *, data: Sequence[str] = ()) -> d
     pool = shared_pool(drawn)
     inside = [pool.inside(one) for one in drawn]
     labels, source = _labels(pool, drawn[0], data)
-    lengths = _lengths(pool)
+    lengths = row_lengths(pool)
     return {
         "pool": {"n": len(pool.table), "whole": pool.whole, "length": spread_of(lengths)},
         "selections": [
@@ -124,12 +124,6 @@ def _percentiles(
     ranks = [pd.Series(_scores(one, pool)).rank(method="average").to_numpy() for one in drawn]
     n = len(pool.table)
     return [[float(((rank[c] - 0.5) / n).mean()) for rank in ranks] for c in inside]
-
-
-def _lengths(pool: SharedPool) -> Float64[np.ndarray, " sample"]:
-    """Tokens of the whole row, in older tables of the part that was scored."""
-    name = "n_tokens_row" if "n_tokens_row" in pool.table else "n_tokens"
-    return pool.table[name].to_numpy(dtype=np.float64)
 
 
 def _labels(

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Bool
+from jaxtyping import Bool, Float64
 
 from workbench.data import fingerprint_sources, read_samples
 from workbench.errors import InputError
@@ -92,7 +92,7 @@ class SharedPool:
 
     def inside(self, drawn: Drawn) -> Bool[np.ndarray, " sample"]:
         """Which rows of the pool the selection took."""
-        return self.table["row_id"].isin(set(drawn.row_ids)).to_numpy()
+        return self.table["row_id"].isin(drawn.row_ids).to_numpy()
 
 
 def shared_pool(drawn: Sequence[Drawn]) -> SharedPool:
@@ -103,7 +103,15 @@ def shared_pool(drawn: Sequence[Drawn]) -> SharedPool:
     pools = {name: one.pool for name, one in zip(names, drawn, strict=True)}
     ids = shared_ids(pools, same_files=same_files)
     first = drawn[0].pool.assign(row_id=drawn[0].pool["row_id"].astype(str))
-    ok = first.loc[(first["status"] == "ok").to_numpy() & first["row_id"].isin(ids).to_numpy()]
-    sizes = [int((one.pool["status"] == "ok").sum()) for one in drawn]
+    ok = first.loc[
+        (first["status"] == "ok").to_numpy() & first["row_id"].isin(ids.tolist()).to_numpy()
+    ]
+    sizes = [one.pool["status"].tolist().count("ok") for one in drawn]
     table = ok.sort_values("row_index", kind="stable").reset_index(drop=True)
     return SharedPool(table, whole=set(sizes) == {len(ids)})
+
+
+def row_lengths(pool: SharedPool) -> Float64[np.ndarray, " sample"]:
+    """Tokens of the whole row, in older tables of the part that was scored."""
+    name = "n_tokens_row" if "n_tokens_row" in pool.table else "n_tokens"
+    return pool.table[name].to_numpy(dtype=np.float64)

@@ -82,7 +82,7 @@ def combined(tables: Sequence[pd.DataFrame], *, how: str, same_files: bool) -> p
     ids = shared_ids({f"table {i + 1}": t for i, t in enumerate(tables)}, same_files=same_files)
     ranks = np.stack([percentile_ranks(table, ids) for table in tables])
     first = tables[0].assign(row_id=tables[0]["row_id"].astype(str))
-    inside = (first["row_id"].isin(ids) & (first["status"] == "ok")).to_numpy()
+    inside = (first["row_id"].isin(ids.tolist()) & (first["status"] == "ok")).to_numpy()
     score = np.full(len(first), np.nan)
     score[inside] = COMBINATIONS[how](ranks)
     lost = (first["status"] == "ok").to_numpy() & ~inside

@@ -9,11 +9,17 @@ from workbench.tuning.adapter import merged, with_lora
 from workbench.tuning.card import model_card, weights_in_words
 from workbench.tuning.checkpoint import CHECKPOINT
 from workbench.tuning.curve import summarize_curve
-from workbench.tuning.examples import Example, Examples, make_examples
+from workbench.tuning.examples import (
+    Example,
+    Examples,
+    LeftOutError,
+    make_example,
+    make_examples,
+)
 from workbench.tuning.export import Export, read_export
 from workbench.tuning.folder import model_folder, save_model
 from workbench.tuning.loss import weighted_loss
-from workbench.tuning.plan import training_order
+from workbench.tuning.plan import row_order, training_order
 from workbench.tuning.steps_source import StepsSource
 from workbench.tuning.trainer import Training, require_extra, train
 from workbench.tuning.weights import Steps, read_steps, token_weights
@@ -27,11 +33,13 @@ __all__ = [
     "Example",
     "Examples",
     "Export",
+    "LeftOutError",
     "StepWeights",
     "Steps",
     "StepsSource",
     "Training",
     "TuneOptions",
+    "make_example",
     "make_examples",
     "merged",
     "model_card",
@@ -39,6 +47,7 @@ __all__ = [
     "read_export",
     "read_steps",
     "require_extra",
+    "row_order",
     "save_model",
     "summarize_curve",
     "token_weights",

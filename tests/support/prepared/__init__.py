@@ -23,6 +23,7 @@ from tests.support.prepared.stages import (
     OfFinished,
     OfStages,
 )
+from tests.support.prepared.trial import OfTrial, OfTrialStage
 from tests.support.prepared.tuning import OfTuning
 
 WORDS = {
@@ -37,6 +38,11 @@ WORDS = {
     "figures": OfFigures,
     "reports": OfReports,
     "reports.amplification": OfAmplificationPage,
+    "figures.trial": OfTrial,
+    "reports.trial": OfTrial,
+    "trial": OfTrial,
+    "stages.trial": OfTrialStage,
+    "cli.text.trial": OfTrial,
     "tuning": OfTuning,
     "amplification": OfAmplification,
     "stages": OfStages,
