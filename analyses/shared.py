@@ -20,6 +20,8 @@ from workbench.allocator import keep_freed_memory
 from workbench.data import read_usable, write_jsonl
 from workbench.stages import Place
 
+# Flags of studies that change nothing of what was found before.
+NO_RESULT = ("work", "dry", "trial")
 MARKS = ("<!-- tables -->", "<!-- end of tables -->")
 STUDIES_DATA = Path(__file__).resolve().parents[1] / "data" / "pools" / "studies"
 
@@ -41,7 +43,7 @@ class Study:
 
     def asked(self, options: argparse.Namespace) -> None:
         """End here if `work` holds what was found with other options."""
-        said = {k: v for k, v in sorted(vars(options).items()) if k not in ("work", "dry")}
+        said = {k: v for k, v in sorted(vars(options).items()) if k not in NO_RESULT}
         path = self.work / "options.json"
         if path.exists() and (before := json.loads(path.read_text(encoding="utf-8"))) != said:
             changed = ", ".join(k for k in said | before if said.get(k) != before.get(k))

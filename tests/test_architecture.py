@@ -24,6 +24,7 @@ LEVELS = (
     ("figures",),
     ("reports",),
     ("selection", "amplification", "tuning"),
+    ("trial",),
     ("stages", "distributed"),
     ("cli",),
 )

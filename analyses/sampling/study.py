@@ -1,14 +1,17 @@
 """Does a tenth chosen by score teach a small model more than a tenth drawn by chance?
 
     python -m analyses.sampling.study
+    python -m analyses.sampling.study --trial
 
 Weakens the bundled model into a target that has not seen the pool, scores the pool with the bundled
 model, fine-tunes the target on each arm's tenth with several seeds and the same number of steps,
-and counts right answers to held-out problems. Everything finished is kept in `work/`.
+and counts right answers to held-out problems. Everything finished is kept in `work/`. With
+`--trial` the same selections go through `workbench trial` instead: equal tokens, held-out loss.
 """
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
 from analyses.arms import ARMS, EVERYTHING, MATCHED, export_arm, export_matched
@@ -25,15 +28,20 @@ from analyses.tuned import (
     write_problems,
 )
 from workbench.circuits import RetrievalOptions
+from workbench.options import TrialOptions, TuneOptions
 from workbench.scoring import ScoreRequest
 from workbench.stages import (
+    Asked,
     HeadsOptions,
     ModelSource,
     ProbeOptions,
+    read_scores,
     run_heads,
     run_probe,
     run_retrieval,
     run_score,
+    run_select,
+    run_trial,
 )
 
 # The whole pool, once: more steps than the other arms have.
@@ -70,9 +78,31 @@ def export_of(study: Study, name: str, *, seed: int, scores: dict[tuple[str, str
     return export_arm(study, scores[arm.method, arm.variant], arm, name=name, seed=seed)
 
 
+def trial(
+    study: Study,
+    target: Path,
+    scores: dict[tuple[str, str], Path],
+    options: argparse.Namespace,
+) -> None:
+    """The same selections as `workbench trial` holds them against random rows."""
+    paths = [
+        run_select(study.place, scores[arm.method, arm.variant], arm.select).result
+        for arm in ARMS.values()
+        if arm.method != "random"
+    ]
+    mean_tokens = read_scores(next(iter(scores.values())))["n_tokens_row"].mean()
+    asked = Asked(paths, [str(study.work / "test.jsonl")])
+    tuning = TuneOptions(lr=options.lr)
+    tokens = int(options.steps * tuning.batch_size * mean_tokens)
+    how = TrialOptions(seeds=options.seeds, tokens=tokens, accuracy=options.test_n)
+    outcome = run_trial(study.place, ModelSource(str(target)), asked, how, tuning)
+    print("\n".join([*outcome.summary["verdict"], str(outcome.run / "trial.html")]))
+
+
 def main() -> None:
     parser = tuning_parser(__doc__, model="the model that scores")
     parser.add_argument("--read-once", action="store_true", help=f"also the arm '{ONCE}'")
+    parser.add_argument("--trial", action="store_true", help="by `workbench trial`")
     options = parser.parse_args()
     study = Study.at(__file__, work=options.work)
     study.asked(options)
@@ -80,6 +110,9 @@ def main() -> None:
     write_problems(study.work / "pool.jsonl", options.pool_n, seed=2, without=test)
     target = weakened_copy(options.model, options.noise)
     scores = scores_of(study, ModelSource(options.model), str(study.work / "pool.jsonl"))
+    if options.trial:
+        trial(study, target, scores, options)
+        return
     answers = Answers(study.work / "answers.json")
     answers.of("untuned", 0, lambda: right_answers(target, str(study.work / "test.jsonl")))
     for seed in range(options.seeds):

@@ -14,6 +14,7 @@ from tests.cli.test_help import command_at
 from workbench.cli.from_records import chosen, from_records
 from workbench.errors import InputError
 from workbench.options import (
+    CombineOptions,
     DecodingOptions,
     ExportOptions,
     HeadsOptions,
@@ -28,6 +29,7 @@ from workbench.options import (
     SettingsOptions,
     SpendOptions,
     StepWeights,
+    TrialOptions,
     TuneOptions,
     UpdateOptions,
     ValidateOptions,
@@ -45,7 +47,10 @@ ASKED: list[tuple[str, type]] = [
     ("heads robust", SettingsOptions),
     ("heads validate", ValidateOptions),
     ("select", SelectOptions),
+    ("select", CombineOptions),
     ("export", ExportOptions),
+    ("trial", SpendOptions),
+    ("trial", TrialOptions),
     ("tune", TuneOptions),
     ("tune", StepWeights),
     ("tune", SpendOptions),

@@ -53,6 +53,8 @@ def test_the_commands_are_those_that_scripts_rely_on():
         ("runs", "list"),
         ("runs", "show"),
         ("runs", "path"),
+        ("select", "compare"),
+        ("trial",),
         ("tune",),
         *(("amplify", step) for step in ("localize", "mask", "update", "report")),
         ("app",),

@@ -72,7 +72,7 @@ def test_the_words_and_numbers_are_those_of_the_packages_that_are_slow_to_import
     from workbench.options.heads import RANKS
     from workbench.options.loading import DTYPES, QUANTIZE
     from workbench.options.probe import STRATEGIES
-    from workbench.options.select import ADJUSTED, FORMS
+    from workbench.options.select import ADJUSTED, COMBINED, FORMS
     from workbench.options.select import FORMATS as OFFERED_FORMATS
     from workbench.options.tune import RULES
 
@@ -87,6 +87,7 @@ def test_the_words_and_numbers_are_those_of_the_packages_that_are_slow_to_import
     assert set(RULES) == {"file", *scoring.WEIGHTS}
     assert set(ADJUSTED) == set(selection.ADJUSTED)
     assert set(FORMS) == set(selection.FORMS)
+    assert set(COMBINED) == set(selection.COMBINATIONS)
     (policy,) = records(SelectOptions, "policy")
     assert set(policy.choices) == set(selection.POLICIES)
     assert set(RANKS) == set(RANKINGS)

@@ -28,6 +28,7 @@ from workbench.cli.probe import probe
 from workbench.cli.runs import runs
 from workbench.cli.score import score
 from workbench.cli.select import select
+from workbench.cli.trial import trial
 from workbench.cli.tune import tune
 from workbench.cli.validate import validate
 from workbench.errors import WorkbenchError
@@ -45,7 +46,10 @@ def cli() -> None:
     """
 
 
-ALL = (amplify, app, data, demo, doctor, export, heads, models, probe, runs, score, select, tune)
+ALL = (
+    *(amplify, app, data, demo, doctor, export, heads, models, probe),
+    *(runs, score, select, trial, tune),
+)
 for command in ALL:
     cli.add_command(command)
 heads.add_command(validate)

@@ -37,6 +37,7 @@ from workbench.figures.pools import (
 from workbench.figures.ranking import elbow, measure_name, sample_deltas
 from workbench.figures.scales import SCALES
 from workbench.figures.steps import step_blocks, step_losses, step_weight_bars
+from workbench.figures.trial import trial_effects
 from workbench.figures.validation import (
     control_rises,
     knockout_curve,
@@ -83,5 +84,6 @@ __all__ = [
     "step_weight_bars",
     "token_bars",
     "token_strip",
+    "trial_effects",
     "visible",
 ]

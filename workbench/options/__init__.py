@@ -23,13 +23,15 @@ from workbench.options.loading import BatchOptions, LoadOptions
 from workbench.options.probe import ProbeOptions
 from workbench.options.reading import RECOGNISED, ReadOptions
 from workbench.options.record import OptionRecord, check_options, option, records
-from workbench.options.select import ExportOptions, PushOptions, SelectOptions
+from workbench.options.select import CombineOptions, ExportOptions, PushOptions, SelectOptions
+from workbench.options.trial import TrialOptions
 from workbench.options.tune import SpendOptions, StepWeights, TuneOptions
 from workbench.options.validate import ValidateOptions
 
 __all__ = [
     "RECOGNISED",
     "BatchOptions",
+    "CombineOptions",
     "DecodingOptions",
     "ExportOptions",
     "HeadsOptions",
@@ -48,6 +50,7 @@ __all__ = [
     "SettingsOptions",
     "SpendOptions",
     "StepWeights",
+    "TrialOptions",
     "TuneOptions",
     "UpdateOptions",
     "ValidateOptions",

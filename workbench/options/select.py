@@ -13,6 +13,7 @@ from workbench.options.record import check_options, option
 
 POLICIES = ("soft", "top", "bottom", "random", "length-matched")
 ADJUSTED = ("none", "length")
+COMBINED = ("rank-mean", "product", "max")
 FORMATS = ("jsonl", "parquet", "prompt-completion", "messages", "alpaca", "sharegpt")
 FILES = ("jsonl", "parquet")
 FORMS = ("subset", "repeat-weight")
@@ -43,6 +44,15 @@ class SelectOptions:
         metavar="COLUMNS",
     )
     group_by: str | None = option(None, "Spread over groups; also length_bin.", metavar="COLUMN")
+    quota: tuple[str, ...] = option(
+        (),
+        "How much of the budget a group gets; the others share the rest; repeatable.",
+        metavar="COLUMN=VALUE:COUNT",
+        many=True,
+    )
+    max_per_group: int | None = option(
+        None, "Take at most so many rows of each group of --group-by.", low=1
+    )
     seed: int = option(0, "Of the draw.")
     keep: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()
@@ -74,6 +84,20 @@ class PushOptions:
         None, "Upload it as a dataset of the Hugging Face hub, a private one.", metavar="ORG/NAME"
     )
     public: bool = option(False, "Make the dataset on the hub public.")
+
+    def __post_init__(self) -> None:
+        check_options(self)
+
+
+@dataclass(frozen=True)
+class CombineOptions:
+    """How several score tables become one: over each row's percentile ranks in them."""
+
+    combine: str = option(
+        "rank-mean",
+        "Of several --scores: the mean, product or maximum of a row's percentile ranks.",
+        choices=COMBINED,
+    )
 
     def __post_init__(self) -> None:
         check_options(self)

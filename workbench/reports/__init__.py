@@ -10,6 +10,7 @@ from workbench.reports.amplification import (
     results_rows,
 )
 from workbench.reports.forks import fork_blocks
+from workbench.reports.trial import trial_page
 from workbench.reports.validation import validation_page
 
 __all__ = [
@@ -18,5 +19,6 @@ __all__ = [
     "amplification_page",
     "fork_blocks",
     "results_rows",
+    "trial_page",
     "validation_page",
 ]

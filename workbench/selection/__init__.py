@@ -4,12 +4,16 @@ from workbench.selection import export_selection, select
 """
 
 from workbench.selection.alike import LOSSES
+from workbench.selection.comparison import compare_selections
+from workbench.selection.drawn import Drawn, SharedPool, read_drawn, row_lengths, shared_pool
 from workbench.selection.export import FORMS, export_selection
+from workbench.selection.joined import COMBINATIONS, combined, shared_ids
 from workbench.selection.marks import DROP, KEEP, marked, read_marks
 from workbench.selection.overlap import Overlap, overlap_of
-from workbench.selection.policies import POLICIES
+from workbench.selection.policies import POLICIES, like_lengths
 from workbench.selection.pool import ADJUSTED, LENGTH_BIN
 from workbench.selection.provenance import (
+    SCORES,
     is_scored_data,
     pool_behind,
     provenance_of,
@@ -19,12 +23,14 @@ from workbench.selection.provenance import (
     stages_behind,
 )
 from workbench.selection.publish import check_hub_id, publish
+from workbench.selection.quotas import parse_quotas
 from workbench.selection.scored_rows import CONTENT, scored_rows
 from workbench.selection.select import Selection, select
 from workbench.selection.tables import read_scores, read_selection
 
 __all__ = [
     "ADJUSTED",
+    "COMBINATIONS",
     "CONTENT",
     "DROP",
     "FORMS",
@@ -32,23 +38,34 @@ __all__ = [
     "LENGTH_BIN",
     "LOSSES",
     "POLICIES",
+    "SCORES",
+    "Drawn",
     "Overlap",
     "Selection",
+    "SharedPool",
     "check_hub_id",
+    "combined",
+    "compare_selections",
     "export_selection",
     "is_scored_data",
+    "like_lengths",
     "marked",
     "overlap_of",
+    "parse_quotas",
     "pool_behind",
     "provenance_of",
     "publish",
+    "read_drawn",
     "read_marks",
     "read_scores",
     "read_selection",
+    "row_lengths",
     "scored_as",
     "scored_data",
     "scored_rows",
     "scores_of",
     "select",
+    "shared_ids",
+    "shared_pool",
     "stages_behind",
 ]

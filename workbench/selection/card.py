@@ -44,6 +44,8 @@ SHOWN = (
     "adjust",
     "temperature",
     "group_by",
+    "quota",
+    "max_per_group",
     "budget",
     "seed",
     "rows kept by hand",

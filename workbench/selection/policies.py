@@ -102,6 +102,15 @@ def match_lengths(chosen: Int64[np.ndarray, " chosen"], pool: Pool) -> Int64[np.
     return by_bin[starts[chosen_bins] + _occurrence(chosen_bins)]
 
 
+def like_lengths(
+    chosen: Int64[np.ndarray, " chosen"],
+    n_tokens: Int64[np.ndarray, " sample"],
+    uniforms: Float64[np.ndarray, " sample"],
+) -> Int64[np.ndarray, " chosen"]:
+    """`match_lengths` for lengths and random numbers alone."""
+    return match_lengths(chosen, Pool(np.zeros(len(n_tokens)), n_tokens, uniforms))
+
+
 def length_bins(pool: Pool) -> Int64[np.ndarray, " sample"]:
     """The bin of each row: neighbours in length share one, all bins are about equally full."""
     n_rows = len(pool.n_tokens)

@@ -5,9 +5,13 @@ table = read_pool(scores, adjust="none", group_by="source")
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
+from workbench.data import label_text
 from workbench.errors import InputError
 from workbench.options.select import alike_in
 from workbench.selection.alike import among_alike
@@ -24,6 +28,8 @@ def read_pool(
     adjust: str = "none",
     group_by: str | None = None,
     groups: pd.Series | None = None,
+    quota_by: str | None = None,
+    quota_groups: pd.Series | None = None,
 ) -> pd.DataFrame:
     """The `ok` rows in the order of `row_index`, with the columns `value` and `group` added.
 
@@ -31,9 +37,12 @@ def read_pool(
     rows of like length, or with several names among rows alike in all of them, of which
     `table.attrs["alike"]` tells. `group` is the text of the column `group_by`, of `groups` (row for
     row with `scores`), or a tenth of the pool by length for "length_bin"; without any, one group.
+    `quota` likewise by `quota_by`, where given, a whole number without its point: 3, not 3.0.
     """
     _check_columns(scores, adjust)
     table = scores.assign(group=_group_labels(scores, group_by, groups))
+    if quota_by is not None:
+        table["quota"] = _group_labels(scores, quota_by, quota_groups, text=label_text)
     table = table.loc[(table["status"] == "ok").to_numpy()]
     table = table.sort_values("row_index", kind="stable").reset_index(drop=True)
     if table.empty:
@@ -48,11 +57,21 @@ def read_pool(
     if adjust not in ADJUSTED:
         table["value"], table.attrs["alike"] = among_alike(table, alike_in(adjust))
     _check_unique(table)
-    if group_by == LENGTH_BIN and LENGTH_BIN not in scores.columns and groups is None:
-        place = table["n_tokens"].rank(method="first").to_numpy() - 1
-        bins = (place * N_LENGTH_BINS // len(table)).astype(int)
-        table["group"] = [f"length bin {i + 1} of {N_LENGTH_BINS}" for i in bins]
+    for name, by, given in (("group", group_by, groups), ("quota", quota_by, quota_groups)):
+        if by == LENGTH_BIN and LENGTH_BIN not in scores.columns and given is None:
+            table[name] = _length_bins(table)
     return table
+
+
+def bin_name(number: int) -> str:
+    """What the bin `number` (from 1) of `length_bin` is called."""
+    return f"length bin {number} of {N_LENGTH_BINS}"
+
+
+def _length_bins(table: pd.DataFrame) -> list[str]:
+    place = table["n_tokens"].rank(method="first").to_numpy() - 1
+    bins = (place * N_LENGTH_BINS // len(table)).astype(int).tolist()
+    return [bin_name(i + 1) for i in bins]
 
 
 def _check_columns(scores: pd.DataFrame, adjust: str) -> None:
@@ -67,7 +86,11 @@ def _check_columns(scores: pd.DataFrame, adjust: str) -> None:
 
 
 def _group_labels(
-    scores: pd.DataFrame, group_by: str | None, groups: pd.Series | None
+    scores: pd.DataFrame,
+    group_by: str | None,
+    groups: pd.Series | None,
+    *,
+    text: Callable[[Any], str] = str,
 ) -> list[str]:
     if groups is not None:
         if len(groups) != len(scores):
@@ -85,7 +108,7 @@ def _group_labels(
             expected=f"one of {', '.join(map(str, scores.columns))}, or {LENGTH_BIN}",
         )
     return [
-        "(none)" if missing else str(v) for v, missing in zip(values, values.isna(), strict=True)
+        "(none)" if missing else text(v) for v, missing in zip(values, values.isna(), strict=True)
     ]
 
 

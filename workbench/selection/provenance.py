@@ -19,6 +19,8 @@ from workbench.runs import located, read_manifest, without_place
 from workbench.scoring import SCORERS, exported_options
 from workbench.selection.tables import read_scores
 
+SCORES = "scores.parquet"
+
 
 def stages_behind(selection_path: Path, runs: Path) -> dict[str, Any]:
     """Stage to manifest, from the selection back to the probe, as far as the runs still exist.
@@ -48,6 +50,7 @@ def provenance_of(chain: Mapping[str, Any]) -> dict[str, Any]:
     chosen, score = chain.get("select"), chain.get("score")
     return {
         **(_score_settings(score) if score else {}),
+        **(_combined(chosen) if chosen else {}),
         **(_select_settings(chosen["config"]) if chosen else {}),
         "stages": {stage: _without_places(manifest) for stage, manifest in chain.items()},
     }
@@ -71,6 +74,12 @@ def _score_settings(score: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _combined(chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """The method of a selection by several scores: that of the first alone would be untrue."""
+    methods = chosen["details"].get("combined")
+    return {"method": f"{chosen['config']['combine']} of {', '.join(methods)}"} if methods else {}
+
+
 def _select_settings(config: Mapping[str, Any]) -> dict[str, Any]:
     # How many; which ones, the record of the stage says.
     by_hand = {
@@ -85,6 +94,7 @@ def _select_settings(config: Mapping[str, Any]) -> dict[str, Any]:
         "group_by": config["group_by"],
         "budget": {k: config[k] for k in ("fraction", "n", "tokens") if config[k] is not None},
         "seed": config["seed"],
+        **{name: config[name] for name in ("quota", "max_per_group") if config.get(name)},
         **by_hand,
     }
 
@@ -131,8 +141,10 @@ def pool_behind(selection_path: Path, runs: Path, chain: Mapping[str, Any]) -> p
         return None
     name, beside = chain["score"]["run"], selection_path.parents[1]
     folder = beside / name if (beside / name).is_dir() else runs / name
+    # Scores combined of several tables lie beside the selection that was drawn from them.
+    own = selection_path.with_name(SCORES)
     try:
-        return read_scores(folder / "scores.parquet")
+        return read_scores(own if own.is_file() else folder / SCORES)
     except InputError:
         return None
 

@@ -1,4 +1,4 @@
-"""Choose rows by their scores: one policy, one budget, on request group by group.
+"""Choose rows by their scores: one policy, one budget, on request group by group or by quotas.
 
 chosen = select(scores, policy="soft", fraction=0.1, seed=0)
 chosen.rows, chosen.diagnostics
@@ -7,7 +7,7 @@ chosen.rows, chosen.diagnostics
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,10 +16,12 @@ import pandas as pd
 from jaxtyping import Float64, Int64
 
 from workbench.errors import InputError
-from workbench.selection.budgets import Budget, Request, n_affordable, resolve_budget, spread
+from workbench.selection.budgets import Budget, Request, resolve_budget
+from workbench.selection.choose import choose, choose_capped
 from workbench.selection.diagnostics import describe
-from workbench.selection.policies import POLICIES, Policy, Pool, match_lengths, uniforms
+from workbench.selection.policies import POLICIES, Policy, Pool, uniforms
 from workbench.selection.pool import read_pool
+from workbench.selection.quotas import Quotas, filled, parse_quotas, shared_out
 from workbench.selection.scored_rows import CONTENT
 
 
@@ -51,6 +53,9 @@ def select(
     groups: pd.Series | None = None,
     keep: Collection[str] = (),
     drop: Collection[str] = (),
+    quota: Sequence[str] = (),
+    quota_groups: pd.Series | None = None,
+    max_per_group: int | None = None,
 ) -> Selection:
     """Select from the `ok` rows of a scores table (CircuitSeer, arXiv 2510.18470, and controls).
 
@@ -58,25 +63,47 @@ def select(
     With groups it is spread over them in proportion to their size (rows, or tokens for a token
     budget) and the policy works within each. Raises `InputError` for what cannot be done.
 
+    `quota` (`COLUMN=VALUE:COUNT`) says how much of the budget some groups of one column get; the
+    others share the rest in proportion, and without a budget the quotas are the budget. With
+    `max_per_group` the groups share nothing out: rows are taken in the policy's order, past those
+    of a group that has as many. What could not be filled is in the diagnostics.
+
     By hand: row ids of `drop` leave the pool before the draw; those of `keep` that were not drawn
     come last, on top of the budget.
     """
     _check(policy, temperature)
+    quotas = parse_quotas(quota)
+    _check_groups(policy, quotas, group_by, max_per_group)
     scores = _without(scores, drop)
-    table = read_pool(scores, adjust=adjust, group_by=group_by, groups=groups)
+    table = read_pool(
+        scores,
+        adjust=adjust,
+        group_by=group_by,
+        groups=groups,
+        quota_by=quotas.column if quotas else None,
+        quota_groups=quota_groups,
+    )
     pool = _pool(table, temperature, seed)
     if policy == "soft":
         _check_not_negative(pool.scores)
-    budget = resolve_budget(Request(fraction, n, tokens), pool.n_tokens)
-    labels, codes = np.unique(table["group"].to_numpy(dtype=object), return_inverse=True)
-    rows = _choose(pool, POLICIES[policy], budget, codes)
+    budget = _budget(Request(fraction, n, tokens), quotas, pool)
+    labels, groups_of = np.unique(table["group"].to_numpy(dtype=object), return_inverse=True)
+    parts = Parts.of(table, quotas, budget, is_capped=max_per_group is not None)
+    if max_per_group is None:
+        rows = choose(pool, POLICIES[policy], budget, parts.codes, amounts=parts.amounts)
+    else:
+        order = POLICIES[policy].order(pool)
+        how = {"amounts": parts.amounts, "most": max_per_group}
+        rows = choose_capped(order, budget, parts.codes, groups_of, **how)
     if len(rows) == 0:
         raise InputError(
-            f"tokens is {budget.amount}, which holds not one row",
+            f"{budget.unit} is {budget.amount}, which holds not one row",
             expected=f"a budget for rows of {round(float(pool.n_tokens.mean()))} tokens on average",
-            do="pass a larger --tokens",
+            do=f"pass a larger --{'tokens' if budget.unit == 'tokens' else 'quota'}",
         )
-    p = _probabilities(pool, POLICIES[policy], rows, codes)
+    p = _probabilities(pool, POLICIES[policy], rows, parts.codes)
+    taken = budget.costs[rows].sum()
+    by_part = np.bincount(parts.codes[rows], budget.costs[rows], len(parts.labels)).astype(int)
     rows = _with_kept(table, rows, keep)
     settings = {
         "policy": policy,
@@ -86,10 +113,75 @@ def select(
         "seed": seed,
         "budget": {"fraction": fraction, "n": n, "tokens": tokens},
     }
+    if quotas or max_per_group is not None:
+        settings |= {"unit": budget.unit, "unfilled": int(budget.amount - taken)}
+        settings |= {"max_per_group": max_per_group} if max_per_group is not None else {}
+    if quotas:
+        asked = filled(quotas, parts.labels, parts.sizes, by_part.tolist())
+        settings |= {"quota_by": quotas.column, "quotas": asked}
     report = describe(table, rows, p, statuses=scores["status"].tolist())
     if len(labels) == 1:
         report.pop("groups")
     return Selection(_rows_table(table, rows, p), settings | report | table.attrs)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The parts of a pool that the budget is shared out to: their rows, sizes and amounts."""
+
+    labels: list[str]
+    codes: Int64[np.ndarray, " sample"]
+    sizes: list[int]
+    amounts: list[int]
+
+    @classmethod
+    def of(
+        cls, table: pd.DataFrame, quotas: Quotas | None, budget: Budget, *, is_capped: bool
+    ) -> Parts:
+        """By quota, else by group; with a cap and no quota, all rows are one part."""
+        found = table["quota" if quotas else "group"].to_numpy(dtype=object)
+        if is_capped and not quotas:
+            found = np.full(len(table), "", dtype=object)
+        labels, codes = np.unique(found, return_inverse=True)
+        sizes = [int(n) for n in np.bincount(codes, budget.costs)]
+        names = [str(label) for label in labels]
+        amounts = shared_out(quotas, budget.amount, names, sizes=sizes)
+        return cls(names, codes.astype(np.int64), sizes, amounts)
+
+
+def _check_groups(
+    policy: str, quotas: Quotas | None, group_by: str | None, max_per_group: int | None
+) -> None:
+    """Refuse what says two things of the groups, or too little."""
+    if max_per_group is None and quotas and group_by not in (None, quotas.column):
+        raise InputError(
+            f"the quotas are of {quotas.column} and the groups of {group_by}",
+            expected="one column to share the budget out by",
+            do="leave out --group-by, or cap its groups with --max-per-group",
+        )
+    if max_per_group is None:
+        return
+    if max_per_group < 1:
+        raise InputError(f"max_per_group is {max_per_group}", expected="at least 1")
+    if group_by is None:
+        raise InputError(
+            f"at most {max_per_group} rows a group were asked for and no groups",
+            expected="the column whose values are the groups",
+            do="pass --group-by COLUMN",
+        )
+    if POLICIES[policy].matches_length:
+        raise InputError(
+            f"policy {policy} was asked for with a cap on groups",
+            expected="another policy: rows of like length may be of other groups",
+            do="leave out --max-per-group",
+        )
+
+
+def _budget(request: Request, quotas: Quotas | None, pool: Pool) -> Budget:
+    """As asked for; where nothing is, the quotas are the budget, in rows."""
+    if quotas and request == Request():
+        return Budget("rows", quotas.total, np.ones(len(pool.n_tokens), dtype=np.int64))
+    return resolve_budget(request, pool.n_tokens)
 
 
 def _check(policy: str, temperature: float) -> None:
@@ -138,44 +230,6 @@ def _pool(table: pd.DataFrame, temperature: float, seed: int) -> Pool:
         uniforms=uniforms(table["row_id"].tolist(), seed),
         temperature=temperature,
     )
-
-
-def _choose(
-    pool: Pool, policy: Policy, budget: Budget, codes: Int64[np.ndarray, " sample"]
-) -> Int64[np.ndarray, " chosen"]:
-    """Positions of the chosen rows in the policy's order."""
-    order = policy.order(pool)
-    place = np.empty(len(order), dtype=np.int64)
-    place[order] = np.arange(len(order))
-    ordered_groups = _split(order, codes[order])
-    sizes = [int(budget.costs[group].sum()) for group in ordered_groups]
-    chosen, places = [], []
-    for group, quota in zip(ordered_groups, spread(budget.amount, sizes), strict=True):
-        rows = group[: n_affordable(budget.costs[group], quota)]
-        # A matched row takes the place in the order of the row it stands for.
-        places.append(place[rows])
-        if policy.matches_length and len(rows):
-            rows = _matched(rows, np.sort(group), pool)
-            rows = rows[: n_affordable(budget.costs[rows], quota)]
-            places[-1] = places[-1][: len(rows)]
-        chosen.append(rows)
-    return np.concatenate(chosen)[np.argsort(np.concatenate(places), kind="stable")]
-
-
-def _split(
-    order: Int64[np.ndarray, " sample"], codes: Int64[np.ndarray, " sample"]
-) -> list[np.ndarray]:
-    """`order` taken apart by group, each part still in order."""
-    by_group = np.argsort(codes, kind="stable")
-    ends = np.cumsum(np.bincount(codes))[:-1]
-    return np.split(order[by_group], ends)
-
-
-def _matched(
-    rows: Int64[np.ndarray, " chosen"], members: Int64[np.ndarray, " member"], pool: Pool
-) -> Int64[np.ndarray, " chosen"]:
-    group = Pool(pool.scores[members], pool.n_tokens[members], pool.uniforms[members])
-    return members[match_lengths(np.searchsorted(members, rows), group)]
 
 
 def _probabilities(

@@ -36,10 +36,12 @@ from workbench.stages.probe import plan_probe, read_probe, run_probe
 from workbench.stages.retrieve import plan_retrieval, run_retrieval
 from workbench.stages.score import plan_score, run_score
 from workbench.stages.select import plan_select, run_select
+from workbench.stages.trial import Asked, plan_trial, run_trial
 from workbench.stages.tune import plan_tune, run_tune
 from workbench.stages.validate import plan_validate, run_validate
 
 __all__ = [
+    "Asked",
     "HeadsOptions",
     "LocalizeOptions",
     "ModelSource",
@@ -64,6 +66,7 @@ __all__ = [
     "plan_score",
     "plan_select",
     "plan_settings",
+    "plan_trial",
     "plan_tune",
     "plan_update",
     "plan_validate",
@@ -83,6 +86,7 @@ __all__ = [
     "run_score",
     "run_select",
     "run_settings",
+    "run_trial",
     "run_tune",
     "run_update",
     "run_validate",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,11 @@ from workbench.options import SelectOptions
 from workbench.runs import Finding, Outcome, Place, RunSpec, Task, answer
 from workbench.selection import (
     LENGTH_BIN,
+    SCORES,
     Selection,
+    combined,
     is_scored_data,
+    parse_quotas,
     read_scores,
     scored_as,
     scored_data,
@@ -35,27 +39,80 @@ from workbench.types import Sample
 
 RESULT = "selection.parquet"
 DIAGNOSTICS = "diagnostics.json"
+SERIES = "combined"
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The score tables that a selection is drawn from; `combine` None where it is one."""
+
+    paths: tuple[Path, ...]
+    combine: str | None
+
+    @classmethod
+    def of(cls, scores: Path | Sequence[Path], combine: str) -> Tables:
+        paths = (scores,) if isinstance(scores, Path) else tuple(scores)
+        return cls(paths, combine if len(paths) > 1 else None)
+
+    @property
+    def first(self) -> Path:
+        return self.paths[0]
+
+    def digests(self) -> str | list[str]:
+        found = [file_digest(path) for path in self.paths]
+        return found if self.combine else found[0]
+
+    def read(self) -> pd.DataFrame:
+        if self.combine is None:
+            return read_scores(self.first)
+        behind = [self.score(path) for path in self.paths]
+        data = behind[0]["inputs"]["data"] if behind[0] else []
+        same_files = all(is_scored_data(score, data) for score in behind)
+        tables = [read_scores(path) for path in self.paths]
+        return combined(tables, how=self.combine, same_files=same_files)
+
+    def methods(self) -> list[str]:
+        """What made each table, as far as its run still says so."""
+        behind = [self.score(path) for path in self.paths]
+        return [score["config"]["method"] if score else "unknown" for score in behind]
+
+    @staticmethod
+    def score(path: Path) -> dict[str, Any] | None:
+        return stages_behind(path, path.parent).get("score")
 
 
 def run_select(
-    place: Place, scores_path: Path, options: SelectOptions, *, data: Sequence[str] = ()
+    place: Place,
+    scores: Path | Sequence[Path],
+    options: SelectOptions,
+    *,
+    data: Sequence[str] = (),
+    combine: str = "rank-mean",
 ) -> Outcome:
-    """Draw a subset from a scores table.
+    """Draw a subset from a scores table, or from several that are combined row by row.
 
-    A `group_by` column that the table does not carry is read from the scored data; `length_bin`
-    is worked out from the lengths.
+    A column of groups or quotas that the table does not carry is read from the scored data;
+    `length_bin` is worked out from the lengths. Combined scores are kept beside the selection.
     """
+    tables = Tables.of(scores, combine)
     spec = RunSpec(
         f"select-{options.policy}",
-        config=_config(options),
-        inputs={"scores": file_digest(scores_path), **_other_data(scores_path, options, data)},
+        config=_config(options) | ({"combine": combine} if tables.combine else {}),
+        inputs={"scores": tables.digests(), **_other_data(tables.first, options, data)},
         result_name=RESULT,
-        parents=(scores_path.parent.name,),
+        parents=tuple(path.parent.name for path in tables.paths),
+        details={"combined": tables.methods()} if tables.combine else {},
     )
 
     def work(task: Task) -> Finding:
-        selection = _selection(scores_path, options, data)
-        task.run.write_json(DIAGNOSTICS, selection.diagnostics)
+        scored = tables.read()
+        if tables.combine:
+            part = pa.Table.from_pandas(scored, preserve_index=False)
+            task.run.write_part(0, part, series=SERIES)
+            task.run.merge_parts(SCORES, n_parts=1, series=SERIES)
+        selection = _selection(scored, tables.first, options, data)
+        said = {"combine": combine, "methods": tables.methods()} if tables.combine else {}
+        task.run.write_json(DIAGNOSTICS, selection.diagnostics | said)
         table = pa.Table.from_pandas(selection.rows, preserve_index=False)
         return Finding(table, counts={"ok": len(selection.rows)})
 
@@ -63,11 +120,16 @@ def run_select(
 
 
 def plan_select(
-    scores_path: Path, options: SelectOptions, *, data: Sequence[str] = ()
+    scores: Path | Sequence[Path],
+    options: SelectOptions,
+    *,
+    data: Sequence[str] = (),
+    combine: str = "rank-mean",
 ) -> dict[str, Any]:
     """What would be drawn: no pass over a model, and nothing is written."""
     began = time.perf_counter()
-    report = _selection(scores_path, options, data).diagnostics
+    tables = Tables.of(scores, combine)
+    report = _selection(tables.read(), tables.first, options, data).diagnostics
     return {
         "forward_passes": 0,
         "rows": report["n_pool"],
@@ -78,39 +140,53 @@ def plan_select(
 
 
 def _config(options: SelectOptions) -> dict[str, Any]:
-    """The options; without rows chosen by hand, the question is the one without such options."""
+    """The options; what was not asked for of the newer ones leaves the question as it was."""
     config = dataclasses.asdict(options)
     by_hand = {name: sorted(config.pop(name)) for name in ("keep", "drop")}
-    return config | {name: row_ids for name, row_ids in by_hand.items() if row_ids}
+    newer = {name: config.pop(name) for name in ("quota", "max_per_group")}
+    return config | {name: value for name, value in (by_hand | newer).items() if value}
 
 
-def _selection(scores_path: Path, options: SelectOptions, data: Sequence[str]) -> Selection:
-    scores = read_scores(scores_path)
-    groups = None
-    if _reads_data(scores_path, options):
-        groups = _column(scores, scores_path, list(data), str(options.group_by))
-    return select(scores, **dataclasses.asdict(options), groups=groups)
+def _selection(
+    scores: pd.DataFrame, scores_path: Path, options: SelectOptions, data: Sequence[str]
+) -> Selection:
+    outside = _outside(scores.columns.tolist(), options)
+    found = _columns(scores, scores_path, list(data), outside) if outside else {}
+    by_quota = quota_column(options)
+    return select(
+        scores,
+        **dataclasses.asdict(options),
+        groups=found.get(options.group_by or ""),
+        quota_groups=found.get(by_quota or ""),
+    )
 
 
-def _reads_data(scores_path: Path, options: SelectOptions) -> bool:
-    """Whether the groups stand in the data and not in the scores."""
-    known = [LENGTH_BIN, *pq.read_schema(scores_path).names] if options.group_by else []
-    return bool(options.group_by) and options.group_by not in known
+def quota_column(options: SelectOptions) -> str | None:
+    quotas = parse_quotas(options.quota)
+    return quotas.column if quotas else None
+
+
+def _outside(known: Sequence[str], options: SelectOptions) -> list[str]:
+    """The columns of groups and quotas that stand in the data and not in the scores."""
+    asked = dict.fromkeys(filter(None, (options.group_by, quota_column(options))))
+    return [name for name in asked if name not in {LENGTH_BIN, *known}]
 
 
 def _other_data(
     scores_path: Path, options: SelectOptions, data: Sequence[str]
 ) -> dict[str, list[dict[str, Any]]]:
     """The fingerprint of data that is read and is not, byte for byte, what was scored."""
-    if not data or not _reads_data(scores_path, options):
+    if not data or not _outside(pq.read_schema(scores_path).names, options):
         return {}
     found = fingerprint_sources(data)
     score = stages_behind(scores_path, scores_path.parent).get("score")
     return {} if is_scored_data(score, found) else {"data": found}
 
 
-def _column(scores: pd.DataFrame, scores_path: Path, data: list[str], column: str) -> pd.Series:
-    """One column of the scored data for the rows of the scores, by their ids; None where missing.
+def _columns(
+    scores: pd.DataFrame, scores_path: Path, data: list[str], columns: list[str]
+) -> dict[str, pd.Series]:
+    """Columns of the scored data for the rows of the scores, by their ids; None where missing.
 
     InputError where a row with a score is not in the data, or is there with another content.
     """
@@ -119,15 +195,21 @@ def _column(scores: pd.DataFrame, scores_path: Path, data: list[str], column: st
     same_files = not data or is_scored_data(score, fingerprint_sources(data))
     scored = scored_rows(scores, same_files=same_files)
     values = {
-        row.row_id: row.row.get(column)
+        row.row_id: [row.row.get(column) for column in columns]
         for row in scored.checked(read_samples(sources, scored_as(score)))
         if isinstance(row, Sample)
     }
     scored.refuse_missing(scored.contents.keys() - values.keys())
-    if all(value is None for value in values.values()):
-        raise InputError(
-            f"no column '{column}' in {', '.join(sources)}",
-            expected="a column of the scored data",
-            do="pass another --group-by",
-        )
-    return pd.Series([values.get(row_id) for row_id in scores["row_id"]], name=column)
+    for place, column in enumerate(columns):
+        if all(value[place] is None for value in values.values()):
+            raise InputError(
+                f"no column '{column}' in {', '.join(sources)}",
+                expected="a column of the scored data",
+                do="pass another --group-by or --quota",
+            )
+    none = [None] * len(columns)
+    rows = [values.get(row_id, none) for row_id in scores["row_id"]]
+    return {
+        name: pd.Series([row[place] for row in rows], name=name)
+        for place, name in enumerate(columns)
+    }

@@ -10,11 +10,17 @@ from workbench.tuning.card import model_card, weights_in_words
 from workbench.tuning.checkpoint import CHECKPOINT
 from workbench.tuning.curve import summarize_curve
 from workbench.tuning.evaluation import HeldOut, held_out_loss
-from workbench.tuning.examples import Example, Examples, make_examples
+from workbench.tuning.examples import (
+    Example,
+    Examples,
+    LeftOutError,
+    make_example,
+    make_examples,
+)
 from workbench.tuning.export import Export, read_export
 from workbench.tuning.folder import model_folder, save_model
 from workbench.tuning.loss import weighted_loss
-from workbench.tuning.plan import training_order
+from workbench.tuning.plan import row_order, training_order
 from workbench.tuning.steps_source import StepsSource
 from workbench.tuning.trainer import Training, require_extra, require_report, train
 from workbench.tuning.weights import Steps, read_steps, token_weights
@@ -29,12 +35,14 @@ __all__ = [
     "Examples",
     "Export",
     "HeldOut",
+    "LeftOutError",
     "StepWeights",
     "Steps",
     "StepsSource",
     "Training",
     "TuneOptions",
     "held_out_loss",
+    "make_example",
     "make_examples",
     "merged",
     "model_card",
@@ -43,6 +51,7 @@ __all__ = [
     "read_steps",
     "require_extra",
     "require_report",
+    "row_order",
     "save_model",
     "summarize_curve",
     "token_weights",

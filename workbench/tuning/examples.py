@@ -77,7 +77,7 @@ def make_examples(
     reasons: dict[str, str] = {}
     for row in rows:
         try:
-            example = _example(row, tokenizer, n_ctx, steps, end_token)
+            example = make_example(row, tokenizer, n_ctx, steps=steps, end_token=end_token)
             chosen += [example] * repeats_of(row)
             counts["ok"] += 1
         except LeftOutError as err:
@@ -112,13 +112,15 @@ def repeats_of(row: Sample | BadRow) -> int:
     return value
 
 
-def _example(
+def make_example(
     row: Sample | BadRow,
     tokenizer: Any,
     n_ctx: int,
-    steps: Mapping[str, Steps] | None,
-    end_token: bool,
+    *,
+    steps: Mapping[str, Steps] | None = None,
+    end_token: bool = True,
 ) -> Example:
+    """One row as `make_examples` has it; LeftOutError with the status of one that is left out."""
     if isinstance(row, BadRow):
         raise LeftOutError("malformed", row.reason)
     if not row.has_completion:

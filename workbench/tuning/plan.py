@@ -29,6 +29,12 @@ def training_order(n_rows: int, options: TuneOptions) -> list[int]:
     return row_order(n_rows, n_needed=n_needed, seed=options.seed)
 
 
+def training_batches(n_rows: int, options: TuneOptions) -> list[list[int]]:
+    """The rows of every pass, in the order of `training_order`; `accumulate` passes are a step."""
+    order, size = training_order(n_rows, options), options.batch_size
+    return [order[first : first + size] for first in range(0, len(order), size)]
+
+
 def learning_rate_factor(step: int, *, n_steps: int, options: TuneOptions) -> float:
     """Share of the learning rate in step `step` (from 0): a rise, then the schedule's descent.
 

@@ -39,7 +39,7 @@ from workbench.tuning.checkpoint import (
 from workbench.tuning.curve import Curve
 from workbench.tuning.examples import Example
 from workbench.tuning.loss import weighted_loss
-from workbench.tuning.plan import learning_rate_factor, training_order
+from workbench.tuning.plan import learning_rate_factor, training_batches
 from workbench.types import Progress, no_progress
 
 EXTRA = ("trl", "accelerate", "datasets", "peft")
@@ -48,10 +48,11 @@ NOISY = ("transformers", "trl", "accelerate", "datasets", "peft")
 
 @dataclass(frozen=True)
 class Training:
-    """How a training is carried out; nothing here changes the weights that come out of it.
+    """How a training is carried out; but for `batches` nothing here changes what comes out of it.
 
     `checkpoint` is the file that keeps the state, written every `checkpoint_every` steps; `digest`
-    says whose state it is.
+    says whose state it is. `batches` are the rows of each pass, where they are not to follow from
+    the options (`training_batches`).
     """
 
     checkpoint: Path
@@ -62,6 +63,14 @@ class Training:
     gradient_checkpointing: bool = False
     report_to: str = "none"
     on_progress: Progress = no_progress
+    batches: Sequence[Sequence[int]] | None = None
+
+    def passes(self, n_rows: int, options: TuneOptions) -> Sequence[Sequence[int]]:
+        """The rows of each pass of the whole training."""
+        return training_batches(n_rows, options) if self.batches is None else self.batches
+
+    def n_steps(self, n_rows: int, options: TuneOptions) -> int:
+        return len(self.passes(n_rows, options)) // options.accumulate
 
 
 def require_extra() -> None:
@@ -99,7 +108,7 @@ def train(
     `model` may be a PEFT model. Without `weighted` the loss is TRL's own. The gradient's norm is
     taken before clipping. Raises WorkbenchError when the loss is no number any more.
     """
-    n_steps = options.n_steps(len(examples))
+    n_steps = training.n_steps(len(examples), options)
     resumed = load_checkpoint(training.checkpoint, digest=training.digest)
     done = resumed.done if resumed else 0
     with _quiet(), _boards_beside(training.checkpoint), tempfile.TemporaryDirectory() as unused:
@@ -136,8 +145,8 @@ def build_trainer(
 
     config: Any = import_module("trl").SFTConfig
 
-    n_steps = options.n_steps(len(examples))
-    order = training_order(len(examples), options)
+    n_steps = training.n_steps(len(examples), options)
+    passes = training.passes(len(examples), options)
     arguments = config(
         output_dir=folder,
         max_steps=n_steps - first_step,
@@ -173,7 +182,7 @@ def build_trainer(
         processing_class=tokenizer,
         optimizers=(optimizer, schedule),
     )
-    trainer.order = order[first_step * options.rows_per_step :]
+    trainer.passes = passes[first_step * options.accumulate :]
     trainer.remove_callback(PrinterCallback)
     return trainer
 
@@ -204,14 +213,14 @@ def _optimizer(
 
 def _trainer_class() -> type:
     """TRL's trainer with token weights; made here because importing TRL takes seconds."""
-    from torch.utils.data import DataLoader, Subset
+    from torch.utils.data import DataLoader
 
     trainer: Any = import_module("trl").SFTTrainer
 
     class WeightedTrainer(trainer):
-        """Without weights exactly TRL's loss; with them `weighted_loss`. Rows come in `order`."""
+        """Without weights exactly TRL's loss; with them `weighted_loss`. Rows come in `passes`."""
 
-        order: Sequence[int] = ()
+        passes: Sequence[Sequence[int]] = ()
 
         def compute_loss(
             self,
@@ -229,11 +238,8 @@ def _trainer_class() -> type:
             return (loss, outputs) if return_outputs else loss
 
         def get_train_dataloader(self) -> DataLoader:
-            return DataLoader(
-                Subset(self.train_dataset, self.order),
-                batch_size=self.args.per_device_train_batch_size,
-                collate_fn=self.data_collator,
-            )
+            how = {"batch_sampler": self.passes, "collate_fn": self.data_collator}
+            return DataLoader(self.train_dataset, **how)
 
         def _send_telemetry(self) -> None:
             """TRL would tell its makers about every training; the workbench does not."""

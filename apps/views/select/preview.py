@@ -93,10 +93,11 @@ def show_comparison(chosen: Selection, pool: PreviewPool, others: list[FoundRun]
 def title_of(run: FoundRun) -> str:
     """A saved selection by what was asked."""
     config = run.manifest["config"]
-    budget = next(f"{k} {config[k]:g}" for k in ("fraction", "n", "tokens") if config[k])
-    words = [config["policy"], budget]
+    budget = [f"{k} {config[k]:g}" for k in ("fraction", "n", "tokens") if config[k]]
+    words = [config["policy"], *budget, *config.get("quota", ())]
     words += [f"free of {config['adjust']}"] if config["adjust"] != "none" else []
     words += [f"by {config['group_by']}"] if config["group_by"] else []
+    words += [f"at most {most} a group"] if (most := config.get("max_per_group")) else []
     return " · ".join([*words, run.name[-8:]])
 
 

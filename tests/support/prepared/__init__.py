@@ -24,6 +24,7 @@ from tests.support.prepared.stages import (
     OfRobust,
     OfStages,
 )
+from tests.support.prepared.trial import OfTrial, OfTrialStage
 from tests.support.prepared.tuning import OfTuning
 
 WORDS = {
@@ -39,6 +40,11 @@ WORDS = {
     "figures": OfFigures,
     "reports": OfReports,
     "reports.amplification": OfAmplificationPage,
+    "figures.trial": OfTrial,
+    "reports.trial": OfTrial,
+    "trial": OfTrial,
+    "stages.trial": OfTrialStage,
+    "cli.text.trial": OfTrial,
     "tuning": OfTuning,
     "amplification": OfAmplification,
     "stages": OfStages,
@@ -47,6 +53,7 @@ WORDS = {
     "stages.heads": partial(OfFinished, start="heads-exact", summary="heads.json"),
     "stages.amplify": OfAmplifyStages,
     "cli.text.amplify": partial(OfFinished, start="amplify-mask", summary="mask.json"),
+    "cli.text.comparison": OfSelection,
     "cli.text.heads": partial(OfFinished, start="heads-exact", summary="heads.json"),
     "cli.text.probe": partial(OfFinished, start="probe-highest-loss", summary="probe.json"),
     "cli.text.robust": OfRobust,

@@ -27,6 +27,12 @@ class OfSelection(OfPackage):
         return self.shared.drawn.result
 
     @property
+    def drawn(self):
+        from workbench.selection import read_drawn
+
+        return read_drawn(self.selection_path, self.shared.kept.runs)
+
+    @property
     def pool(self):
         return self.shared.frame
 

@@ -18,6 +18,10 @@ def print_selection(report: Any) -> None:
     n, n_pool, overlap = report["n_selected"], report["n_pool"], report["top_overlap"]
     before, after = report["tokens"]["before"], report["tokens"]["after"]
     click.echo(f"{_policy(report)}: {n} of {n_pool} rows ({n / n_pool:.1%})")
+    if report.get("combine"):
+        click.echo(f"scores                 {report['combine']} of {', '.join(report['methods'])}")
+    if lost := report["status_counts"].get("not_joined"):
+        click.echo(f"not joined             {lost} rows have no score in all of the tables")
     click.echo(f"tokens                 {after} of {before} ({after / before:.1%})")
     click.echo(f"effective sample size  {report['effective_sample_size']:.1f} of {n_pool}")
     click.echo(
@@ -27,9 +31,21 @@ def print_selection(report: Any) -> None:
     if alike := report.get("alike"):
         strata = f"{alike['n_strata']} strata, the smallest of {alike['smallest']} rows"
         click.echo(f"alike in               {', '.join(alike['columns'])} ({strata})")
+    _print_quotas(report)
     _print_mix("source", report["sources"])
     if report["group_by"] not in (None, "source") and "groups" in report:
         _print_mix(report["group_by"], report["groups"])
+
+
+def _print_quotas(report: Any) -> None:
+    """What each quota got, and what of the budget could not be filled."""
+    for quota in report.get("quotas", []):
+        short = quota["asked"] - quota["taken"]
+        why = f", {short} could not be filled" if short else ""
+        name = f"{report['quota_by']}={quota['name']}"
+        click.echo(f"quota {name}: {quota['taken']} of {quota['asked']} {report['unit']}{why}")
+    if report.get("unfilled"):
+        click.echo(f"unfilled               {report['unfilled']} {report['unit']} of the budget")
 
 
 def _policy(report: Any) -> str:
@@ -37,6 +53,7 @@ def _policy(report: Any) -> str:
         f"temperature {report['temperature']:g}" if report["temperature"] else "",
         "" if report["adjust"] == "none" else f"free of {report['adjust'].replace(',', ', ')}",
         f"by {report['group_by']}" if report["group_by"] else "",
+        f"at most {report['max_per_group']} a group" if report.get("max_per_group") else "",
         f"seed {report['seed']}",
     ]
     return ", ".join([f"policy {report['policy']}", *filter(None, more)])

@@ -1,0 +1,72 @@
+"""`workbench select` with several scores, with quotas, and `workbench select compare`."""
+
+from __future__ import annotations
+
+import json
+
+import pyarrow.parquet as pq
+import pytest
+
+from tests.cli.test_bad_input import assert_refused
+
+
+@pytest.fixture(scope="module")
+def by_length(made, sums, checkpoint):
+    """Another score of the same rows."""
+    from workbench.scoring import ScoreRequest
+    from workbench.stages import ModelSource, Place, run_score
+
+    source = ModelSource(str(checkpoint("llama")), device="cpu")
+    return run_score(Place(made["runs"]), source, [str(sums)], ScoreRequest.of("length")).run.name
+
+
+def test_select_without_scores_says_so_and_compare_needs_two(workbench, made):
+    done = workbench("select", "--policy", "top", "--n", 3)
+    assert done.code == 2
+    assert "Missing option '--scores'" in done.err
+    runs = ("--runs", made["runs"])
+    assert_refused(workbench("select", "compare", made["selection"], *runs), "one selection")
+    done = workbench("select", *runs, "compare", made["selection"], made["selection"])
+    assert done.code == 2
+    assert "options of `select compare` go behind it" in done.err
+
+
+def test_selections_are_compared_in_the_terminal_and_as_one_object(workbench, made, by_length):
+    runs = ("--runs", made["runs"])
+    other = ("--scores", by_length, "--policy", "top", "--n", 6, *runs, "--json")
+    chosen = json.loads(workbench("select", *other).out)["run"]
+    done = workbench("select", "compare", made["selection"], chosen, *runs)
+    assert done.code == 0, done.err
+    for words in ("A  select-top", "pool of 24 rows", "A and B", "median", "source"):
+        assert words in done.out
+    report = json.loads(
+        workbench("select", "compare", made["selection"], chosen, *runs, "--json").out
+    )
+    assert [one["n"] for one in report["selections"]] == [5, 6]
+
+
+def test_several_scores_are_combined_and_the_export_says_so(workbench, made, by_length, tmp_path):
+    runs = ("--runs", made["runs"])
+    both = ("select", "--scores", made["scores"], "--scores", by_length, "--n", 5, *runs)
+    done = workbench(*both, "--policy", "top", "--json")
+    answer = json.loads(done.out)
+    assert answer["diagnostics"]["combine"] == "rank-mean"
+    assert json.loads(workbench(*both, "--policy", "top", "--json").out)["reused"]
+    scores = pq.read_table(f"{answer['run']}/scores.parquet").to_pandas()
+    chosen = pq.read_table(answer["result"]).to_pandas()
+    assert chosen["score"].tolist() == scores["score"].nlargest(5).tolist()
+    maximum = json.loads(workbench(*both, "--combine", "max", "--json").out)
+    assert maximum["run"] != answer["run"]
+    assert "rank-mean of circuitseer, length" in workbench(*both, "--policy", "top").out
+    out = tmp_path / "subset"
+    assert workbench("export", "--selection", answer["run"], "--out", out, *runs).code == 0
+    record = json.loads((out / "provenance.json").read_text(encoding="utf-8"))
+    assert record["method"] == "rank-mean of circuitseer, length"
+
+
+def test_a_quota_is_said_with_what_could_not_be_filled(workbench, made):
+    runs = ("--runs", made["runs"])
+    request = ("select", "--scores", made["scores"], "--policy", "top", *runs)
+    done = workbench(*request, "--quota", "source=sums.jsonl:30")
+    assert "quota source=sums.jsonl: 24 of 30 rows, 6 could not be filled" in done.out
+    assert_refused(workbench(*request, "--quota", "source:3"), "COLUMN=VALUE:COUNT", "--quota")

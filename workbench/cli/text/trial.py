@@ -1,0 +1,35 @@
+"""What `workbench trial` says of its result to a person.
+
+print_trial(report)
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+WIDTH = 48
+
+
+def print_trial(report: Any) -> None:
+    """The arms with their losses, what was equal, and the verdict."""
+    budget, held_out = report["budget"], report["eval"]
+    click.echo(
+        f"{len(report['seeds'])} trainings an arm, {budget['tokens']} tokens in "
+        f"{budget['n_steps']} steps each; held-out loss of {held_out['n']} rows"
+    )
+    right = any("accuracy" in arm for arm in report["arms"])
+    title = f"{'right':>8}" if right else ""
+    click.echo(f"{'arm':<{WIDTH}} {'loss':>8} {title} {'rows':>7} {'tokens':>9} {'rounds':>7}")
+    for arm in report["arms"]:
+        answers = f"{arm['accuracy']:>8.1%}" if right else ""
+        click.echo(
+            f"  {arm['name'][: WIDTH - 2]:<{WIDTH - 2}} {arm['loss']:>8.4f} {answers} "
+            f"{max(arm['n_rows']):>7} {max(arm['tokens']):>9} {max(arm['rounds']):>7.2f}"
+        )
+    before = report["untuned"]
+    answers = f"{before['accuracy']:>8.1%}" if right else ""
+    click.echo(f"  {'before':<{WIDTH - 2}} {before['loss']:>8.4f} {answers}")
+    for line in [*report["warnings"], *report["verdict"]]:
+        click.echo(line)
