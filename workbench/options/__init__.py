@@ -20,8 +20,10 @@ from workbench.options.record import OptionRecord, check_options, option, record
 from workbench.options.select import ExportOptions, SelectOptions
 from workbench.options.tune import SpendOptions, StepWeights, TuneOptions
 from workbench.options.validate import ValidateOptions
+from workbench.options.workers import ALONE, WorkerOptions
 
 __all__ = [
+    "ALONE",
     "RECOGNISED",
     "BatchOptions",
     "DecodingOptions",
@@ -42,6 +44,7 @@ __all__ = [
     "TuneOptions",
     "UpdateOptions",
     "ValidateOptions",
+    "WorkerOptions",
     "check_options",
     "option",
     "records",
