@@ -87,7 +87,9 @@ def test_a_worker_that_is_killed_while_idle_is_replaced():
 
 def test_a_piece_that_fails_everywhere_ends_the_run_with_its_reason():
     with (
-        pytest.raises(WorkbenchError, match=r"part 4 has failed 3 times, .* RuntimeError: no luck$"),
+        pytest.raises(
+            WorkbenchError, match=r"part 4 has failed 3 times, .* RuntimeError: no luck$"
+        ),
         Crew(Processes(2), workers.open_nothing) as crew,
     ):
         list(crew.results([(4, workers.always_broken)]))

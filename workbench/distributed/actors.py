@@ -13,9 +13,11 @@ from __future__ import annotations
 import importlib.util
 import os
 import signal
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from workbench.allocator import keep_freed_memory
@@ -26,24 +28,25 @@ from workbench.options import WorkerOptions
 
 # Rows go out and scores come back, a part at a time.
 STORE_BYTES = 512 * 2**20
-LOOPBACK = "127.0.0.1"
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     # What CUDA_VISIBLE_DEVICES says for actors without GPUs stays as it is, with no warning.
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
+# Ray takes 127.0.0.1 for this machine's address on its network, and listens on all of them, unless
+# it is told, before it is imported, to know no clusters: its default on macOS and Windows.
+OF_ONE_MACHINE = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 
 
 class Actors:
-    """`n_workers` actors of one cluster. State: whether it is ours to end."""
+    """`n_workers` actors of one cluster. State: what of it is ours to end."""
 
     def __init__(
         self, asked: WorkerOptions, *, uses_gpus: bool = True, is_spread: bool = False
     ) -> None:
-        ray = _ray()
-        self._owned = not ray.is_initialized()
-        if self._owned:
-            _connect(asked)
+        self._owned = ExitStack()
+        if not _ray(OF_ONE_MACHINE if asked.address is None else {}).is_initialized():
+            self._owned.enter_context(joined(asked))
         try:
             self._share(asked.workers, uses_gpus=uses_gpus, is_spread=is_spread)
         except BaseException:
@@ -74,8 +77,7 @@ class Actors:
         return [by_pending[one] for one in ready]
 
     def close(self) -> None:
-        if self._owned:
-            _ray().shutdown()
+        self._owned.close()
 
 
 class Actor:
@@ -128,28 +130,42 @@ def gpus_each(n_gpus: int, n_workers: int, *, is_spread: bool = False) -> float:
     return float(n_gpus // n_workers)
 
 
-def _ray() -> Any:
-    """Ray, or InputError where it is not installed; it is slow to import."""
+def _ray(told: Mapping[str, str] = MappingProxyType({})) -> Any:
+    """Ray, or InputError where it is not installed; it is slow to import.
+
+    What it is `told` it reads from the environment, when it is first imported.
+    """
     if importlib.util.find_spec("ray") is None:
         raise InputError(
             "the backend ray needs the package ray, which is not installed",
             expected="the extra 'ray'",
             do="pip install 'circuit-workbench[ray]', or pass --backend local",
         )
-    for name, value in QUIET.items():
+    for name, value in {**QUIET, **told}.items():
         os.environ.setdefault(name, value)
     import ray
 
     return ray
 
 
-def _connect(asked: WorkerOptions) -> None:
-    """Join the cluster at the address, or start one of this machine.
+@contextmanager
+def joined(asked: WorkerOptions) -> Iterator[None]:
+    """Inside the cluster at the address, or one of this machine that is started for it.
 
-    Ray ends a process on SIGTERM by itself, and would leave no chance to say that it can go on.
+    What Ray prints of workers that it lost goes where chatter goes; stdout is data.
     """
+    _connect(asked)
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        _ray().shutdown()
+
+
+def _connect(asked: WorkerOptions) -> None:
+    """Ray ends a process on SIGTERM by itself, with no word of how to go on: not here."""
     before = signal.getsignal(signal.SIGTERM)
-    ray = _ray()
+    ray = _ray(OF_ONE_MACHINE if asked.address is None else {})
     how: dict[str, Any] = {"address": asked.address}
     if asked.address is None:
         how = {
@@ -158,7 +174,6 @@ def _connect(asked: WorkerOptions) -> None:
             "num_cpus": max(asked.workers or 1, os.cpu_count() or 1),
             "include_dashboard": False,
             "object_store_memory": STORE_BYTES,
-            "_node_ip_address": LOOPBACK,
         }
     try:
         ray.init(logging_level="ERROR", log_to_driver=False, **how)

@@ -120,7 +120,8 @@ class Crew:
         self.backend.close()
 
     def everyone(self, work: Work) -> list[Any]:
-        """The answers of as many workers as there are: each idle one is given a piece."""
+        """The answer of every worker, once all have loaded the model."""
+        self._wait_for_all()
         pieces = [((work, number), work) for number in range(self.backend.n_workers)]
         return [found for _, found in self.results(pieces)]
 
@@ -140,9 +141,13 @@ class Crew:
                     yield done
 
     def _open(self) -> None:
-        n_workers = self.backend.n_workers
-        for number in range(n_workers):
+        for number in range(self.backend.n_workers):
             self._start(number)
+        self._wait_for_all()
+
+    def _wait_for_all(self) -> None:
+        """Until every worker is idle, where nobody has a piece."""
+        n_workers = self.backend.n_workers
         while self._busy:
             for worker in self.backend.answered(list(self._busy)):
                 self._settle(worker)
