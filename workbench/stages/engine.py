@@ -92,9 +92,16 @@ class Engines:
     Has what a run keeps of a model (`workbench.runs.Loaded`), also when the workers have ended.
     """
 
-    def __init__(self, said: Described, *, engine: Engine | None, crew: Crew | None) -> None:
+    def __init__(
+        self, said: Described, *, engine: Engine | None = None, crew: Crew | None = None
+    ) -> None:
         self.said, self._engine, self._crew = said, engine, crew
         self.memory: Any = engine.memory if engine else Noted()
+
+    @property
+    def alone(self) -> bool:
+        """Whether the work is done in this process."""
+        return self._crew is None
 
     @property
     def info(self) -> ModelInfo:
@@ -126,10 +133,13 @@ class Engines:
 
     def batch_tokens(self) -> int:
         """By free memory; by the least of several processes, once all have loaded the model."""
-        if self._crew is None:
-            return batch_tokens(self._engine)
-        n_sharing = self._crew.backend.n_sharing
-        return min(self._crew.everyone(partial(batch_tokens, n_sharing=n_sharing)))
+        found = []
+        if self._engine is not None:
+            found.append(batch_tokens(self._engine))
+        if self._crew is not None:
+            n_sharing = self._crew.backend.n_sharing
+            found += self._crew.everyone(partial(batch_tokens, n_sharing=n_sharing))
+        return min(found)
 
     def results(self, works: Iterable[tuple[Hashable, Work]]) -> Iterator[tuple[Hashable, Any]]:
         """Keys and what was found, as it is done; `works` is read as there is somebody free."""
@@ -155,16 +165,23 @@ class _Watched:
 
 @contextmanager
 def open_engines(
-    opening: EngineOpening, workers: WorkerOptions = ALONE, *, on_progress: Progress = no_progress
+    opening: EngineOpening,
+    workers: WorkerOptions = ALONE,
+    *,
+    engine: Engine | None = None,
+    on_progress: Progress = no_progress,
 ) -> Iterator[Engines]:
-    """The engines of a run; those of other processes end with the block."""
+    """The engines of a run; those of other processes end with the block.
+
+    `engine` is this process's own, where it needs one besides.
+    """
     if workers.alone:
-        engine = opening()
-        yield Engines(Described.of(engine), engine=engine, crew=None)
+        engine = engine or opening()
+        yield Engines(Described.of(engine), engine=engine)
         return
     with Crew(_backend(workers, opening.source), opening, on_progress=on_progress) as crew:
         ((_, said),) = crew.results([("facts", Described.of)])
-        yield Engines(said, engine=None, crew=crew)
+        yield Engines(said, engine=engine, crew=crew)
 
 
 def plan_of_workers(workers: WorkerOptions, source: ModelSource, seconds: float) -> dict[str, Any]:
