@@ -8,7 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from benchmarks import commands, explaining, gpu, importance, memory, padding, racing, scoring
+from benchmarks import (
+    commands,
+    explaining,
+    gpu,
+    importance,
+    memory,
+    padding,
+    racing,
+    scoring,
+    sharing,
+)
 from benchmarks.measure import Measured, Settings
 
 
@@ -150,6 +160,20 @@ ROWS: dict[str, Row] = {
         gpu.scoring_share,
         " % of it",
         least=45,
+    ),
+    "workers-local": Row(
+        "two processes of a thread each (`--workers 2`), 12 x 12 heads, loaded",
+        "one process of a thread",
+        sharing.two_workers("local"),
+        " x",
+        least=1.7,
+    ),
+    "workers-ray": Row(
+        "two Ray actors of a thread each (`--backend ray`), 12 x 12 heads, loaded",
+        "one actor of a thread",
+        sharing.two_workers("ray"),
+        " x",
+        least=1.7,
     ),
     "help": Row("`workbench --help`", "-", commands.help_text, " s", most=0.5),
     "heads-show": Row("`workbench heads show`", "-", commands.heads_show, " s", most=1.5),

@@ -71,3 +71,9 @@ def refused(engine: Any) -> None:
 def wait_for_ever(marker: Path, engine: Any) -> None:
     (marker / str(os.getpid())).touch()
     time.sleep(600)
+
+
+def process_of(engine: Any) -> int:
+    """Of any engine's worker."""
+    time.sleep(0.05)
+    return os.getpid()

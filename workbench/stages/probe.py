@@ -26,6 +26,7 @@ from workbench.data import (
     read_usable,
     write_jsonl,
 )
+from workbench.distributed import Work
 from workbench.engines import Engine, HookedEngine, sample_losses
 from workbench.engines import batch_tokens as free_tokens
 from workbench.errors import InputError
@@ -139,6 +140,11 @@ def _workers(workers: WorkerOptions, options: ProbeOptions) -> WorkerOptions:
     return workers if options.strategy == READS_LOSSES else ALONE
 
 
+def _losses_of(rendered: Sequence[Rendered]) -> Work:
+    """A function of an engine: the losses of a batch."""
+    return partial(sample_losses, rendered=rendered, batches=[range(len(rendered))])
+
+
 def _shared_losses(
     engines: Engines,
     engine: Engine,
@@ -150,18 +156,13 @@ def _shared_losses(
     """As `sample_losses` of one engine, each batch by whoever is free."""
     losses, n_done = np.full(len(rendered), np.nan), 0
     works = (
-        (number, partial(_batch_losses, [rendered[i] for i in batch]))
-        for number, batch in enumerate(batches)
+        (number, _losses_of([rendered[i] for i in batch])) for number, batch in enumerate(batches)
     )
     for number, found in engines.results(works):
         losses[list(batches[number])], n_done = found, n_done + 1
         text = f"loss of {len(batches[number])} samples{engines.note}"
         on_progress(n_done, len(batches), text)
     return losses
-
-
-def _batch_losses(rendered: Sequence[Rendered], engine: Engine) -> Float64[np.ndarray, " sample"]:
-    return sample_losses(engine, rendered, batches=[range(len(rendered))])
 
 
 def _write_rows(path: Path, probe: ProbeSet) -> None:
