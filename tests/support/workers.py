@@ -77,3 +77,8 @@ def process_of(engine: Any) -> int:
     """Of any engine's worker."""
     time.sleep(0.05)
     return os.getpid()
+
+
+def slow_square(n: int, engine: Any) -> int:
+    time.sleep(0.5)
+    return n * n

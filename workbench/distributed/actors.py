@@ -1,7 +1,6 @@
 """Workers as actors of a Ray cluster; nothing else in the workbench knows Ray.
 
-    backend = Actors(WorkerOptions("ray", workers=2), uses_gpus=False)
-    worker = backend.start(0)
+    gpus_each(8, 4, is_spread=True)  # 2.0, for each of four actors
 
 Ray places actors and tells of those it has lost; which piece is done again is the crew's business,
 as with processes. Without an address a cluster of this machine is started, on the loopback alone
@@ -23,7 +22,7 @@ from typing import Any
 from workbench.allocator import keep_freed_memory
 from workbench.distributed.crew import Seat, WorkerLostError
 from workbench.distributed.shares import THREADS, threads_each
-from workbench.errors import InputError, first_line
+from workbench.errors import InputError, WorkbenchError, first_line
 from workbench.options import WorkerOptions
 
 # Rows go out and scores come back, a part at a time.
@@ -35,7 +34,11 @@ QUIET = {
 }
 # Ray takes 127.0.0.1 for this machine's address on its network, and listens on all of them, unless
 # it is told, before it is imported, to know no clusters: its default on macOS and Windows.
-OF_ONE_MACHINE = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+OF_ONE_MACHINE = {
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+    # Half a minute by default, too little on a machine that is busy.
+    "RAY_raylet_start_wait_time_s": "180",
+}
 
 
 class Actors:
@@ -177,10 +180,11 @@ def _connect(asked: WorkerOptions) -> None:
         }
     try:
         ray.init(logging_level="ERROR", log_to_driver=False, **how)
-    except (ConnectionError, ValueError, RuntimeError) as err:
-        where = f"at '{asked.address}' cannot be reached" if asked.address else "cannot be started"
+    except Exception as err:  # Ray raises no narrower one where a node takes long to start
+        if asked.address is None:
+            raise WorkbenchError(f"Ray cannot be started here ({first_line(err)})") from err
         raise InputError(
-            f"the Ray cluster {where} ({first_line(err)})",
+            f"the Ray cluster at '{asked.address}' cannot be reached ({first_line(err)})",
             expected="the address that `ray start --head` printed, or auto",
         ) from err
     finally:

@@ -23,6 +23,9 @@ from typing import Any
 from workbench.allocator import keep_freed_memory
 from workbench.distributed.crew import Seat, WorkerLostError
 
+# Seconds that a process which has closed its end may take to end.
+PATIENCE = 5.0
+
 
 class Processes:
     """`n_workers` processes; `environments[i]` is set in the i-th before it loads anything."""
@@ -77,7 +80,7 @@ class Process:
         try:
             return self.connection.recv()
         except (EOFError, OSError) as err:
-            self._process.join()
+            self._process.join(timeout=PATIENCE)
             raise WorkerLostError(f"it ended with code {self._process.exitcode}") from err
 
     def stop(self) -> None:

@@ -1,9 +1,8 @@
 """The engine that a stage's passes run on, in this process or in several.
 
     engine = engine_of(source)
-    with open_engines(EngineOpening(source), WorkerOptions(workers=2)) as engines:
-        for key, found in engines.results([(0, work), (1, work)]):
-            found
+    with open_engines(EngineOpening(source), WorkerOptions(workers=1)) as engines:
+        dict(engines.results([("by free memory", batch_tokens)]))
 
 A piece of work is a function of an engine and of what it carries along (`functools.partial` of a
 module's function), so it gives the same bytes wherever it is done.

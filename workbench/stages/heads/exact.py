@@ -1,7 +1,9 @@
 """The exact search: every head on every sample, a part of the run for each batch of the probe.
 
-    search = Search(task, engine, engines, HeadsOptions(), 2048)
-    heads = exact_heads(search, probe, control=(), summary={"n": 4})
+    with open_run(Path("runs"), RunSpec("heads-exact", {}, {}, "heads.json")) as run:
+        with open_engines(EngineOpening(source)) as engines:
+            search = Search(Task(run, place), engine, engines, HeadsOptions(), 2048)
+            heads = exact_heads(search, probe, control=(), summary={"n": 4})
 
 What a batch gives is a function of the batch and an engine, so it is the same whoever does it.
 """
