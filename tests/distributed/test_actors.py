@@ -21,7 +21,7 @@ from workbench.errors import InputError, NoRoomError
 from workbench.options import WorkerOptions
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 120
+PATIENCE = 600
 TWO = WorkerOptions("ray", workers=2)
 
 

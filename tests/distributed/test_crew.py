@@ -17,7 +17,7 @@ from workbench.distributed import Crew, Processes
 from workbench.errors import InputError, ModelRefusedError, NoRoomError, WorkbenchError
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 60
+PATIENCE = 300
 
 
 def squares(crew: Crew, work=workers.square, n: int = 7) -> dict:

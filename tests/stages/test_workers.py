@@ -17,7 +17,7 @@ import pytest
 
 from tests.support import workers as support
 from tests.support.head_scores import write_circuit
-from tests.support.spread import start_score, wait_for, write_rows
+from tests.support.spread import PATIENCE, start_score, wait_for, write_rows
 from workbench.circuits import circuit_of, read_heads
 from workbench.data import read_samples
 from workbench.distributed.actors import joined
@@ -194,7 +194,7 @@ def test_a_run_interrupted_with_its_workers_goes_on_from_the_finished_parts(
     family = psutil.Process(process.pid).children()
     started = [child for child in family if "spawn_main" in " ".join(child.cmdline())]
     process.send_signal(signal.SIGTERM)
-    _, said = process.communicate(timeout=120)
+    _, said = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130, said
     assert "Interrupted. Run the same command again" in said
     assert "Traceback" not in said
