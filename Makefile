@@ -50,7 +50,7 @@ check: lint ## lint and the fast tests
 
 .venv/installed: pyproject.toml constraints.txt
 	"$(PYTHON)" -m venv .venv
-	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e ".[dev,eval,gguf,quant,train]"
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e ".[dev,eval,gguf,quant,ray,train]"
 	touch .venv/installed
 
 # Sees all of .venv and puts TransformerLens 3.9 before it.

@@ -15,6 +15,7 @@ from benchmarks import (
     padding,
     racing,
     scoring,
+    sharing,
 )
 from benchmarks.row import Row
 
@@ -136,6 +137,20 @@ ROWS: dict[str, Row] = {
         " % of it",
         least=45,
         on_gpu=True,
+    ),
+    "workers-local": Row(
+        "two processes of a thread each (`--workers 2`), 12 x 12 heads, loaded",
+        "one process of a thread",
+        sharing.two_workers("local"),
+        " x",
+        least=1.7,
+    ),
+    "workers-ray": Row(
+        "two Ray actors of a thread each (`--backend ray`), 12 x 12 heads, loaded",
+        "one actor of a thread",
+        sharing.two_workers("ray"),
+        " x",
+        least=1.7,
     ),
     "help": Row("`workbench --help`", "-", commands.help_text, " s", most=0.5),
     "heads-show": Row("`workbench heads show`", "-", commands.heads_show, " s", most=1.5),

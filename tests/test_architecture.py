@@ -17,7 +17,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 LEVELS = (
     ("errors", "types", "names", "config", "bundled", "catalog", "allocator", "options"),
-    ("models", "data", "runs"),
+    ("models", "data", "runs", "distributed"),
     ("engines",),
     ("probe", "ablation"),
     ("circuits", "scoring"),
@@ -25,12 +25,11 @@ LEVELS = (
     ("reports",),
     ("selection", "amplification", "tuning"),
     ("trial",),
-    ("stages", "distributed"),
+    ("stages",),
     ("cli",),
 )
 LEVEL = {name: level for level, names in enumerate(LEVELS) for name in names}
-# (importer, imported): everything in the lowest level may raise the errors and use the records;
-# `stages` hands over to Ray where it is asked for.
+# (importer, imported): everything in the lowest level may raise the errors and use the records.
 SAME_LEVEL = {
     ("types", "errors"),
     ("config", "errors"),
@@ -39,7 +38,6 @@ SAME_LEVEL = {
     ("catalog", "bundled"),
     ("options", "errors"),
     ("options", "names"),
-    ("stages", "distributed"),
 }
 ONLY_IMPORTER = {"transformer_lens": "models", "ray": "distributed"}
 HEAVY = ("torch", "pandas", "transformers", "transformer_lens", "streamlit")

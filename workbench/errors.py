@@ -5,11 +5,23 @@ raise InputError("fraction is 2", expected="a number in (0, 1]", do="pass --frac
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class WorkbenchError(Exception):
     """Something the user can mend; the message is one or two sentences, never a traceback."""
 
     exit_code = 1
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """So that an error of another process arrives whole, whatever its class is made of."""
+        return _as_raised, (type(self), str(self), vars(self))
+
+
+def _as_raised(kind: type[WorkbenchError], message: str, details: dict[str, Any]) -> WorkbenchError:
+    err = kind.__new__(kind, message)
+    vars(err).update(details)
+    return err
 
 
 class InputError(WorkbenchError):

@@ -6,9 +6,10 @@ probe = build_probe(engine, samples, n=3, strategy="highest-loss", trim=0.25)
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
+from jaxtyping import Float64
 
 from workbench.data import batches_by_length, draw, label_text
 from workbench.engines import Engine, sample_losses
@@ -16,6 +17,8 @@ from workbench.errors import InputError
 from workbench.models import Rendered, TextModel, UnrenderableError, render
 from workbench.types import ProbeSet, Progress, Sample, no_progress
 
+Losses = Callable[..., Float64[np.ndarray, " sample"]]
+"""What `sample_losses` is: batches of samples as mean losses."""
 STRATEGIES = ("highest-loss", "random", "stratified")
 STRATA = ("level", "n_steps", "subject", "source")
 
@@ -31,6 +34,7 @@ def build_probe(
     seed: int = 0,
     batch_tokens: int = 2048,
     left_out: Counter[str] | None = None,
+    losses_of: Losses = sample_losses,
     on_progress: Progress = no_progress,
 ) -> ProbeSet:
     """Choose `n` samples of a pool (docs/methods.md, Probes; the paper takes 300 of high loss).
@@ -38,8 +42,8 @@ def build_probe(
     `highest-loss` ranks by the reference model's loss on the solution and leaves out the worst
     share `trim`, which are often broken items; `random` and `stratified` (equal numbers of each
     value of column `by`) are controls. Rows that do not fit the model or have no solution are left
-    out, and counted by reason in `left_out`; none is ever cut. Raises InputError when fewer than
-    `n` usable rows are left.
+    out, and counted by reason in `left_out`; none is ever cut. Losses are taken by `losses_of`.
+    Raises InputError when fewer than `n` usable rows are left.
     """
     if strategy not in STRATEGIES:
         raise InputError(f"the probe strategy is '{strategy}'", expected=" or ".join(STRATEGIES))
@@ -59,7 +63,7 @@ def build_probe(
         )
     rows = list(usable)
     if strategy == "highest-loss":
-        losses = sample_losses(
+        losses = losses_of(
             engine,
             [usable[i] for i in rows],
             batches=batches_by_length([len(usable[i].ids) for i in rows], max_tokens=batch_tokens),

@@ -34,6 +34,7 @@ from workbench.options import (
     RetrievalOptions,
     RobustOptions,
     SettingsOptions,
+    WorkerOptions,
     records,
 )
 
@@ -70,7 +71,7 @@ def heads() -> None:
     help="Build the default probe from this data; retrieval: where its values come from [text].",
 )
 @read_options
-@from_records(N, METHODS, HeadsOptions, RetrievalOptions)
+@from_records(N, METHODS, HeadsOptions, RetrievalOptions, WorkerOptions)
 @click.option(
     "--control",
     multiple=True,
@@ -114,6 +115,7 @@ def find(
         options,
         control=control,
         batch_tokens=settings["batch_tokens"],
+        workers=chosen(WorkerOptions, settings),
         fields=_fields,
         tell=_tell,
     )
@@ -143,7 +145,8 @@ def _probe(source: Any, data: tuple[str, ...], settings: Settings) -> Path | lis
     options = chosen(ProbeOptions, settings)
     where = place(settings["runs_dir"], quiet=settings["as_json"])
     how = {"how": chosen(ReadOptions, settings), "batch_tokens": settings["batch_tokens"]}
-    return run_probe(where, source, data, options, **how).result
+    workers = chosen(WorkerOptions, settings)
+    return run_probe(where, source, data, options, workers=workers, **how).result
 
 
 def _fields(outcome: Any) -> dict[str, Any]:
@@ -169,7 +172,7 @@ def _print(content: Any) -> None:
     help="Where the values of the documents come from; repeatable.",
 )
 @read_options
-@from_records(RetrievalOptions)
+@from_records(RetrievalOptions, WorkerOptions)
 @run_options
 def retrieve(data: tuple[str, ...], **settings: Any) -> None:
     """Find the heads that copy a value by its key; no head is touched.
@@ -191,6 +194,7 @@ def _retrieve(data: tuple[str, ...], settings: Settings) -> None:
         text=data,
         how=chosen(ReadOptions, settings),
         batch_tokens=settings["batch_tokens"],
+        workers=chosen(WorkerOptions, settings),
         fields=_fields,
         tell=_tell,
     )

@@ -9,7 +9,7 @@ import click
 from workbench.cli.frame import answer, data_option, model_options, model_source, run_options
 from workbench.cli.from_records import chosen, from_records
 from workbench.cli.text.probe import print_probe
-from workbench.options import ProbeOptions, ReadOptions
+from workbench.options import ProbeOptions, ReadOptions, WorkerOptions
 
 
 @click.group()
@@ -20,7 +20,7 @@ def probe() -> None:
 @probe.command()
 @model_options
 @data_option
-@from_records(ProbeOptions)
+@from_records(ProbeOptions, WorkerOptions)
 @run_options
 def build(data: tuple[str, ...], **settings: Any) -> None:
     """Choose the samples that heads are ablated on."""
@@ -35,6 +35,7 @@ def build(data: tuple[str, ...], **settings: Any) -> None:
         chosen(ProbeOptions, settings),
         how=chosen(ReadOptions, settings),
         batch_tokens=settings["batch_tokens"],
+        workers=chosen(WorkerOptions, settings),
         fields=lambda outcome: {"probe": outcome.summary},
         tell=lambda outcome: print_probe(outcome.summary),
     )

@@ -17,7 +17,7 @@ from workbench.cli.frame import (
 )
 from workbench.cli.from_records import chosen, from_records
 from workbench.cli.text.scores import print_scores
-from workbench.options import OptionRecord, ReadOptions, records
+from workbench.options import OptionRecord, ReadOptions, WorkerOptions, records
 from workbench.scoring import SCORERS, ScoreRequest, own_records
 
 
@@ -45,7 +45,7 @@ ASKED = (
 @click.option("--heads", "heads_ref", metavar="H", help="Run folder or heads.json of `heads find`.")
 @data_option
 @from_records(*ASKED)
-@click.option("--backend", type=click.Choice(["local"]), default="local", show_default=True)
+@from_records(WorkerOptions)
 @run_options
 def score(heads_ref: str | None, data: tuple[str, ...], **settings: Any) -> None:
     """One score a row, and how far it follows length and difficulty."""
@@ -61,6 +61,7 @@ def score(heads_ref: str | None, data: tuple[str, ...], **settings: Any) -> None
         ScoreRequest.of(batch_tokens=settings["batch_tokens"], engine=settings["engine"], **asked),
         heads_path=run_file(settings, heads_ref, "heads.json") if heads_ref else None,
         how=chosen(ReadOptions, settings),
+        workers=chosen(WorkerOptions, settings),
         fields=lambda outcome: {"summary": outcome.summary},
         tell=lambda outcome: print_scores(outcome.summary),
     )

@@ -19,12 +19,16 @@ LEAST = 128
 SHARE = 0.5
 
 
-def batch_tokens(engine: Engine) -> int:
-    """A power of two of positions, padding included, whose passes fit the free memory."""
+def batch_tokens(engine: Engine, *, n_sharing: int = 1) -> int:
+    """A power of two of positions, padding included, whose passes fit the free memory.
+
+    Where `n_sharing` processes run such passes at once, all of theirs fit.
+    """
     device = engine.model.device
     free = free_bytes(device)
     tokens = MOST_CPU if device.type == "cpu" else MOST_GPU
-    while free is not None and tokens > LEAST and tokens * engine.position_bytes > SHARE * free:
+    most = None if free is None else SHARE * free / n_sharing
+    while most is not None and tokens > LEAST and tokens * engine.position_bytes > most:
         tokens //= 2
     return tokens
 

@@ -46,6 +46,10 @@ class ModelSource:
         self._found: tuple[Path, str | None] | None = None
         self._files: dict[str, Any] = {}
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Another process loads the model itself; the files must be those known here."""
+        return {**vars(self), "name": self.pinned, "_model": None, "_found": None}
+
     @property
     def pinned(self) -> str:
         """The name with the commit that was looked up, not what a branch may point at by now."""

@@ -27,8 +27,10 @@ from workbench.options.select import CombineOptions, ExportOptions, PushOptions,
 from workbench.options.trial import TrialOptions
 from workbench.options.tune import SpendOptions, StepWeights, TuneOptions
 from workbench.options.validate import ValidateOptions
+from workbench.options.workers import ALONE, WorkerOptions
 
 __all__ = [
+    "ALONE",
     "RECOGNISED",
     "BatchOptions",
     "CombineOptions",
@@ -54,6 +56,7 @@ __all__ = [
     "TuneOptions",
     "UpdateOptions",
     "ValidateOptions",
+    "WorkerOptions",
     "check_options",
     "option",
     "records",

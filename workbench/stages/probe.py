@@ -11,8 +11,12 @@ import json
 import time
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from jaxtyping import Float64
 
 from workbench.data import (
     Tally,
@@ -22,20 +26,28 @@ from workbench.data import (
     read_usable,
     write_jsonl,
 )
+from workbench.distributed import Work
 from workbench.engines import Engine, HookedEngine, sample_losses
 from workbench.engines import batch_tokens as free_tokens
 from workbench.errors import InputError
-from workbench.models import ModelSource
-from workbench.options import RECOGNISED, ProbeOptions, ReadOptions
+from workbench.models import ModelSource, Rendered
+from workbench.options import ALONE, RECOGNISED, ProbeOptions, ReadOptions, WorkerOptions
 from workbench.probe import build_probe, usable_samples
 from workbench.runs import Finding, Outcome, Place, RunSpec, Task, answer
 from workbench.stages.calibrate import of_batches, plan_of
-from workbench.stages.engine import engine_of
+from workbench.stages.engine import (
+    EngineOpening,
+    Engines,
+    engine_of,
+    open_engines,
+    plan_of_workers,
+)
 from workbench.stages.unchanged import check_unchanged
-from workbench.types import Message, ProbeSet, Sample
+from workbench.types import Message, ProbeSet, Progress, Sample
 
 RESULT = "probe.json"
 ROWS = "probe.jsonl"
+READS_LOSSES = "highest-loss"
 
 
 def run_probe(
@@ -46,8 +58,12 @@ def run_probe(
     *,
     how: ReadOptions = RECOGNISED,
     batch_tokens: int | None = None,
+    workers: WorkerOptions = ALONE,
 ) -> Outcome:
-    """Choose the probe's samples from `data`, or answer from a finished run."""
+    """Choose the probe's samples from `data`, or answer from a finished run.
+
+    Workers share out the pass over the pool; strategies without one have none.
+    """
     spec = probe_spec(source, data, options, how=how)
 
     def work(task: Task) -> Finding:
@@ -56,14 +72,18 @@ def run_probe(
         samples = read_usable(data, how, left_out=left_out, tally=tally)
         task.has_read(tally.summary())
         engine = _engine(source, options)
-        probe = build_probe(
-            engine,
-            samples,
-            **dataclasses.asdict(options),
-            batch_tokens=task.budget(batch_tokens, lambda: free_tokens(engine)),
-            left_out=left_out,
-            on_progress=task.progress(engine),
-        )
+        opening, some = EngineOpening(source), _workers(workers, options)
+        with open_engines(opening, some, engine=engine, on_progress=task.progress()) as engines:
+            probe = build_probe(
+                engine,
+                samples,
+                **dataclasses.asdict(options),
+                batch_tokens=task.budget(batch_tokens, engines.batch_tokens),
+                left_out=left_out,
+                losses_of=sample_losses if engines.alone else partial(_shared_losses, engines),
+                on_progress=task.progress(engine),
+            )
+            task.run.record(**engines.details)
         check_unchanged(data, spec.inputs["data"])
         _write_rows(task.run.path / ROWS, probe)
         summary = _summary(probe, len(samples), left_out)
@@ -97,6 +117,7 @@ def plan_probe(
     *,
     how: ReadOptions = RECOGNISED,
     batch_tokens: int | None = None,
+    workers: WorkerOptions = ALONE,
 ) -> dict[str, Any]:
     """One pass over the pool for `highest-loss`, none for the other strategies."""
     source.load()
@@ -108,19 +129,51 @@ def plan_probe(
     tally = Tally()
     rendered = list(usable_samples(engine.model, read_usable(data, how, tally=tally)).values())
     lengths = [len(r.ids) for r in rendered]
-    if options.strategy == "highest-loss":
+    if options.strategy == READS_LOSSES:
         passes, batches = 1.0, batches_by_length(lengths, max_tokens=tokens)
         seconds += of_batches(
             lambda batch: sample_losses(engine, rendered, batches=[batch]), batches, lengths
         )
     plan = plan_of(engine, lengths, tokens, passes=passes, seconds=seconds)
-    return plan | {"read": tally.summary()}
+    some = _workers(workers, options)
+    spread = plan_of_workers(some, source, plan["estimated_seconds"])
+    return plan | {"read": tally.summary(), **spread}
 
 
 def _engine(source: ModelSource, options: ProbeOptions) -> Engine:
     """Unchecked where the strategy reads no losses."""
-    reads_losses = options.strategy == "highest-loss"
+    reads_losses = options.strategy == READS_LOSSES
     return engine_of(source) if reads_losses else HookedEngine(source.load())
+
+
+def _workers(workers: WorkerOptions, options: ProbeOptions) -> WorkerOptions:
+    """None where the strategy reads no losses."""
+    return workers if options.strategy == READS_LOSSES else ALONE
+
+
+def _losses_of(rendered: Sequence[Rendered]) -> Work:
+    """A function of an engine: the losses of a batch."""
+    return partial(sample_losses, rendered=rendered, batches=[range(len(rendered))])
+
+
+def _shared_losses(
+    engines: Engines,
+    engine: Engine,
+    rendered: Sequence[Rendered],
+    *,
+    batches: Sequence[Sequence[int]],
+    on_progress: Progress,
+) -> Float64[np.ndarray, " sample"]:
+    """As `sample_losses` of one engine, each batch by whoever is free."""
+    losses, n_done = np.full(len(rendered), np.nan), 0
+    works = (
+        (number, _losses_of([rendered[i] for i in batch])) for number, batch in enumerate(batches)
+    )
+    for number, found in engines.results(works):
+        losses[list(batches[number])], n_done = found, n_done + 1
+        text = f"loss of {len(batches[number])} samples{engines.note}"
+        on_progress(n_done, len(batches), text)
+    return losses
 
 
 def _write_rows(path: Path, probe: ProbeSet) -> None:

@@ -8,7 +8,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -27,13 +28,20 @@ from workbench.circuits import (
     sample_limit,
 )
 from workbench.data import Tally, batches_by_length, fingerprint_sources, read_usable, write_jsonl
+from workbench.distributed import Work
 from workbench.engines import Engine
 from workbench.engines import batch_tokens as free_tokens
 from workbench.models import ModelSource
-from workbench.options import RECOGNISED, ReadOptions, RetrievalOptions
+from workbench.options import ALONE, RECOGNISED, ReadOptions, RetrievalOptions, WorkerOptions
 from workbench.runs import Finding, Outcome, Place, RunSpec, Task, answer
 from workbench.stages.calibrate import plan_of
-from workbench.stages.engine import engine_of
+from workbench.stages.engine import (
+    EngineOpening,
+    Engines,
+    engine_of,
+    open_engines,
+    plan_of_workers,
+)
 from workbench.stages.heads import DELTAS, RESULT
 from workbench.stages.heads.find import FACTS, measured_facts
 
@@ -50,6 +58,7 @@ def run_retrieval(
     text: Sequence[str] = TEXT,
     how: ReadOptions = RECOGNISED,
     batch_tokens: int | None = None,
+    workers: WorkerOptions = ALONE,
 ) -> Outcome:
     """Find the heads that copy by key, with sentences of `text` as values, or answer again."""
     chosen = {"fraction": options.fraction, "min_heads": options.min_heads}
@@ -73,8 +82,11 @@ def run_retrieval(
         texts = [sample.text or sample.prompt for sample in read_usable(text, how, tally=tally)]
         task.has_read(tally.summary())
         probe = retrieval_probe(engine.model, texts, options)
-        tokens = task.budget(batch_tokens, lambda: free_tokens(engine))
-        measured = _measure(task, engine, probe, tokens)
+        opening = EngineOpening(source)
+        with open_engines(opening, workers, engine=engine, on_progress=task.progress()) as engines:
+            tokens = task.budget(batch_tokens, engines.batch_tokens)
+            measured = _measure(task, engines, engine, probe, tokens)
+            task.run.record(**engines.details)
         row_ids = [sample.sample.row_id for sample in probe]
         importance = retrieval_importance(measured, row_ids, decode=options.decode)
         facts = {**probe_facts(probe, options), "accuracy": float(measured.exact.mean())}
@@ -106,6 +118,7 @@ def plan_retrieval(
     text: Sequence[str] = TEXT,
     how: ReadOptions = RECOGNISED,
     batch_tokens: int | None = None,
+    workers: WorkerOptions = ALONE,
 ) -> dict[str, Any]:
     """One pass over `n` samples as long as the context or the limit allows."""
     tally = Tally()
@@ -119,7 +132,8 @@ def plan_retrieval(
         for batch in batches_by_length([lengths[i] for i in part], max_tokens=tokens)
     ]
     plan = plan_of(engine, lengths, tokens, passes=1.0, batches=batches)
-    return plan | {"read": tally.summary()}
+    spread = plan_of_workers(workers, source, plan["estimated_seconds"])
+    return plan | {"read": tally.summary(), **spread}
 
 
 def _parts(n: int) -> list[range]:
@@ -128,17 +142,32 @@ def _parts(n: int) -> list[range]:
 
 
 def _measure(
-    task: Task, engine: Engine, probe: list[RetrievalSample], batch_tokens: int
+    task: Task,
+    engines: Engines,
+    engine: Engine,
+    probe: list[RetrievalSample],
+    batch_tokens: int,
 ) -> RetrievalScores:
     """Scores of the whole probe; parts that an earlier attempt finished are read back."""
-    run, tell = task.run, task.progress(engine)
+    run, tell, n_done = task.run, task.progress(engine), 0
     parts = _parts(len(probe))
-    for number, part in enumerate(parts):
-        chosen = probe[part.start : part.stop]
-        if not run.has_part(number):
-            measured = retrieval_scores(engine, chosen, batch_tokens=batch_tokens)
-            run.write_part(number, _table(measured, chosen, part.start))
-        tell(part.stop, len(probe), "retrievals")
+
+    def done(number: int) -> None:
+        nonlocal n_done
+        n_done += len(parts[number])
+        tell(n_done, len(probe), f"retrievals{engines.note}")
+
+    def missing() -> Iterator[tuple[int, Work]]:
+        for number, part in enumerate(parts):
+            if run.has_part(number):
+                done(number)
+            else:
+                chosen = probe[part.start : part.stop]
+                yield number, partial(_part, chosen, part.start, batch_tokens)
+
+    for number, table in engines.results(missing()):
+        run.write_part(number, table)
+        done(number)
     table = pa.concat_tables([pq.read_table(run.part(number)) for number in range(len(parts))])
     model, scores = engine.model, np.array(table["deltas"].to_pylist())
     return RetrievalScores(
@@ -146,6 +175,12 @@ def _measure(
         exact=table["exact"].to_numpy(),
         scores=scores.reshape(len(scores), model.n_layers, model.n_heads),
     )
+
+
+def _part(chosen: list[RetrievalSample], start: int, batch_tokens: int, engine: Engine) -> pa.Table:
+    """The table of a part: of what is passed alone, whose engine it is."""
+    measured = retrieval_scores(engine, chosen, batch_tokens=batch_tokens)
+    return _table(measured, chosen, start)
 
 
 def _table(measured: RetrievalScores, probe: list[RetrievalSample], start: int) -> pa.Table:

@@ -15,7 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -34,9 +34,10 @@ from workbench.data import (
     row_content,
     unreadable,
 )
+from workbench.distributed import Work
 from workbench.engines import Engine, batch_tokens
 from workbench.models import Model, ModelSource
-from workbench.options import RECOGNISED, ReadOptions
+from workbench.options import ALONE, RECOGNISED, ReadOptions, WorkerOptions
 from workbench.runs import Finding, Outcome, Place, RunSpec, Task, answer, check_same_template
 from workbench.scoring import (
     SHARD_ROWS,
@@ -51,6 +52,7 @@ from workbench.scoring import (
 )
 from workbench.selection import CONTENT
 from workbench.stages.calibrate import of_batches, plan_of
+from workbench.stages.engine import EngineOpening, Engines, open_engines, plan_of_workers
 from workbench.stages.unchanged import check_unchanged
 from workbench.types import BadRow, Circuit, HeadScores, Sample
 
@@ -71,6 +73,7 @@ class Question:
     request: ScoreRequest
     heads_path: Path | None
     how: ReadOptions
+    workers: WorkerOptions
 
     @cached_property
     def heads(self) -> HeadScores | None:
@@ -99,6 +102,10 @@ class Question:
         check_request(self.request, model, self.circuit)
         return model
 
+    @property
+    def opening(self) -> EngineOpening:
+        return EngineOpening(self.source, partial(_checked_engine, self.request, self.circuit))
+
 
 def run_score(
     place: Place,
@@ -108,9 +115,14 @@ def run_score(
     *,
     heads_path: Path | None = None,
     how: ReadOptions = RECOGNISED,
+    workers: WorkerOptions = ALONE,
 ) -> Outcome:
-    """Score every row of `data`, or answer from a finished run."""
-    asked = Question(source, tuple(data), request, heads_path, how)
+    """Score every row of `data`, or answer from a finished run; the bytes are those of one process.
+
+    Workers share out the parts. Their threads are shared out as well, and sums over several threads
+    may be rounded differently.
+    """
+    asked = Question(source, tuple(data), request, heads_path, how, workers)
     return answer(place, _spec(asked), lambda task: _score(task, asked), summary=SUMMARY)
 
 
@@ -121,12 +133,13 @@ def plan_score(
     *,
     heads_path: Path | None = None,
     how: ReadOptions = RECOGNISED,
+    workers: WorkerOptions = ALONE,
 ) -> dict[str, Any]:
     """The plan of `run_score`: which rows it would score, in how many passes, and how long.
 
     The time is that of rows scored for the purpose, on the engine that is to run.
     """
-    return _plan(Question(source, tuple(data), request, heads_path, how))
+    return _plan(Question(source, tuple(data), request, heads_path, how, workers))
 
 
 def _spec(asked: Question) -> RunSpec:
@@ -170,21 +183,16 @@ def _score(task: Task, asked: Question) -> Finding:
     run, tally = task.run, Tally()
     n_rows = _n_readable(asked.rows(tally), asked)
     task.has_read(tally.summary())
-    engine = engine_for(asked.load(), asked.request)
-    ran_on = {"asked": asked.request.engine, **engine.found}
-    run.record(engine=ran_on)
-    tokens = task.budget(asked.request.batch_tokens, lambda: batch_tokens(engine))
-    request = dataclasses.replace(asked.request, batch_tokens=tokens)
-    on_progress, n_shards = task.progress(engine), 0
-    for number, rows in enumerate(shards(asked.rows())):
-        n_shards += 1
-        if not (run.has_part(number) and _is_of(run.part(number), rows)):
-            scored = score_shard(rows, request=request, engine=engine, circuit=asked.circuit)
-            if scored.steps is not None:
-                # First: a shard whose rows are written has its steps.
-                run.write_part(number, _table(scored.steps), series=STEP_PARTS)
-            run.write_part(number, _table(scored.rows))
-        on_progress(min((number + 1) * SHARD_ROWS, n_rows), n_rows, "rows scored")
+    with open_engines(asked.opening, asked.workers, on_progress=task.progress()) as engines:
+        if asked.heads_path:
+            check_same_template(asked.heads_path.parent, engines)
+        ran_on = {"asked": asked.request.engine, **engines.said.found}
+        run.record(engine=ran_on, **engines.details)
+        tokens = task.budget(asked.request.batch_tokens, engines.batch_tokens)
+        request = dataclasses.replace(asked.request, batch_tokens=tokens)
+        _score_parts(task, asked, request, engines, n_rows=n_rows)
+        run.record(**engines.details)
+    n_shards = -(-n_rows // SHARD_ROWS)
     check_unchanged(asked.data, run.spec.inputs["data"])
     parts = [pq.read_table(run.part(i)).to_pandas() for i in range(n_shards)]
     frame = over_pool(pd.concat(parts, ignore_index=True), request.method)
@@ -192,10 +200,52 @@ def _score(task: Task, asked: Question) -> Finding:
     if request.method.has_steps:
         path = run.merge_parts(STEPS, n_parts=n_shards, series=STEP_PARTS)
         steps = pq.read_table(path).to_pandas()
-    summary = {**summarize(frame, request, n_ctx=engine.model.n_ctx, steps=steps), "engine": ran_on}
+    summary = {**summarize(frame, request, n_ctx=engines.said.n_ctx, steps=steps), "engine": ran_on}
     run.write_json(SUMMARY, summary)
     run.record(follows={found.column: found[1:] for found in followed(summary)})
-    return Finding(_table(frame), counts=summary["counts"], model=engine)
+    return Finding(_table(frame), counts=summary["counts"], model=engines)
+
+
+def _score_parts(
+    task: Task, asked: Question, request: ScoreRequest, engines: Engines, *, n_rows: int
+) -> None:
+    """Write every part that is not there yet."""
+    run, on_progress, n_done = task.run, task.progress(engines), 0
+
+    def tell(n_more: int) -> None:
+        nonlocal n_done
+        n_done += n_more
+        on_progress(n_done, n_rows, f"rows scored{engines.note}")
+
+    def missing() -> Iterator[tuple[int, Work]]:
+        for number, rows in enumerate(shards(asked.rows())):
+            if run.has_part(number) and _is_of(run.part(number), rows):
+                tell(len(rows))
+            else:
+                yield number, partial(_part, rows, request, asked.circuit)
+
+    for number, (scores, steps) in engines.results(missing()):
+        if steps is not None:
+            # First: a shard whose rows are written has its steps.
+            run.write_part(number, steps, series=STEP_PARTS)
+        run.write_part(number, scores)
+        tell(len(scores))
+
+
+def _checked_engine(request: ScoreRequest, circuit: Circuit | None, model: Model) -> Engine:
+    check_request(request, model, circuit)
+    return engine_for(model, request)
+
+
+def _part(
+    rows: Sequence[Sample | BadRow],
+    request: ScoreRequest,
+    circuit: Circuit | None,
+    engine: Engine,
+) -> tuple[pa.Table, pa.Table | None]:
+    """The tables of a part, of rows and of steps: of what is passed alone, whose engine it is."""
+    scored = score_shard(rows, request=request, engine=engine, circuit=circuit)
+    return _table(scored.rows), None if scored.steps is None else _table(scored.steps)
 
 
 def _is_of(part: Path, rows: Sequence[Sample | BadRow]) -> bool:
@@ -238,7 +288,8 @@ def _plan(asked: Question) -> dict[str, Any]:
     seconds += of_batches(work, batches, list(map(sum, lengths)))
     plan = _plan_of_passes(engine, lengths, request, circuit, seconds)
     counted = {"counts": dict(sorted(counts.items())), "read": tally.summary()}
-    return {**plan, **counted, "engine": engine.name}
+    spread = plan_of_workers(asked.workers, asked.source, plan["estimated_seconds"])
+    return {**plan, **counted, "engine": engine.name, **spread}
 
 
 def _plan_of_passes(

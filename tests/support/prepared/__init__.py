@@ -12,6 +12,7 @@ from types import SimpleNamespace
 
 from tests.support.prepared.amplification import OfAmplification
 from tests.support.prepared.data import OfConfig, OfData, OfRuns
+from tests.support.prepared.distributed import OfDistributed
 from tests.support.prepared.engines import OfEngines, OfSharedNetwork
 from tests.support.prepared.figures import OfAmplificationPage, OfFigures, OfReports
 from tests.support.prepared.runs import Shared
@@ -31,6 +32,7 @@ WORDS = {
     "config": OfConfig,
     "runs": OfRuns,
     "data": OfData,
+    "distributed": OfDistributed,
     "models": OfEngines,
     "models.shared": OfSharedNetwork,
     "engines": OfEngines,

@@ -9,40 +9,32 @@ importance, control = read_importance(outcome.run)
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from workbench.ablation import KINDS, MEAN, iter_importance, prepare
 from workbench.circuits import (
-    Importance,
     counted_window,
     head_facts,
     heads_to_json,
     leading_heads,
-    rank_heads,
     with_facts,
 )
 from workbench.config import file_digest
-from workbench.data import batches_by_length, fingerprint_sources, read_usable
+from workbench.data import fingerprint_sources
 from workbench.engines import Engine
-from workbench.engines import batch_tokens as free_tokens
 from workbench.errors import InputError
-from workbench.models import Intervention, Model, ModelSource, Rendered
-from workbench.options import HeadsOptions, RaceOptions
+from workbench.models import Model, ModelSource, Rendered
+from workbench.options import ALONE, HeadsOptions, RaceOptions, WorkerOptions
 from workbench.options.heads import RACES
-from workbench.probe import control_probe, rendered_probe
+from workbench.probe import rendered_probe
 from workbench.runs import Finding, Outcome, Place, RunSpec, Task, answer, check_same_template
-from workbench.stages.engine import engine_of
+from workbench.stages.engine import EngineOpening, engine_of, open_engines
 from workbench.stages.heads.deltas import (
-    CONTRIBUTIONS,
-    CONTROL_DELTAS,
-    DELTAS,
     RACED,
     RESULT,
-    deltas_table,
-    read_deltas,
 )
+from workbench.stages.heads.exact import Search, exact_heads
 from workbench.stages.heads.race import SCHEDULE, raced_heads
 from workbench.stages.probe import ROWS, read_probe
 from workbench.types import HeadScores, ProbeSet
@@ -59,27 +51,34 @@ def run_heads(
     *,
     control: Sequence[str] = (),
     batch_tokens: int | None = None,
+    workers: WorkerOptions = ALONE,
 ) -> Outcome:
     """Ablate every head on the probe at `probe_path`, or answer from a finished run.
 
     With `control` data (plain text, say) every head is ablated on a draw of its rows as well.
+    Workers share out the batches; a race, whose pieces follow from one another, has none.
     """
-    check_options(options, control)
+    check_options(options, control, workers)
     spec = heads_spec(source, probe_path, options, control=control, batch_tokens=batch_tokens)
 
     def work(task: Task) -> Finding:
         engine = engine_of(source)
         probe = probe_of(probe_path, engine.model)
-        tokens = task.budget(batch_tokens, lambda: free_tokens(engine))
-        summary = _summary(probe, probe_path, options)
-        if options.method in RACES:
-            asked = dataclasses.replace(race_options(options), batch_tokens=tokens)
-            heads = raced_heads(task, engine, probe, asked, summary=summary)
-            task.run.merge_parts(RACED)
-        else:
-            heads = _exact_heads(
-                task, engine, probe, options, control=control, batch_tokens=tokens, summary=summary
-            )
+        summary, opening = _summary(probe, probe_path, options), EngineOpening(source)
+        with open_engines(opening, workers, engine=engine, on_progress=task.progress()) as engines:
+            tokens = task.budget(batch_tokens, engines.batch_tokens)
+            if options.method in RACES:
+                asked = dataclasses.replace(race_options(options), batch_tokens=tokens)
+                heads = raced_heads(task, engine, probe, asked, summary=summary)
+                task.run.merge_parts(RACED)
+            else:
+                heads = exact_heads(
+                    Search(task, engine, engines, options, tokens),
+                    probe,
+                    control=control,
+                    summary=summary,
+                )
+            task.run.record(**engines.details)
         rendered = counted_window(rendered_probe(engine.model, probe), options.count)
         heads = measured_facts(task, engine, heads, rendered, tokens=tokens, seed=options.seed)
         return Finding(heads_to_json(heads), counts={"ok": len(probe.samples)}, model=engine)
@@ -111,8 +110,16 @@ def heads_spec(
     )
 
 
-def check_options(options: HeadsOptions, control: Sequence[str]) -> None:
+def check_options(
+    options: HeadsOptions, control: Sequence[str], workers: WorkerOptions = ALONE
+) -> None:
     """InputError for what cannot be asked, before any work."""
+    if options.method in RACES and not workers.alone:
+        raise InputError(
+            f"workers were asked for and the method {options.method}, whose next piece of work "
+            "follows from the last",
+            do="leave out --workers and --backend, or find heads with --method exact",
+        )
     if options.method in RACES and (control or options.rank != "delta"):
         raise InputError(
             f"the method {options.method} runs few samples, too little for another ranking than "
@@ -138,67 +145,11 @@ def probe_of(path: Path, model: Model) -> ProbeSet:
     return read_probe(path)
 
 
-def control_rows(model: Model, control: Sequence[str], options: HeadsOptions) -> ProbeSet:
-    """The draw of the rows of `control` that every head is run on as well."""
-    return control_probe(model, read_usable(control), n=options.control_n, seed=options.seed)
-
-
-def probe_batches(rendered: Sequence[Rendered], batch_tokens: int) -> list[list[int]]:
-    """The batches that every head is run on: a part of the run each."""
-    return batches_by_length([len(r.ids) for r in rendered], max_tokens=batch_tokens)
-
-
 def race_options(options: HeadsOptions) -> RaceOptions:
     """What a race is asked, of all that heads are asked."""
     shared = {field.name for field in dataclasses.fields(RaceOptions)} - {"batch_tokens"}
     chosen = {name: value for name, value in dataclasses.asdict(options).items() if name in shared}
     return RaceOptions(**chosen)
-
-
-def _exact_heads(
-    task: Task,
-    engine: Engine,
-    probe: ProbeSet,
-    options: HeadsOptions,
-    *,
-    control: Sequence[str],
-    batch_tokens: int,
-    summary: Mapping[str, Any],
-) -> HeadScores:
-    """Every head on every sample of the probe, and of the control where there is one."""
-    kind = KINDS[options.ablation]
-    shared: dict[str, Any] = {"count": options.count, "seed": options.seed}
-    importance = _measure(task, engine, probe, batch_tokens, kind=kind, **shared)
-    task.run.merge_parts(DELTAS)
-    contributions, beside = (importance if kind is MEAN else None), None
-    if options.rank in ("contribution", "both") and kind is not MEAN:
-        contributions = _measure(
-            task, engine, probe, batch_tokens, kind=MEAN, series="contribution", **shared
-        )
-        task.run.merge_parts(CONTRIBUTIONS, series="contribution")
-    if control:
-        rows = control_rows(engine.model, control, options)
-        beside = _measure(task, engine, rows, batch_tokens, kind=kind, series="control", **shared)
-        task.run.merge_parts(CONTROL_DELTAS, series="control")
-    return rank_heads(
-        importance,
-        engine.model.info,
-        fraction=options.fraction,
-        min_heads=options.min_heads,
-        seed=options.seed,
-        method=options.method,
-        probe=summary,
-        control=beside,
-        control_probe={"data": list(control), "seed": options.seed},
-        contributions=contributions,
-        ablation=ablation_name(options.ablation),
-        rank_by=options.rank,
-    )
-
-
-def ablation_name(kind: str) -> str:
-    """The kind as `heads.json` has it."""
-    return "uniform-causal" if kind == "uniform" else kind
 
 
 def measured_facts(
@@ -218,41 +169,6 @@ def measured_facts(
 
     facts = head_facts(engine, rendered, leading, batch_tokens=tokens, seed=seed, on_progress=tell)
     return with_facts(heads, facts)
-
-
-def _measure(
-    task: Task,
-    engine: Engine,
-    probe: ProbeSet,
-    batch_tokens: int,
-    *,
-    kind: Intervention,
-    seed: int,
-    count: str,
-    series: str = "",
-) -> Importance:
-    """Importance of the whole probe; batches that an earlier attempt finished are read back."""
-    model, rendered = engine.model, counted_window(rendered_probe(engine.model, probe), count)
-    batches, ablation = (
-        probe_batches(rendered, batch_tokens),
-        prepare(engine, kind, rendered, seed=seed),
-    )
-    ids = [sample.row_id for sample in probe.samples]
-    n_total, progress = len(batches) * model.n_layers, task.progress(engine)
-    for number, batch in enumerate(batches):
-        if task.run.has_part(number, series=series):
-            continue
-
-        def tell(done: int, _total: int, text: str, before: int = number) -> None:
-            said = f"{series}: {text}" if series else text
-            progress(before * model.n_layers + done, n_total, said)
-
-        (measured,) = iter_importance(
-            engine, rendered, batches=[batch], ablation=ablation, on_progress=tell
-        )
-        task.run.write_part(number, deltas_table(measured, ids), series=series)
-    parts = [task.run.part(number, series=series) for number in range(len(batches))]
-    return read_deltas(parts, model.n_layers, model.n_heads)
 
 
 def _config(options: HeadsOptions, control: Sequence[str]) -> dict[str, Any]:

@@ -19,18 +19,20 @@ from workbench.engines import Engine
 from workbench.engines import batch_tokens as free_tokens
 from workbench.models import Model, ModelSource, Rendered
 from workbench.models.render import PROMPT
-from workbench.options import RECOGNISED, HeadsOptions, ProbeOptions, ReadOptions
+from workbench.options import (
+    ALONE,
+    RECOGNISED,
+    HeadsOptions,
+    ProbeOptions,
+    ReadOptions,
+    WorkerOptions,
+)
 from workbench.options.heads import RACES
 from workbench.probe import rendered_probe, usable_samples
 from workbench.stages.calibrate import extrapolated, extrapolated_text, plan_of, timed
-from workbench.stages.engine import engine_of
-from workbench.stages.heads.find import (
-    check_options,
-    control_rows,
-    probe_batches,
-    probe_of,
-    race_options,
-)
+from workbench.stages.engine import engine_of, plan_of_workers
+from workbench.stages.heads.exact import control_rows, probe_batches
+from workbench.stages.heads.find import check_options, probe_of, race_options
 from workbench.stages.heads.race import expected_passes
 from workbench.stages.probe import plan_probe
 from workbench.types import Head
@@ -48,13 +50,14 @@ def plan_heads(
     drawn: ProbeOptions | None = None,
     how: ReadOptions = RECOGNISED,
     batch_tokens: int | None = None,
+    workers: WorkerOptions = ALONE,
 ) -> dict[str, Any]:
     """A clean pass, and for each head the layers from its own on: (L+1)/2 of a pass each layer.
 
     A race takes fewer, how many fewer is a guess until it has been run. Where `probe` is data, what
     it takes to choose the probe from it, as `drawn` says, comes first.
     """
-    check_options(options, control)
+    check_options(options, control, workers)
     engine = engine_of(source)
     model, tokens = engine.model, batch_tokens or free_tokens(engine)
     parts = [_of_probe(model, probe, drawn.n if drawn else None, how)]
@@ -74,11 +77,11 @@ def plan_heads(
     seconds = seconds_of_heads(engine, rendered, tokens) * passes / exact if rendered else 0.0
     lengths = [len(r.ids) for r in rendered]
     plan = plan_of(engine, lengths, tokens, passes=passes, batches=batches, seconds=seconds)
-    if isinstance(probe, Path):
-        return plan
-    chosen = drawn or ProbeOptions()
-    first = plan_probe(source, probe, chosen, how=how, batch_tokens=batch_tokens)
-    return _after_probe(plan, first)
+    if not isinstance(probe, Path):
+        chosen = drawn or ProbeOptions()
+        first = plan_probe(source, probe, chosen, how=how, batch_tokens=batch_tokens)
+        plan = _after_probe(plan, first)
+    return plan | plan_of_workers(workers, source, plan["estimated_seconds"])
 
 
 def _of_probe(
