@@ -342,15 +342,28 @@ def test_an_export_cannot_leave_its_folder(copied, folder):
 
 def test_the_playground_shows_what_a_head_changes(finished):
     at = open_page("playground")
-    assert "Rise +0.000" in words(at)
+    names = ["Loss as it is", "The circuit", "Random heads of these layers"]
+    assert [metric.label for metric in at.metric] == names
+    assert len(at.get("html")) == 3
     at.multiselect(key="off").set_value(["L0H0", "L1H2"]).run()
-    assert "L0H0, L1H2" in words(at)
-    assert "Rise +0.000" not in words(at)
-    assert "drawn at random: " in words(at)
-    assert len(at.get("html")) == 1
+    assert "(L0H0, L1H2)" in words(at)
+    assert [metric.label for metric in at.metric] == [names[0], "Chosen heads", *names[1:]]
+    assert "Chosen heads +0.000" not in words(at)
+    assert len(at.get("html")) == 4, "a strip of every set, and of the unchanged model"
     (place,) = [box for box in at.selectbox if box.label == "Token looked at"]
     rises = [float(option.rpartition("(")[2].rstrip(")")) for option in place.options]
     assert rises[place.value] == max(rises) > 0, "it starts at the token that suffers most"
+
+
+def test_the_playground_holds_the_circuit_against_itself_without_idle_heads(copied):
+    path = next(copied.glob("heads-exact-*/heads.json"))
+    content = json.loads(path.read_text())
+    first, second = sorted(content["heads"], key=lambda h: h["rank"])[:2]
+    first["idle"] = True
+    path.write_text(json.dumps(content))
+    at = open_page("playground")
+    assert [m.label for m in at.metric][2] == "The circuit without idle heads"
+    assert f"({name(second)})" in words(at)
 
 
 def test_the_playground_takes_the_circuit_a_draw_and_a_typed_problem(finished):
@@ -383,7 +396,7 @@ def test_the_playground_decodes_on_request_only_and_marks_the_answer(finished, m
     button(at, "Let the model answer").click().run()
     assert decoded
     assert "As it is" in words(at)
-    assert len([m for m in at.markdown if "-badge[" in m.value]) == 2
+    assert len([m for m in at.markdown if "-badge[" in m.value]) == 4, "each is right or wrong"
     button(at, "Stop").click().run()
     assert [b.label for b in at.button if b.label == "Let the model answer"]
 

@@ -68,11 +68,13 @@ def next_token_bars(
     tokens: Sequence[str],
     before: Float[np.ndarray, " token"],
     after: Float[np.ndarray, " token"],
+    *,
+    ablated: str = "heads uniform",
 ) -> go.Figure:
-    """Chances of the likeliest next tokens, of the model as it is and with the heads uniform."""
+    """Chances of the likeliest next tokens, of the model as it is and with the heads `ablated`."""
     title = "Next token: what the heads change"
     figure = framed(title, x="probability", y="token", height=116 + 52 * len(tokens))
-    for name, values, color in (("heads uniform", after, VERMILION), ("as it is", before, BLUE)):
+    for name, values, color in ((ablated, after, VERMILION), ("as it is", before, BLUE)):
         figure.add_bar(
             orientation="h",
             name=name,

@@ -6,6 +6,7 @@ heads = choose_heads(model, found)
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 
 import streamlit as st
@@ -31,6 +32,8 @@ from workbench.types import Head, HeadScores, Sample
 N_REFERENCE = 32
 Sets = dict[str, Ablated]
 PROBE, TYPED = "the circuit's probe", "type one"
+CHOSEN, CIRCUIT = "Chosen heads", "The circuit"
+AWAKE, DRAWN = "The circuit without idle heads", "Random heads of these layers"
 EXAMPLE = "Tom has 3 boxes with 4 pens each. He gives 5 pens away. How many pens are left?"
 
 
@@ -128,22 +131,30 @@ def choose_ablation(model: Model, run: FoundRun | None, heads: tuple[Head, ...])
     return Ablated(heads, kind, tuple(row for row in ids if len(row) <= model.n_ctx))
 
 
-def beside_sets(model: Model, found: HeadScores | None, ablated: Ablated) -> Sets:
-    """What the chosen heads are held against: themselves without the idle ones, and a draw."""
+def compared_sets(model: Model, found: HeadScores | None, ablated: Ablated) -> Sets:
+    """What is looked at together: the chosen heads, the circuit, it without idle heads, a draw."""
+    circuit = tuple(sorted(circuit_of(found).heads)) if found else ()
     sets: Sets = {}
-    known = {Head(h.layer, h.head): h for h in found.heads} if found else {}
-    awake = tuple(head for head in ablated.heads if head not in known or not known[head].idle)
-    if awake and len(awake) < len(ablated.heads):
-        sets["Without the idle ones"] = replace(ablated, heads=awake)
-    if ablated.heads:
-        try:
-            (drawn,) = layer_matched_sets(
-                ablated.heads, n_heads=model.n_heads, n_sets=1, seed=st.session_state.get("draw", 0)
-            )
-        except InputError:
-            return sets
-        sets["As many heads of the same layers, drawn at random"] = replace(ablated, heads=drawn)
+    if ablated.heads and ablated.heads != circuit:
+        sets[CHOSEN] = ablated
+    if circuit:
+        sets[CIRCUIT] = replace(ablated, heads=circuit)
+    idle = {Head(h.layer, h.head) for h in found.heads if h.idle} if found else set()
+    awake = tuple(head for head in circuit if head not in idle)
+    if awake and awake != circuit:
+        sets[AWAKE] = replace(ablated, heads=awake)
+    with contextlib.suppress(InputError):
+        sets |= _drawn(model, ablated, ablated.heads or circuit)
     return sets
+
+
+def _drawn(model: Model, ablated: Ablated, heads: tuple[Head, ...]) -> Sets:
+    """As many heads of the same layers, drawn at random; another draw with every click."""
+    if not heads:
+        return {}
+    seed = st.session_state.get("draw", 0)
+    (drawn,) = layer_matched_sets(heads, n_heads=model.n_heads, n_sets=1, seed=seed)
+    return {DRAWN: replace(ablated, heads=tuple(drawn))}
 
 
 def _set(names: list[str]) -> None:
