@@ -63,6 +63,11 @@ WORDS = {
     "because later tokens are visible to fewer queries.",
     "contribution": "(a - 1/T) squared: what this token adds to T times the paper's score. "
     "Higher: it drives the score, by too much or too little attention.",
+    "split": "The score is a sum of squares over tokens. A head's share is its own departure from "
+    "an even share times that of the circuit's mean: below 0 it pulls the other way. Bias: where "
+    "one token has nearly all, the score measures that token, often the sink.",
+    "find_row": "A row's id, or words in its text; the rows found are named by their place in the "
+    "ranking.",
     "sink": "Leaves out the first token and leading template tokens and spreads each row's "
     "attention over the rest, so that the sink does not drown everything else.",
     "policy": "soft draws rows with chances that grow with the score, top and bottom take the "

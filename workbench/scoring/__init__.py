@@ -34,10 +34,11 @@ if TYPE_CHECKING:
         score_samples,
         score_shard,
     )
+    from workbench.scoring.split import Split, split_score
     from workbench.scoring.steps import split_steps
     from workbench.scoring.summary import summarize
     from workbench.scoring.tables import add_within_length
-    from workbench.scoring.unevenness import score_batch, without_sink
+    from workbench.scoring.unevenness import score_batch, uniform_received, without_sink
     from workbench.scoring.variance import VARIANTS, contributions
     from workbench.scoring.weights import WEIGHTS, step_weights
     from workbench.scoring.within_length import score_within_length
@@ -49,10 +50,11 @@ HEAVY = {
         *("SHARD_ROWS", "ShardScores", "check_request"),
         *("engine_for", "score_samples", "score_shard"),
     ),
+    "split": ("Split", "split_score"),
     "steps": ("split_steps",),
     "summary": ("summarize",),
     "tables": ("add_within_length",),
-    "unevenness": ("score_batch", "without_sink"),
+    "unevenness": ("score_batch", "uniform_received", "without_sink"),
     "variance": ("VARIANTS", "contributions"),
     "weights": ("WEIGHTS", "step_weights"),
     "within_length": ("score_within_length",),
@@ -70,6 +72,7 @@ __all__ = [
     "ScoreRequest",
     "Scored",
     "ShardScores",
+    "Split",
     "Step",
     "add_within_length",
     "check_request",
@@ -88,9 +91,11 @@ __all__ = [
     "score_shard",
     "score_within_length",
     "spearman",
+    "split_score",
     "split_steps",
     "step_weights",
     "summarize",
+    "uniform_received",
     "variant_columns",
     "without_sink",
 ]

@@ -15,6 +15,7 @@ from apps.reading.heads import probe_samples
 from apps.reading.runs import FoundRun
 from apps.views.heads.making import fill_box
 from apps.widgets.chart import chart
+from apps.widgets.one_sample import ADDRESS, sample_in_view, show_ways
 from apps.widgets.patterns import show_pattern
 from apps.widgets.remembered import keep_inside
 from apps.widgets.runs import workspace
@@ -24,6 +25,7 @@ from workbench.figures import head_name, measure_name, sample_deltas
 from workbench.types import Head, HeadScore, HeadScores
 
 TABLE = "all-heads"
+PROBE, SCORED = "of the probe", "the scored row"
 DETAILS = ("by sample", "attention")
 
 
@@ -124,6 +126,25 @@ def _show_samples(run: FoundRun, heads: HeadScores, deltas: Importance, chosen: 
 
 
 def _show_attention(
+    run: FoundRun, heads: HeadScores, deltas: Importance | None, chosen: Head
+) -> None:
+    """The head's pattern on one sample of the probe, or on the row looked at on other pages."""
+    viewed = sample_in_view()
+    if viewed is not None:
+        asked = SCORED if ADDRESS in st.query_params else PROBE
+        whose = st.segmented_control(
+            "Sample", (PROBE, SCORED), default=asked, required=True, key="pattern_of"
+        )
+        if whose == SCORED:
+            show_ways(viewed[0], viewed[1].row_id, here="heads")
+            model = local_model(run, heads.model)
+            if model is not None:
+                show_pattern(model, viewed[1], chosen)
+            return
+    _show_probe_attention(run, heads, deltas, chosen)
+
+
+def _show_probe_attention(
     run: FoundRun, heads: HeadScores, deltas: Importance | None, chosen: Head
 ) -> None:
     """The head's pattern on one probe sample; those that need it most come first."""

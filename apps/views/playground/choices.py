@@ -15,6 +15,7 @@ from apps.passes.ablated import Ablated, problem
 from apps.reading.heads import probe_samples
 from apps.reading.runs import FoundRun
 from apps.widgets.chart import chart
+from apps.widgets.one_sample import remember_row, sample_in_view, show_ways
 from apps.widgets.remembered import keep_inside
 from apps.widgets.runs import workspace
 from apps.words.markdown import literal
@@ -31,7 +32,7 @@ from workbench.types import Head, HeadScores, Sample
 
 N_REFERENCE = 32
 Sets = dict[str, Ablated]
-PROBE, TYPED = "the circuit's probe", "type one"
+PROBE, SCORED, TYPED = "the circuit's probe", "the scored row", "type one"
 CHOSEN, CIRCUIT = "Chosen heads", "The circuit"
 AWAKE, DRAWN = "The circuit without idle heads", "Random heads of these layers"
 EXAMPLE = "Tom has 3 boxes with 4 pens each. He gives 5 pens away. How many pens are left?"
@@ -43,13 +44,18 @@ def choose_problem(run: FoundRun | None) -> tuple[Sample, int]:
     Also how many tokens an answer may have.
     """
     probe = list(probe_samples(run, workspace()).values()) if run else []
+    viewed = sample_in_view()
     left, right = st.columns([2, 1])
-    sources = [*([PROBE] if probe else []), *DATASETS, TYPED]
+    sources = [*([PROBE] if probe else []), *([SCORED] if viewed else []), *DATASETS, TYPED]
     source = left.selectbox("Problem from", sources, key="from", bind="query-params")
     if source == TYPED:
         prompt = st.text_area("Problem", EXAMPLE, key="typed", bind="query-params") or ""
         solution = st.text_area("Solution, if you have one", key="solution", bind="query-params")
         sample = problem(prompt.strip() or EXAMPLE, (solution or "").strip())
+    elif source == SCORED and viewed is not None:
+        sample = viewed[1]
+        remember_row(viewed[0], sample.row_id)
+        show_ways(viewed[0], sample.row_id, here="playground")
     else:
         rows = probe if source == PROBE else _rows(str(source))
         keep_inside("row", 1, len(rows))

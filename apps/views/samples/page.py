@@ -97,7 +97,7 @@ with right:
 st.subheader(f"{len(places):,} of {len(table.ok):,} rows")
 if len(places) < len(table.ok):
     offer_reset(table)
-show_browser(table, places, texts, None if marks is None else marks_path(run))
+show_browser(run, table, places, texts, None if marks is None else marks_path(run))
 if len(places):
     show_extremes(table, places, texts)
 show_more(run, table, summary)
