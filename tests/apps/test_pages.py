@@ -297,6 +297,21 @@ def test_the_preview_follows_the_options(finished):
     assert "In the top 100%" in words(at)
 
 
+def test_the_preview_holds_a_selection_against_rows_at_random_and_of_its_lengths(finished):
+    at = open_page("select")
+    at.slider(key="percent").set_value(50)
+    at.selectbox(key="policy").select("top").run()
+    table = next(d.value for d in at.dataframe if "mean of" in d.value)
+    assert table["mean of"].tolist() == ["tokens", "level"]
+    scores = pd.read_parquet(next(finished.glob("score-*/scores.parquet")))
+    top = scores.nlargest(6, "score")
+    assert table["selected"][1] == pytest.approx(top["level"].mean(), rel=1e-3)
+    assert table["all rows"][1] == pytest.approx(scores["level"].mean(), rel=1e-3)
+    at.segmented_control(key="spread").select("level").run()
+    names = [t["name"] for t in json.loads(charts(at)[0].proto.spec)["data"]]
+    assert names == ["selected", "random", "same lengths"]
+
+
 def test_a_preview_says_how_much_it_shares_with_a_saved_selection(finished):
     at = open_page("select")
     at.slider(key="percent").set_value(25)
@@ -457,6 +472,14 @@ def test_a_finished_job_links_to_what_came_of_it(copied, monkeypatch, tmp_path):
     links = [link.proto for link in open_page("run").get("page_link")]
     (found,) = [link for link in links if link.label.startswith("Open")]
     assert run.name[-8:] in found.label
+
+
+def test_the_end_of_the_log_of_a_running_job_is_at_hand(copied, monkeypatch, tmp_path):
+    job = job_of("score", "running", tmp_path)
+    (tmp_path / "log.txt").write_text("read 12 rows of rows.jsonl")
+    monkeypatch.setattr("apps.jobs.job.every_job", lambda root: [job])
+    monkeypatch.setattr("apps.jobs.listing.every_job", lambda root: [job])
+    assert "read 12 rows of rows.jsonl" in words(open_page("run"))
 
 
 def test_the_title_of_a_job_says_what_it_works_on_and_how():

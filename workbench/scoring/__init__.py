@@ -19,6 +19,7 @@ from workbench.scoring.request import (
 )
 
 if TYPE_CHECKING:
+    from workbench.scoring.comparison import ComparedScores, compare_scores
     from workbench.scoring.correlation import (
         correlations,
         numeric_labels,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from workbench.scoring.within_length import score_within_length
 
 HEAVY = {
+    "comparison": ("ComparedScores", "compare_scores"),
     "correlation": ("correlations", "numeric_labels", "partial_spearman", "spearman"),
     "rows": ("CheckedRows", "check_rows"),
     "score": (
@@ -68,6 +70,7 @@ __all__ = [
     "WEIGHTS",
     "WINDOW_RULE",
     "CheckedRows",
+    "ComparedScores",
     "Method",
     "ScoreRequest",
     "Scored",
@@ -77,6 +80,7 @@ __all__ = [
     "add_within_length",
     "check_request",
     "check_rows",
+    "compare_scores",
     "contributions",
     "correlations",
     "engine_for",

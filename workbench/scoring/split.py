@@ -15,7 +15,6 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-
 # Less than rounding makes of attention that is even.
 NOTHING = 1e-12
 

@@ -3,6 +3,7 @@
 from workbench.selection import export_selection, select
 """
 
+from workbench.selection.controls import CLEAR, MATCHED, RANDOM, control_draws, gap_of, verdict
 from workbench.selection.export import FORMS, export_selection
 from workbench.selection.marks import DROP, KEEP, marked, read_marks
 from workbench.selection.overlap import Overlap, overlap_of
@@ -23,15 +24,20 @@ from workbench.selection.tables import read_scores, read_selection
 
 __all__ = [
     "ADJUSTED",
+    "CLEAR",
     "CONTENT",
     "DROP",
     "FORMS",
     "KEEP",
     "LENGTH_BIN",
+    "MATCHED",
     "POLICIES",
+    "RANDOM",
     "Overlap",
     "Selection",
+    "control_draws",
     "export_selection",
+    "gap_of",
     "is_scored_data",
     "marked",
     "overlap_of",
@@ -46,4 +52,5 @@ __all__ = [
     "scores_of",
     "select",
     "stages_behind",
+    "verdict",
 ]

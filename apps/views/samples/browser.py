@@ -13,15 +13,17 @@ import pandas as pd
 import streamlit as st
 from jaxtyping import Int64
 
+from apps.reading.labels import Labelled
 from apps.reading.marks import set_mark
 from apps.reading.runs import FoundRun
 from apps.reading.scores import ScoreTable
 from apps.reading.texts import Texts
 from apps.views.samples.filters import ANY_MARK, MARKS
+from apps.views.samples.labelling import known_labels, label_one
 from apps.widgets.one_sample import remember_row, show_ways, wanted_row
 from apps.widgets.remembered import keep_inside
 from apps.widgets.sample_card import sample_card
-from apps.words.markdown import literal
+from apps.words.markdown import around, literal
 from apps.words.numbers import WORDS
 from workbench.selection import DROP, KEEP, read_marks
 
@@ -80,7 +82,7 @@ def show_browser(
     offset = (int(opened) - 1) // ROWS * ROWS
     found = table.page(places, order=column, descending=not is_rising, limit=ROWS, offset=offset)
     rows = table.rows(found, COLUMNS)
-    kept = read_marks(marks) if marks else {}
+    kept, own = read_marks(marks) if marks else {}, known_labels(run)
     # The tick follows the opened row, however it was opened.
     st.session_state["rows"] = {"selection": {"rows": [int(opened) - 1 - offset]}}
     row = rows.iloc[int(opened) - 1 - offset].to_dict()
@@ -88,10 +90,13 @@ def show_browser(
     _show_buttons(row["row_id"], marks, int(opened), len(places))
     left, right = st.columns([3, 2], gap="large")
     with left:
-        _show_table(rows, texts, kept, offset)
+        _show_table(rows, texts, kept, own or {}, offset)
     with right:
-        sample_card(texts, row, mark=kept.get(row["row_id"]))
+        search = st.session_state.get("search") or ""
+        sample_card(texts, row, mark=kept.get(row["row_id"]), found=search)
         show_ways(run, row["row_id"], here="samples")
+        if own is not None:
+            label_one(run, row["row_id"], own)
 
 
 def _open_wanted(
@@ -114,7 +119,13 @@ def _open_wanted(
         st.caption(literal(f"The row “{row_id}” does not pass this filter, or has no score."))
 
 
-def _show_table(rows: pd.DataFrame, texts: Texts | None, kept: dict[str, str], offset: int) -> None:
+def _show_table(
+    rows: pd.DataFrame,
+    texts: Texts | None,
+    kept: dict[str, str],
+    own: dict[str, Labelled],
+    offset: int,
+) -> None:
     frame = pd.DataFrame({"": range(offset + 1, offset + len(rows) + 1)})
     frame["hand"] = [kept.get(row_id, "") for row_id in rows["row_id"]]
     frame["score"] = rows["score"].map("{:.4g}".format)
@@ -124,7 +135,15 @@ def _show_table(rows: pd.DataFrame, texts: Texts | None, kept: dict[str, str], o
             frame[name] = rows[column]
     if texts is not None:
         prompts = texts.prompts(rows["row_index"].tolist(), rows["row_id"].tolist())
-        frame["text"] = [prompt[:PREVIEW] for prompt in prompts]
+        search = st.session_state.get("search") or ""
+        frame["text"] = [around(prompt, search, PREVIEW) for prompt in prompts]
+    if labelled := [own.get(row_id, Labelled()) for row_id in rows["row_id"]]:
+        for column, values in (
+            ("labels", [", ".join(of.labels) for of in labelled]),
+            ("note", [of.note for of in labelled]),
+        ):
+            if any(values):
+                frame[column] = values
     for name in LABELS:
         if name in rows and bool(rows[name].notna().any()):
             frame[name] = rows[name]
