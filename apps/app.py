@@ -29,6 +29,7 @@ PAGES = {
     "playground": ("Playground", ":material/science:"),
     "samples": ("Samples", ":material/list:"),
     "validate": ("Validate", ":material/verified:"),
+    "compare": ("Compare", ":material/compare_arrows:"),
     "select": ("Select & export", ":material/filter_alt:"),
     "amplify": ("Amplify", ":material/bolt:"),
     "run": ("Run", ":material/play_circle:"),

@@ -170,7 +170,7 @@ def texts_are_there(page: Page) -> bool:
 
 
 def drag(page: Page) -> None:
-    area = page.locator(".st-key-histogram .nsewdrag").first
+    area = page.locator(".st-key-histogram-linear .nsewdrag").first
     area.scroll_into_view_if_needed()
     box = area.bounding_box()
     assert box is not None

@@ -66,6 +66,8 @@ def _show_active(job: Job) -> None:
                 st.caption("Waits for the job before it.")
             else:
                 _show_progress(job)
+                with st.expander("The end of its log"):
+                    st.code(job.log() or "Nothing yet.", language=None, wrap_lines=True)
         if right.button("Cancel", key=f"cancel-{job.folder.name}", icon=":material/stop:"):
             cancel_job(job)
             st.toast("The job is asked to end; what is done is kept.")

@@ -53,6 +53,7 @@ def show_plan(name: str, stage: Stage, arguments: list[str]) -> None:
             start_job(own_root(), "plan", argv, title=f"Plan: {stage.title}", key=key)
             st.rerun()
         st.caption("The plan loads the model and measures it: some seconds. Nothing is written.")
+        offer_start(name, stage, arguments, label="Start without a plan")
     elif job.is_active:
         wait_for(job)
     else:
@@ -91,10 +92,16 @@ def show_numbers(plan: dict[str, Any]) -> None:
         st.code("\n".join(reading_lines(plan["read"])), language=None, wrap_lines=True)
 
 
-def offer_start(name: str, stage: Stage, arguments: list[str]) -> None:
+def offer_start(name: str, stage: Stage, arguments: list[str], *, label: str = "Start") -> None:
+    """The button; behind other heavy jobs it says how many."""
     waiting = sum(job.is_active and job.heavy for job in every_job(own_root()))
-    label = "Start" if not waiting else f"Queue behind {waiting}"
-    if st.button(label, type="primary", icon=":material/play_arrow:", key="start"):
+    is_planned = label == "Start"
+    if st.button(
+        f"Queue behind {waiting}" if waiting else label,
+        type="primary" if is_planned else "secondary",
+        icon=":material/play_arrow:",
+        key="start" if is_planned else "start-unplanned",
+    ):
         argv = [*COMMAND, *arguments, "--json"]
         title = ": ".join(filter(None, [stage.title, what_of(arguments)]))
         start_job(own_root(), name, argv, title=title, heavy=True)

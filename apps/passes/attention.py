@@ -88,3 +88,16 @@ def _pattern(
     with turn():
         HookedEngine(_model).read_patterns(torch.tensor([ids]), [head.layer], read)
     return seen[0].numpy()
+
+
+def value_sizes(model: Model, ids: tuple[int, ...], head: Head) -> Float[np.ndarray, " key"]:
+    """The size of the value that the head reads at each token."""
+    return _value_sizes(key_of(model), ids, head.layer, model)[head.head]
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _value_sizes(
+    key: str, ids: tuple[int, ...], layer: int, _model: Model
+) -> Float[np.ndarray, "head key"]:
+    with turn():
+        return HookedEngine(_model).value_sizes(torch.tensor([ids]), layer)[0].cpu().numpy()

@@ -8,6 +8,7 @@ set_mark(marks_path(run), "row-17", KEEP)
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 
 from filelock import FileLock
@@ -22,20 +23,35 @@ MARKS = "marks.json"
 
 def marks_path(run: FoundRun) -> Path:
     """Where the marks of a run are written."""
+    return own_root() / ".marks" / f"{run.name}.json" if is_demo(run) else run.folder / MARKS
+
+
+def beside(run: FoundRun, name: str) -> Path:
+    """Where something else that a reader adds to a run is written."""
+    if is_demo(run):
+        return own_root() / ".marks" / f"{name}-{run.name}.json"
+    return run.folder / f"{name}.json"
+
+
+def is_demo(run: FoundRun) -> bool:
     demo = demo_root()
-    if demo is not None and run.folder.resolve().is_relative_to(demo.resolve()):
-        return own_root() / ".marks" / f"{run.name}.json"
-    return run.folder / MARKS
+    return demo is not None and run.folder.resolve().is_relative_to(demo.resolve())
 
 
 def set_mark(path: Path, row_id: str, mark: str | None) -> None:
-    """Remember a mark, or forget it with None; sessions that do so at once take turns."""
+    """Remember a mark, or forget it with None."""
+    set_marks(path, [row_id], mark)
+
+
+def set_marks(path: Path, row_ids: Collection[str], mark: str | None) -> None:
+    """The same for many rows; sessions that do so at once take turns."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path.with_name(f".{path.name}.lock")):
         marks = read_marks(path)
-        if mark is None:
-            marks.pop(row_id, None)
-        else:
-            marks[row_id] = mark
+        for row_id in row_ids:
+            if mark is None:
+                marks.pop(row_id, None)
+            else:
+                marks[row_id] = mark
         with atomic_file(path) as file:
             file.write(json.dumps(marks, indent=1, sort_keys=True, ensure_ascii=False).encode())

@@ -23,6 +23,7 @@ from jaxtyping import Float64, Int64
 
 from apps.reading.columns import CODED, held, number_column, text_column
 from apps.reading.sharing import shared
+from apps.reading.texts import Texts
 from workbench.errors import InputError
 
 NEEDED = {"row_id", "row_index", "source", "n_tokens", "score", "status"}
@@ -113,6 +114,19 @@ class ScoreTable:
     def find(self, name: str, wanted: Sequence[str]) -> Int64[np.ndarray, " place"]:
         """The places where a column of texts holds one of `wanted`."""
         return np.flatnonzero(held(self.texts(name), wanted))
+
+    def rank_of(self, row_id: str, *, is_falling: bool = True) -> int | None:
+        """The place of a row among all that have a score; None where it has none."""
+        ordered = self.page(self.ok, order="score", descending=is_falling, limit=self.n_rows)
+        found = np.flatnonzero(np.isin(ordered, self.find("row_id", [row_id])))
+        return int(found[0]) + 1 if len(found) else None
+
+    def containing(self, text: str, texts: Texts | None) -> Int64[np.ndarray, " place"]:
+        """The scored rows with this id, or with these words where the texts are at hand."""
+        found = self.find("row_id", [text])
+        if texts is not None:
+            found = np.union1d(found, self.at_index(texts.search(text)))
+        return np.intersect1d(found, self.ok)
 
     def page(
         self,

@@ -10,14 +10,25 @@ import numpy as np
 import streamlit as st
 from jaxtyping import Float
 
-from apps.passes.attention import head_pattern, rendered_window, texts_of_tokens
+from apps.passes.attention import head_pattern, rendered_window, texts_of_tokens, value_sizes
 from apps.widgets.chart import chart
 from apps.words.markdown import literal
-from workbench.figures import head_name, overview_strip, pattern_heatmap
+from apps.words.numbers import WORDS
+from workbench.figures import (
+    head_name,
+    overview_strip,
+    pattern_heatmap,
+    token_strip,
+    visible,
+    weighted,
+    without_first,
+)
 from workbench.models import Model, UnrenderableError
 from workbench.types import Head, Sample
 
 WINDOW = 120
+NO_FIRST, LOG, WEIGHTED = "without the first token", "log colours", "weighted by values"
+VIEWS = (NO_FIRST, LOG, WEIGHTED)
 
 
 def choose_window(values: Float[np.ndarray, " pos"], *, title: str, key: str) -> tuple[int, int]:
@@ -58,18 +69,75 @@ def draw_pattern(
     window: tuple[int, int] | None = None,
 ) -> None:
     """The pattern of `head` within `window`, which is asked for where none is given."""
-    pattern = head_pattern(model, ids, head)
+    how = st.pills(
+        "Seen", VIEWS, selection_mode="multi", key=f"{key}-view", help=WORDS["pattern_view"]
+    )
+    pattern = _seen(model, ids, head, tuple(how or ()))
     if window is None:
         received = pattern.mean(0)
         window = choose_window(received, title="Attention received, whole sample", key=f"{key}-w")
     start, end = window
+    tokens = texts_of_tokens(model, ids[start:end])
+    place = _choose_token(tokens, key=f"{key}-token", first=start + 1)
+    what = "value read" if WEIGHTED in (how or ()) else "attention"
+    # Another key with every choice: else a second click on a token would only unselect it.
+    name = f"{key}-{place}"
     chart(
         pattern_heatmap(
             pattern[start:end, start:end],
-            texts_of_tokens(model, ids[start:end]),
-            title=f"{head_name(*head)}: each row shares 1 over the tokens before it",
+            tokens,
+            title=f"{head_name(*head)}: each row shares 1 of its {what} over the tokens before it",
             first=start + 1,
+            is_log=LOG in (how or ()),
+            looked_at=place,
         ),
-        key=key,
+        key=name,
         alt=f"Attention of every query to every key in head {head_name(*head)}",
+        on_select=lambda: _take_token(name, f"{key}-token"),
+        selection_mode="points",
     )
+    if place is not None:
+        _show_token(pattern[start:end, start:end], tokens, place, first=start + 1)
+
+
+def _seen(
+    model: Model, ids: tuple[int, ...], head: Head, how: tuple[str, ...]
+) -> Float[np.ndarray, "query key"]:
+    pattern = head_pattern(model, ids, head)
+    if WEIGHTED in how:
+        pattern = weighted(pattern, value_sizes(model, ids, head))
+    return without_first(pattern) if NO_FIRST in how else pattern
+
+
+def _choose_token(tokens: tuple[str, ...], *, key: str, first: int) -> int | None:
+    """One token to follow; None, as at the beginning, follows none."""
+    if (st.session_state.get(key) or 0) >= len(tokens):
+        st.session_state[key] = None
+    return st.selectbox(
+        "From and to one token (or click on the diagonal; again lets it go)",
+        range(len(tokens)),
+        index=None,
+        format_func=lambda i: f"{first + i}. {visible(tokens[i])}",
+        placeholder="none",
+        key=key,
+    )
+
+
+def _take_token(name: str, key: str) -> None:
+    points = st.session_state[name]["selection"]["points"]
+    found = [point["customdata"] for point in points if isinstance(point.get("customdata"), int)]
+    if found:
+        st.session_state[key] = None if st.session_state.get(key) == found[0] else found[0]
+
+
+def _show_token(
+    pattern: Float[np.ndarray, "query key"], tokens: tuple[str, ...], place: int, *, first: int
+) -> None:
+    """Where the token looks, and which tokens look at it."""
+    name = literal(f"{first + place}. {visible(tokens[place])}")
+    for said, values in (
+        (f"**{name} looks at**", pattern[place]),
+        (f"**{name} is looked at by**", pattern[:, place]),
+    ):
+        st.markdown(said)
+        st.html(token_strip(tokens, values, meaning="share", first=first))

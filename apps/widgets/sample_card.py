@@ -18,8 +18,13 @@ from workbench.selection import KEEP
 MAX_CHARS = 4_000
 
 
-def sample_card(texts: Texts | None, row: Mapping[str, Any], *, mark: str | None = None) -> None:
-    """Score, length and place; the prompt with its mathematics; the solution behind a click."""
+def sample_card(
+    texts: Texts | None, row: Mapping[str, Any], *, mark: str | None = None, found: str = ""
+) -> None:
+    """Score, length and place; the prompt with its mathematics; the solution behind a click.
+
+    The words `found` by a search stand out; the solution is open where it holds them.
+    """
     with st.container(border=True):
         st.caption(facts_of(row))
         if mark:
@@ -33,15 +38,16 @@ def sample_card(texts: Texts | None, row: Mapping[str, Any], *, mark: str | None
         if sample is None:
             st.caption("The text is not at hand.")
             return
-        show_text(sample.prompt)
+        show_text(sample.prompt, found)
         if sample.completion:
-            with st.expander("Solution"):
-                show_text(sample.completion)
+            is_there = bool(found) and found.lower() in sample.completion.lower()
+            with st.expander("Solution", expanded=is_there):
+                show_text(sample.completion, found)
 
 
-def show_text(text: str) -> None:
-    """Dataset text, cut where it is very long."""
-    st.markdown(as_markdown(text[:MAX_CHARS]))
+def show_text(text: str, found: str = "") -> None:
+    """Dataset text, cut where it is very long; the words `found` stand out."""
+    st.markdown(as_markdown(text[:MAX_CHARS], found=found))
     if len(text) > MAX_CHARS:
         st.caption(f"The first {MAX_CHARS:,} of {len(text):,} characters.")
 

@@ -88,6 +88,15 @@ saved rows, with a dataset card that says how they were chosen.
 
 *Controls:* `random` and `length-matched` of the same size are what a selection has to beat.
 """,
+    "compare": """
+**Heads**: two runs on models of one shape, by another probe, method, kind of ablation or model. Red
+on the map: the second run finds the head worth more. **Scores**: two runs over the same rows, for
+example with the circuit and with the circuit without its idle heads; rows *only in the first* leave
+the top when the second is used. **Selections**: which rows two saved subsets share.
+
+*Known bias:* agreement is easy where both follow length or the sink. Hold the overlap against
+chance, and the mean tokens of both tops against those of all rows.
+""",
     "amplify": """
 A **pivotal token** is where a right and a wrong solution of the same problem part. The **mask**
 says which query, key and value heads and which neurons pull the model to the right token there:

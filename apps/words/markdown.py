@@ -9,6 +9,7 @@ st.markdown(as_markdown(sample.prompt))
 from __future__ import annotations
 
 import re
+from functools import partial
 
 MATHS = re.compile(
     r"""
@@ -29,21 +30,42 @@ JOINER = "\u2060"
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
 
 
-def as_markdown(text: str, *, maths: bool = True) -> str:
-    """`text` with its mathematics, and everything else as it is written."""
+def as_markdown(text: str, *, maths: bool = True, found: str = "") -> str:
+    """`text` with its mathematics, and everything else as it is written.
+
+    Words `found` by a search stand out, in either case of letters; within a formula they do not.
+    """
     text = CONTROL.sub("", text.replace("\r\n", "\n"))
     if not maths:
         return escaped(text)
+    escape = partial(marked_text, found=found) if found.strip() else escaped
     parts, place = [], 0
-    for found in MATHS.finditer(text):
-        formula = next(part for part in found.groups() if part is not None)
+    for match in MATHS.finditer(text):
+        formula = next(part for part in match.groups() if part is not None)
         if ACTIVE.search(formula) or not _is_balanced(formula):
             continue
-        is_block = found["block"] is not None or found["bracket"] is not None
-        parts += [escaped(text[place : found.start()], is_start=not parts)]
+        is_block = match["block"] is not None or match["bracket"] is not None
+        parts += [escape(text[place : match.start()], is_start=not parts)]
         parts += [_formula(formula, is_block=is_block)]
-        place = found.end()
-    return "".join([*parts, escaped(text[place:], is_start=not parts)])
+        place = match.end()
+    return "".join([*parts, escape(text[place:], is_start=not parts)])
+
+
+def marked_text(text: str, *, found: str, is_start: bool = True) -> str:
+    """Escaped text in which the words `found` have a background."""
+    parts = re.split(f"({re.escape(found)})", text, flags=re.IGNORECASE)
+    shown = []
+    for number, part in enumerate(parts):
+        text = escaped(part, is_start=is_start and not number)
+        shown.append(f":orange-background[{text}]" if number % 2 and part.strip() else text)
+    return "".join(shown)
+
+
+def around(text: str, found: str, size: int) -> str:
+    """About `size` letters of a text: its beginning, or those around the words `found`."""
+    place = text.lower().find(found.lower()) if found else -1
+    start = max(0, place - size // 3)
+    return text[:size] if place < 0 or not start else f"… {text[start : start + size]}"
 
 
 def literal(text: object) -> str:

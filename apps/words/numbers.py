@@ -63,6 +63,11 @@ WORDS = {
     "because later tokens are visible to fewer queries.",
     "contribution": "(a - 1/T) squared: what this token adds to T times the paper's score. "
     "Higher: it drives the score, by too much or too little attention.",
+    "split": "The score is a sum of squares over tokens. A head's share is its own departure from "
+    "an even share times that of the circuit's mean: below 0 it pulls the other way. Bias: where "
+    "one token has nearly all, the score measures that token, often the sink.",
+    "find_row": "A row's id, or words in its text; the rows found are named by their place in the "
+    "ranking.",
     "sink": "Leaves out the first token and leading template tokens and spreads each row's "
     "attention over the rest, so that the sink does not drown everything else.",
     "policy": "soft draws rows with chances that grow with the score, top and bottom take the "
@@ -79,7 +84,8 @@ WORDS = {
     "more special to reasoning. stability: share of resampled probes that choose the head. "
     "contribution: the rise with the head's output at its mean, where measured. first token: share "
     "of its attention on the first token. retrieval: share of a value's tokens that the head "
-    "copies by its key, from the newest such run on this model. kept: share of settings whose "
+    "copies by its key, from the newest such run on this model. previous token, induction: once "
+    "measured, shares of attention on random tokens that come twice. kept: share of settings whose "
     "circuit has the head.",
     "retrieval": "Share of a value's tokens that the head looks at, in its place in the context, "
     "when the model is about to write them. Higher: it copies. Bias: only argmax counts, and only "
@@ -93,6 +99,12 @@ WORDS = {
     "adds to the answer. Higher: needed more. Bias: measured for the first heads in rank only.",
     "sink_share": "Share of the head's attention that lies on the first token. Near 1: it looks at "
     "nothing in particular, and scores made with it measure the sink.",
+    "head_kinds": "On random tokens that come twice: the share of attention on the token before "
+    "(previous token), and on the token that came after this one's last place (induction). Near 1: "
+    "a head of that kind. Bias: a head may do other things on real text.",
+    "pattern_view": "without the first token: shares of what lies on the others, since many heads "
+    "rest there. log colours: small shares show as well. weighted by values: attention times the "
+    "size of the value read, since a head may look where there is next to nothing to read.",
     "overlap": "Heads in both circuits over heads in either (Jaccard). 100 % is the same circuit. "
     "Bias: two small circuits share little by one swapped neighbour alone.",
     "rank_correlation": "Spearman's correlation of the ranks of all heads, −1 to 1. Near 1: the "
@@ -146,12 +158,29 @@ WORDS = {
     "length. data: the order of the file.",
     "marks": "Keep and drop by hand, with the keys K and D; again takes it back. N and B go on and "
     "back. Remembered with the run, and taken over by Select & export.",
+    "labels": "Words of your own for rows, such as “wrong answer”. Remembered with the run, a "
+    "filter above, and in the download; keep and drop alone go on to Select & export.",
+    "marks_all": "Keep or drop every row that passes the filter; Neither takes both back.",
     "by_hand": "Rows dropped on the page Samples leave the pool; rows kept there come on top of "
     "what is drawn.",
     "budget": "How much is taken. A token budget is never exceeded.",
     "seed": "The same seed draws the same again.",
     "token_share": "Tokens of the selected rows among all tokens of the pool. Below the share of "
     "rows: the selection prefers short ones.",
+    "one_shape": "Runs on models of as many layers and heads: other probes, methods or kinds.",
+    "top_share": "The share of highest rows that is compared: what a selection so large takes.",
+    "rows_in_both": "Rows that both runs gave a score; the others do not count here.",
+    "scores_correlation": "Spearman's correlation of the two scores, −1 to 1. Near 1: they prefer "
+    "the same rows. Bias: two scores that follow length agree for that alone.",
+    "tops_shared": "Share of the first run's highest rows that are among the second's. Compare "
+    "with chance, below.",
+    "top_tokens": "Mean tokens of its highest rows. Far from that of all rows: it chooses by "
+    "length as well.",
+    "side": "In the top, or the selection, of the first only, the second only, or both: the rows "
+    "at stake when one is used in place of the other.",
+    "harder": "Each line: the mean of a label or length over the selected rows, over as many rows "
+    "at random, and over random rows of the same lengths. Higher than random only: the selection "
+    "took longer rows. Bias: one draw of each; 2 standard errors count as different.",
     "shared_rows": "Rows of this selection that the other one has too. Compare with chance, below.",
     "variants": "paper: variance of attention received. cv2: the same times the squared length. "
     "excess: what departs from uniform attention. Each follows length in its own way; see the "

@@ -31,6 +31,7 @@ PAGES = {
     "playground": "playground?off=L1H1&off=L2H2",
     "samples": "samples",
     "validate": "validate",
+    "compare": "compare?what=scores",
     "select": "select",
     "amplify": "amplify",
     "run": "run?stage=score",

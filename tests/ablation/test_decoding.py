@@ -30,5 +30,5 @@ def test_the_model_decodes_as_before_afterwards(tiny_model):
 
 
 def test_a_head_that_the_model_lacks_is_refused(tiny_model):
-    with pytest.raises(InputError, match=r"has no head 9\.0"):
+    with pytest.raises(InputError, match=r"has no head L9H0"):
         decode_sets(HookedEngine(tiny_model), PROMPTS, [(Head(9, 0),)], max_new_tokens=1)

@@ -97,7 +97,7 @@ def test_exactness_looks_at_the_solution_and_not_at_the_prompt(tiny_model):
 
 def test_a_head_that_the_model_lacks_is_refused_before_any_pass(tiny_model, samples):
     seen = []
-    with pytest.raises(InputError, match=r"has no head 7\.0, expected layer 0 to 2"):
+    with pytest.raises(InputError, match=r"has no head L7H0, expected layer 0 to 2"):
         set_effects(
             HookedEngine(tiny_model),
             rendered_rows(tiny_model, samples),

@@ -261,7 +261,7 @@ def n_shown(page) -> str:
 def test_a_range_dragged_in_the_histogram_changes_the_table(page, address, log):
     visit(page, f"{address}/samples")
     assert n_shown(page).startswith("12 of 12")
-    area = box_of(page, "histogram")
+    area = box_of(page, "histogram-linear")
     y = area["y"] + area["height"] / 2
     page.mouse.move(area["x"] + area["width"] * 0.5, y)
     page.mouse.down()

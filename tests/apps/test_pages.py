@@ -313,6 +313,21 @@ def test_the_preview_follows_the_options(finished):
     assert "In the top 100%" in words(at)
 
 
+def test_the_preview_holds_a_selection_against_rows_at_random_and_of_its_lengths(finished):
+    at = open_page("select")
+    at.slider(key="percent").set_value(50)
+    at.selectbox(key="policy").select("top").run()
+    table = next(d.value for d in at.dataframe if "mean of" in d.value)
+    assert table["mean of"].tolist() == ["tokens", "level"]
+    scores = pd.read_parquet(next(finished.glob("score-*/scores.parquet")))
+    top = scores.nlargest(6, "score")
+    assert table["selected"][1] == pytest.approx(top["level"].mean(), rel=1e-3)
+    assert table["all rows"][1] == pytest.approx(scores["level"].mean(), rel=1e-3)
+    at.segmented_control(key="spread").select("level").run()
+    names = [t["name"] for t in json.loads(charts(at)[0].proto.spec)["data"]]
+    assert names == ["selected", "random", "same lengths"]
+
+
 def test_a_preview_says_how_much_it_shares_with_a_saved_selection(finished):
     at = open_page("select")
     at.slider(key="percent").set_value(25)
@@ -358,15 +373,28 @@ def test_an_export_cannot_leave_its_folder(copied, folder):
 
 def test_the_playground_shows_what_a_head_changes(finished):
     at = open_page("playground")
-    assert "Rise +0.000" in words(at)
+    names = ["Loss as it is", "The circuit", "Random heads of these layers"]
+    assert [metric.label for metric in at.metric] == names
+    assert len(at.get("html")) == 3
     at.multiselect(key="off").set_value(["L0H0", "L1H2"]).run()
-    assert "L0H0, L1H2" in words(at)
-    assert "Rise +0.000" not in words(at)
-    assert "drawn at random: " in words(at)
-    assert len(at.get("html")) == 1
+    assert "(L0H0, L1H2)" in words(at)
+    assert [metric.label for metric in at.metric] == [names[0], "Chosen heads", *names[1:]]
+    assert "Chosen heads +0.000" not in words(at)
+    assert len(at.get("html")) == 4, "a strip of every set, and of the unchanged model"
     (place,) = [box for box in at.selectbox if box.label == "Token looked at"]
     rises = [float(option.rpartition("(")[2].rstrip(")")) for option in place.options]
     assert rises[place.value] == max(rises) > 0, "it starts at the token that suffers most"
+
+
+def test_the_playground_holds_the_circuit_against_itself_without_idle_heads(copied):
+    path = next(copied.glob("heads-exact-*/heads.json"))
+    content = json.loads(path.read_text())
+    first, second = sorted(content["heads"], key=lambda h: h["rank"])[:2]
+    first["idle"] = True
+    path.write_text(json.dumps(content))
+    at = open_page("playground")
+    assert [m.label for m in at.metric][2] == "The circuit without idle heads"
+    assert f"({name(second)})" in words(at)
 
 
 def test_the_playground_takes_the_circuit_a_draw_and_a_typed_problem(finished):
@@ -399,7 +427,7 @@ def test_the_playground_decodes_on_request_only_and_marks_the_answer(finished, m
     button(at, "Let the model answer").click().run()
     assert decoded
     assert "As it is" in words(at)
-    assert len([m for m in at.markdown if "-badge[" in m.value]) == 2
+    assert len([m for m in at.markdown if "-badge[" in m.value]) == 4, "each is right or wrong"
     button(at, "Stop").click().run()
     assert [b.label for b in at.button if b.label == "Let the model answer"]
 
@@ -460,6 +488,14 @@ def test_a_finished_job_links_to_what_came_of_it(copied, monkeypatch, tmp_path):
     links = [link.proto for link in open_page("run").get("page_link")]
     (found,) = [link for link in links if link.label.startswith("Open")]
     assert run.name[-8:] in found.label
+
+
+def test_the_end_of_the_log_of_a_running_job_is_at_hand(copied, monkeypatch, tmp_path):
+    job = job_of("score", "running", tmp_path)
+    (tmp_path / "log.txt").write_text("read 12 rows of rows.jsonl")
+    monkeypatch.setattr("apps.jobs.job.every_job", lambda root: [job])
+    monkeypatch.setattr("apps.jobs.listing.every_job", lambda root: [job])
+    assert "read 12 rows of rows.jsonl" in words(open_page("run"))
 
 
 def test_the_title_of_a_job_says_what_it_works_on_and_how():

@@ -47,6 +47,17 @@ def test_the_head_map_has_a_row_a_layer_and_the_circuit_in_brackets(workbench, m
     assert "12 heads on 4 samples" in shown
 
 
+def test_the_terminal_names_heads_as_the_pages_do(workbench, made):
+    where = ("--runs", made["runs"])
+    content = json.loads(workbench("heads", "show", made["heads"], *where, "--json").out)
+    (name,) = [f"L{h['layer']}H{h['head']}" for h in content["heads"] if h["selected"]]
+    row = workbench("heads", "show", made["heads"], *where).out.splitlines()
+    assert [line.split()[:2] for line in row if name in line] == [["1", name]]
+    compared = workbench("heads", "compare", made["heads"], made["heads"], *where).out
+    assert f"shared {name}" in compared
+    assert compared.splitlines()[-1].split()[0] == name
+
+
 def test_heads_that_a_screen_never_ran_have_no_digit(workbench, made, sums, checkpoint):
     request = ("heads", "find", "--model", checkpoint("llama"), "--device", "cpu", "--data", sums)
     done = workbench(*request, "--runs", made["runs"], "--n", 12, "--method", "screen")

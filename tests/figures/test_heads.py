@@ -147,3 +147,23 @@ def test_runs_with_different_measures_are_compared_by_rank(heads):
 
 def test_a_head_is_named_by_layer_and_number():
     assert head_name(3, 5) == "L3H5"
+
+
+def test_the_margins_are_means_of_layers_and_of_heads(heads):
+    (means,) = [t for t in heads_heatmap(heads).data if t.name == "means"]
+    texts = [text.partition(": ")[::2] for text in means.text]
+    expected = {f"mean of layer {i}": np.mean([DELTAS[i, 0], DELTAS[i, 1]]) for i in range(3)}
+    for head in range(2):
+        name = f"mean of head {head} of all layers"
+        expected[name] = np.mean([DELTAS[i, head] for i in range(3)])
+    assert {name: float(value) for name, value in texts} == pytest.approx(expected, abs=1e-4)
+    assert (min(means.x), max(means.x) > 1, max(means.y) > 2) == (0, True, True)
+    assert all(trace.name != "means" for trace in heads_heatmap(heads, is_small=True).data)
+
+
+def test_a_map_can_show_what_kind_of_head_each_is(heads):
+    scores = np.array([[0.1, 0.9], [0.2, 0.3], [0.0, 1.0]])
+    figure = heads_heatmap(heads, kind=("induction", scores))
+    assert (np.array(figure.data[0].z) == scores).all()
+    assert (figure.data[0].zmin, figure.data[0].zmax) == (0, 1)
+    assert figure.layout.title.text == "Attention on what came next last time"

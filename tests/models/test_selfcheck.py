@@ -132,7 +132,7 @@ def test_blocks_nest_and_the_outer_one_lasts(tiny_model):
 @pytest.mark.parametrize("head", [Head(3, 0), Head(0, 4), Head(-1, 0)])
 def test_a_head_that_the_model_lacks_is_named(head, tiny_model):
     with (
-        pytest.raises(InputError, match=rf"has no head {head.layer}\.{head.head}, .*layer 0 to 2"),
+        pytest.raises(InputError, match=rf"has no head L{head.layer}H{head.head}, .*layer 0 to 2"),
         ablated_heads(tiny_model, [head]),
     ):
         pass

@@ -25,6 +25,7 @@ from workbench.models import (
     edit_hooks,
     hooks,
 )
+from workbench.names import head_name
 from workbench.types import Head
 
 
@@ -33,7 +34,7 @@ def check_heads(model: Any, heads: Iterable[Head]) -> None:
     for layer, head in heads:
         if not (0 <= layer < model.n_layers and 0 <= head < model.n_heads):
             raise InputError(
-                f"the model {model.info.id} has no head {layer}.{head}",
+                f"the model {model.info.id} has no head {head_name(layer, head)}",
                 expected=f"layer 0 to {model.n_layers - 1} and head 0 to {model.n_heads - 1}",
                 do="use heads that were found on this model",
             )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from workbench.names import COMPONENTS
+from workbench.names import COMPONENTS, head_name
 from workbench.reports.card import Section, base_model, card, model_front
 from workbench.reports.table import markdown_table
 
@@ -60,7 +60,7 @@ def _changed(summary: Record) -> list[tuple[str, str]]:
 
 def _places(kind: str, places: Sequence[Sequence[int]]) -> str:
     if kind != "neuron":
-        return ", ".join(f"{layer}.{i}" for layer, i in places)
+        return ", ".join(head_name(*place) for place in places)
     layers = sorted({layer for layer, _ in places})
     return ", ".join(f"{sum(p[0] == layer for p in places)} in layer {layer}" for layer in layers)
 

@@ -20,6 +20,7 @@ from workbench.circuits.heads import (
     rank_heads,
 )
 from workbench.circuits.heads_file import heads_to_json, read_heads
+from workbench.circuits.kinds import HeadKinds, head_kinds
 from workbench.circuits.knockouts import ValidationOptions, head_sets
 from workbench.circuits.racing import (
     Work,
@@ -53,6 +54,7 @@ __all__ = [
     "MOST_TOKENS",
     "RANKINGS",
     "HeadFacts",
+    "HeadKinds",
     "Importance",
     "RaceOptions",
     "RetrievalOptions",
@@ -70,6 +72,7 @@ __all__ = [
     "counted_window",
     "facts_passes",
     "head_facts",
+    "head_kinds",
     "head_sets",
     "head_values",
     "heads_to_json",

@@ -19,6 +19,7 @@ from workbench.engines.fused import FusedEngine
 from workbench.engines.hooked import HookedEngine
 from workbench.errors import InputError, first_line
 from workbench.models import TOLERANCE, UNIFORM, Model, RowEdits, chosen_heads, widened
+from workbench.names import head_name
 from workbench.options.loading import ENGINES
 from workbench.types import Head
 
@@ -206,7 +207,7 @@ def _difference_by_rounding(
     if not figures["rounded_columns_share"] <= ROUNDING:
         head = text.every[int(share.argmax())]
         return figures, (
-            f"the columns of head {head.layer}.{head.head} are {float(share.max()):.1f} times as "
+            f"the columns of head {head_name(*head)} are {float(share.max()):.1f} times as "
             "far from float32 there as rounding explains"
         )
     if not missed <= ROUNDING * max(hooked_missed, least):

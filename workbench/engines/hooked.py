@@ -31,6 +31,7 @@ from workbench.models import (
     position_logits,
     replay,
     run,
+    values_hook,
 )
 from workbench.types import Head
 
@@ -81,6 +82,22 @@ class HookedEngine(ReplayEngine):
 
         with hooks(self.model, [hook_for(layer) for layer in layers]):
             run(self.model, ids, layers=max(layers) + 1)
+
+    def value_sizes(
+        self, ids: Int[Tensor, "batch pos"], layer: int
+    ) -> Float[Tensor, "batch head pos"]:
+        """The length of the value that each head of a layer reads at each key."""
+        kept: list[Tensor] = []
+
+        def keep(values: Tensor, hook: Any) -> None:
+            # Some networks keep the heads on one axis, and several query heads share a value.
+            by_group = values.detach().reshape(*values.shape[:2], -1, self.model.d_head)
+            sizes = by_group.float().norm(dim=-1)
+            kept.append(sizes.repeat_interleave(self.model.n_heads // sizes.shape[2], dim=2))
+
+        with hooks(self.model, [(values_hook(self.model.hooked, layer), keep)]):
+            run(self.model, ids, layers=layer + 1)
+        return rearrange(kept[0], "batch pos head -> batch head pos")
 
     def columns(
         self,

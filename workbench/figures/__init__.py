@@ -18,7 +18,9 @@ from workbench.figures.attention import (
     token_strip,
     visible,
 )
-from workbench.figures.heads import LAYERS, heads_difference, heads_heatmap, layers_of
+from workbench.figures.axes import AXES, Axis, axes_for, axis_of
+from workbench.figures.compared import draws_compared, rank_scatter
+from workbench.figures.heads import KINDS, LAYERS, heads_difference, heads_heatmap, layers_of
 from workbench.figures.numbers import (
     Rise,
     histogram,
@@ -26,6 +28,7 @@ from workbench.figures.numbers import (
     quartiles_by_label,
     rise_of,
 )
+from workbench.figures.patterns import weighted, without_first
 from workbench.figures.pools import (
     binned_histogram,
     mix_before_after,
@@ -47,11 +50,17 @@ from workbench.figures.validation import (
 from workbench.names import head_name
 
 __all__ = [
+    "AXES",
+    "KINDS",
     "LAYERS",
     "SCALES",
+    "Axis",
     "Rise",
+    "axes_for",
+    "axis_of",
     "binned_histogram",
     "control_rises",
+    "draws_compared",
     "elbow",
     "gain_bars",
     "head_name",
@@ -72,6 +81,7 @@ __all__ = [
     "pattern_heatmap",
     "quartiles_by_label",
     "random_draws",
+    "rank_scatter",
     "rise_of",
     "sample_deltas",
     "score_against_label",
@@ -86,4 +96,6 @@ __all__ = [
     "token_strip",
     "trial_effects",
     "visible",
+    "weighted",
+    "without_first",
 ]

@@ -68,11 +68,13 @@ def next_token_bars(
     tokens: Sequence[str],
     before: Float[np.ndarray, " token"],
     after: Float[np.ndarray, " token"],
+    *,
+    ablated: str = "heads uniform",
 ) -> go.Figure:
-    """Chances of the likeliest next tokens, of the model as it is and with the heads uniform."""
+    """Chances of the likeliest next tokens, of the model as it is and with the heads `ablated`."""
     title = "Next token: what the heads change"
     figure = framed(title, x="probability", y="token", height=116 + 52 * len(tokens))
-    for name, values, color in (("heads uniform", after, VERMILION), ("as it is", before, BLUE)):
+    for name, values, color in ((ablated, after, VERMILION), ("as it is", before, BLUE)):
         figure.add_bar(
             orientation="h",
             name=name,
@@ -125,38 +127,78 @@ def token_bars(
 
 
 def pattern_heatmap(
-    pattern: Float[np.ndarray, "query key"], tokens: Sequence[str], *, title: str, first: int = 1
+    pattern: Float[np.ndarray, "query key"],
+    tokens: Sequence[str],
+    *,
+    title: str,
+    first: int = 1,
+    is_log: bool = False,
+    looked_at: int | None = None,
 ) -> go.Figure:
     """Attention of every query (row) to every key (column); the rows of a whole sample sum to 1.
 
-    Colours end at the 99th percentile of what is visible, else the sink would leave all else dark.
-    `first` is the place of the first token where only a window of the sample is shown.
+    Colours end at the 99th percentile of what is visible, else the sink would leave all else dark;
+    by logarithm they begin at a thousandth of it. `first` is the place of the first token where
+    only a window of the sample is shown; the row and the column of `looked_at` are framed.
     """
     visible_part = pattern[np.tril_indices(len(pattern))]
     top = float(np.quantile(visible_part, 0.99)) or 1.0
+    least = top / 1_000
+    shown = np.log10(np.maximum(pattern, least)) if is_log else pattern
+    low, high = (np.log10(least), np.log10(top)) if is_log else (0.0, top)
     labels = [_label(i, t) for i, t in enumerate(tokens, start=first - 1)]
     size = int(np.clip(260 + 5 * len(tokens), 420, 700))
     figure = framed(title, x="key: is looked at", y="query: looks", height=size)
     figure.add_heatmap(
-        z=np.where(np.tri(len(pattern), dtype=bool), pattern, np.nan),
-        zmin=0,
-        zmax=top,
+        z=np.where(np.tri(len(pattern), dtype=bool), shown, np.nan),
+        customdata=pattern,
+        zmin=low,
+        zmax=high,
         colorscale=SEQUENTIAL,
         text=[[f"{q} looks at {k}" for k in labels] for q in labels],
-        hovertemplate="%{text}<br>%{z:.3f}<extra></extra>",
+        hovertemplate="%{text}<br>%{customdata:.3g}<extra></extra>",
         hoverongaps=False,
         colorbar={
             "title": {"text": f"share<br>(top {top:.2g})"},
             "thickness": 14,
             "exponentformat": "none",
+            **_log_ticks(least, is_log=is_log),
         },
     )
+    # A heatmap takes no clicks: the tokens on the diagonal do.
+    figure.add_scatter(
+        x=np.arange(len(tokens)),
+        y=np.arange(len(tokens)),
+        customdata=np.arange(len(tokens)),
+        text=labels,
+        hovertemplate="%{text}: click to follow it<extra></extra>",
+        mode="markers",
+        marker={"size": 5, "color": GREY, "symbol": "circle-open"},
+        showlegend=False,
+    )
+    if looked_at is not None:
+        frame = {"type": "rect", "line": {"color": VERMILION, "width": 1.5}}
+        ends = (-0.5, len(pattern) - 0.5)
+        across, line = (looked_at - 0.5, looked_at + 0.5), {"x0": ends[0], "x1": ends[1]}
+        figure.add_shape(**frame, **line, y0=across[0], y1=across[1])
+        figure.add_shape(**frame, x0=across[0], x1=across[1], y0=ends[0], y1=ends[1])
     figure.update_xaxes(**_ticks(tokens), showgrid=False)
     figure.update_yaxes(**_ticks(tokens), showgrid=False, autorange="reversed")
     # As wide as high, in whatever room there is: the diagonal is a diagonal.
     figure.update_yaxes(scaleanchor="x", constrain="domain")
     figure.update_xaxes(constrain="domain")
     return figure
+
+
+def _log_ticks(least: float, *, is_log: bool) -> dict:
+    """Shares beside colours by logarithm: the least, and ten, a hundred, a thousand times it."""
+    if not is_log:
+        return {}
+    marks = [least * 10**power for power in range(4)]
+    return {
+        "tickvals": [float(np.log10(m)) for m in marks],
+        "ticktext": [f"{m:.2g}" for m in marks],
+    }
 
 
 def _label(place: int, token: str) -> str:

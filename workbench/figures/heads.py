@@ -6,6 +6,7 @@ heads_heatmap(heads), heads_difference(a, b)
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Collection, Sequence
 from itertools import chain
 from pathlib import Path
@@ -15,7 +16,7 @@ import numpy as np
 import plotly.graph_objects as go
 from jaxtyping import Float
 
-from workbench.figures.look import DIVERGING, SEQUENTIAL, framed, row_height
+from workbench.figures.look import DIVERGING, GREY, SEQUENTIAL, framed, row_height
 from workbench.figures.ranking import head_hover, measure_name
 from workbench.figures.scales import Scale, scale_of
 from workbench.names import NATS
@@ -25,6 +26,7 @@ from workbench.types import Head, HeadScores
 CELLS_WIDTH, _LETTER = 480, 7
 # Above and below the cells: the title, and the axis with its name.
 _MARGINS = 66 + 50
+_MEAN_SIZE = 16
 # Small enough for the cells of any model: what counts is which centre is nearest.
 MARKER = 6
 _PER_TOKEN = NATS.replace(" ", "<br>", 1)
@@ -50,6 +52,13 @@ LAYERS = {
 """What a map can show; others than `delta` only where heads carry them, some for a few only."""
 
 
+KINDS = {
+    "previous": Layer("Attention on the token before", "share", is_signed=False),
+    "induction": Layer("Attention on what came next last time", "share", is_signed=False),
+}
+"""What `workbench.circuits.head_kinds` tells of every head."""
+
+
 def layers_of(heads: HeadScores) -> list[str]:
     """The layers of `LAYERS` that these heads have numbers for."""
     return [
@@ -70,12 +79,14 @@ def heads_heatmap(
     second: HeadScores | None = None,
     scale: str = "linear",
     is_small: bool = False,
+    kind: tuple[str, Float[np.ndarray, "layer head"]] | None = None,
 ) -> go.Figure:
     """Layer by head, coloured by one of `LAYERS` on one of `SCALES`; the circuit is boxed.
 
     Idle heads of the circuit have a ring. Heads of `before`, another circuit, that are not in it
     have a dashed box; those `marked` have a cross; a small map has no numbers in its cells. With a
-    `second` measure of the same model the colours are of that one, and the boxes stay. A plotly
+    `second` measure of the same model the colours are of that one, and the boxes stay; so they do
+    with a `kind` of `KINDS` and its scores. A plotly
     heatmap takes no clicks, so transparent squares lie over it; their `customdata` is `[layer,
     head]`.
     """
@@ -87,7 +98,10 @@ def heads_heatmap(
     shown = shown._replace(title=shown.title.format(control=", ".join(names) or "the control"))
     # What was never run has only an estimate, which does not compare with the others: left empty.
     values = [_known(getattr(h, layer), h.basis) for h in measured.heads]
-    figure = _map(heads, _grid(measured, values), shown, second=second, scale=scale)
+    grid = _grid(measured, values)
+    if kind is not None:
+        shown, grid = KINDS[kind[0]], kind[1]
+    figure = _map(heads, grid, shown, second=second, scale=scale, has_means=not is_small)
     if is_small:
         figure.update_layout(title_text="Heads by loss increase")
         figure.update_traces(texttemplate=None, selector={"type": "heatmap"})
@@ -118,6 +132,8 @@ def heads_heatmap(
             marker={"symbol": "x", "size": 15, "color": "#F0E442", "line": {"width": 2}},
             hoverinfo="skip",
         )
+    # Behind what belongs to single heads.
+    figure.data = sorted(figure.data, key=lambda trace: trace.name == "means")
     return figure
 
 
@@ -170,20 +186,68 @@ def _map(
     *,
     second: HeadScores | None = None,
     scale: str = "linear",
+    has_means: bool = False,
 ) -> go.Figure:
     n_layers, n_heads = values.shape
-    height = _MARGINS + row_height(n_layers) * n_layers
+    height = _MARGINS + row_height(n_layers) * (n_layers + (1 if has_means else 0))
     figure = framed(shown.title, x="head", y="layer", height=height)
-    figure.add_heatmap(**_cells(values, scale_of(values, scale, is_signed=shown.is_signed), shown))
+    colours = scale_of(values, scale, is_signed=shown.is_signed)
+    figure.add_heatmap(**_cells(values, colours, shown))
     figure.add_trace(_click_targets(heads, second))
     # Only some heads are named where all of them would touch; a box at the edge is seen whole.
     dtick, edge = math.ceil(20 * n_heads / CELLS_WIDTH), 0.5 + 3 * n_heads / CELLS_WIDTH
     figure.update_xaxes(dtick=dtick, showgrid=False, range=[-edge, n_heads - 1 + edge])
     figure.update_yaxes(dtick=1, showgrid=False, range=[n_layers - 0.4, -0.6])
+    if has_means:
+        _add_means(figure, values, colours, shown)
     # However far it is: the nearest centre is that of the cell that the pointer is in.
     figure.update_layout(hoverdistance=-1, clickmode="event+select", showlegend=False)
     figure.update_layout(dragmode=False)
     return figure
+
+
+def _add_means(
+    figure: go.Figure, values: Float[np.ndarray, "layer head"], colours: Scale, shown: Layer
+) -> None:
+    """The mean of every layer to the right and of every head below, with the map's colours."""
+    n_layers, n_heads = values.shape
+    width = min(1.0, CELLS_WIDTH / n_heads / _MEAN_SIZE)
+    right, below = n_heads - 0.5 + 0.8 / max(0.4, width), n_layers + 0.25
+    with warnings.catch_warnings():
+        # A layer of heads that were never run has no mean.
+        warnings.simplefilter("ignore", RuntimeWarning)
+        of_layers, of_heads = np.nanmean(values, axis=1), np.nanmean(values, axis=0)
+    means = np.concatenate([of_layers, of_heads])
+    names = [f"layer {i}" for i in range(n_layers)] + [
+        f"head {i} of all layers" for i in range(n_heads)
+    ]
+    figure.add_scatter(
+        x=[right] * n_layers + list(range(n_heads)),
+        y=list(range(n_layers)) + [below] * n_heads,
+        text=[f"mean of {name}: {mean:.4g}" for name, mean in zip(names, means, strict=True)],
+        hovertemplate="%{text}<extra></extra>",
+        mode="markers",
+        name="means",
+        marker={
+            "symbol": "square",
+            "size": max(6, min(_MEAN_SIZE, CELLS_WIDTH / n_heads - 4)),
+            "color": colours.of(means),
+            "cmin": colours.low,
+            "cmax": colours.high,
+            "colorscale": DIVERGING if shown.is_signed else SEQUENTIAL,
+            "line": {"width": 1, "color": GREY},
+        },
+        selected={"marker": {"opacity": 1}},
+        unselected={"marker": {"opacity": 1}},
+    )
+    figure.update_xaxes(range=[figure.layout.xaxis.range[0], right + 0.8 / max(0.4, width)])
+    figure.update_yaxes(range=[below + 0.6, -0.6])
+    every, step = list(range(n_layers)), figure.layout.xaxis.dtick
+    figure.update_yaxes(tickmode="array", tickvals=[*every, below], ticktext=[*every, "mean"])
+    shown_heads = list(range(0, n_heads, step))
+    figure.update_xaxes(
+        tickmode="array", tickvals=[*shown_heads, right], ticktext=[*shown_heads, "mean"]
+    )
 
 
 def _cells(values: Float[np.ndarray, "layer head"], scale: Scale, shown: Layer) -> dict[str, Any]:

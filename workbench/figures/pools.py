@@ -15,19 +15,21 @@ import pandas as pd
 import plotly.graph_objects as go
 from jaxtyping import Float, Num
 
+from workbench.figures.axes import Axis
 from workbench.figures.look import BLUE, GREY, ORANGE, VERMILION, framed
 
 _BINS = 40
 _MANY_POINTS = 5_000
 _MOST_NAMES = 12
+MEDIAN = "median"
 
 
 def score_histogram(scores: Float[np.ndarray, " row"], *, name: str) -> go.Figure:
     """How the scores of a pool are spread, with the median."""
     span = (float(np.min(scores)), float(np.max(scores))) if len(scores) else (0.0, 1.0)
     counts, edges = np.histogram(scores, bins=_BINS, range=span if span[0] < span[1] else None)
-    middle = float(np.median(scores)) if len(scores) else None
-    return binned_histogram(edges, counts, name=name, median=middle)
+    marks = {MEDIAN: float(np.median(scores))} if len(scores) else None
+    return binned_histogram(edges, counts, name=name, marks=marks)
 
 
 def binned_histogram(
@@ -35,29 +37,47 @@ def binned_histogram(
     counts: Num[np.ndarray, " bin"],
     *,
     name: str,
-    median: float | None = None,
+    marks: Mapping[str, float] | None = None,
     span: tuple[float, float] | None = None,
+    axis: Axis | None = None,
+    height: str = "rows",
 ) -> go.Figure:
-    """Counts between `edges`; dragging selects a range, bars outside of `span` are pale."""
-    figure = framed("Scores of the pool; drag to choose a range", x=name, y="rows")
+    """Counts (or what `height` says) between `edges`; bars outside of `span` are pale.
+
+    Dragging selects a range. `marks` are lines with names. Edges, marks and span are scores; along
+    another `axis` they are drawn at their places on it.
+    """
+    figure = framed("Scores of the pool; drag to choose a range", x=name, y=height)
+    scores, at = edges, (axis.to if axis else np.asarray)
+    edges = at(edges)
     middles = (edges[:-1] + edges[1:]) / 2
-    low, high = span or (float(edges[0]), float(edges[-1]))
-    inside = (edges[1:] > low) & (edges[:-1] < high)
+    low, high = span or (float(scores[0]), float(scores[-1]))
+    inside = (scores[1:] > low) & (scores[:-1] < high)
     figure.add_bar(
         x=middles,
         y=counts,
         width=np.diff(edges),
         marker={"color": [BLUE if chosen else GREY for chosen in inside]},
-        customdata=np.stack([edges[:-1], edges[1:]], axis=1),
-        hovertemplate="%{y} rows from %{customdata[0]:.4g} to %{customdata[1]:.4g}<extra></extra>",
+        customdata=np.stack([scores[:-1], scores[1:]], axis=1),
+        hovertemplate=f"{html.escape(height)}: %{{y:.4g}}<br>"
+        "from %{customdata[0]:.4g} to %{customdata[1]:.4g}<extra></extra>",
         showlegend=False,
         selected={"marker": {"opacity": 1}},
         unselected={"marker": {"opacity": 1}},
     )
-    if median is not None:
-        line = {"dash": "dash", "color": VERMILION}
-        text = f"median {median:.3g}"
-        figure.add_vline(x=median, line=line, annotation_text=text, annotation_position="top")
+    # The names of lines that lie close stand to the left, above and to the right of them.
+    sides = (
+        ("top left", "top", "top right") if len(marks or ()) == 3 else ("top",) * len(marks or ())
+    )
+    for (mark, score), side in zip((marks or {}).items(), sides, strict=True):
+        figure.add_vline(
+            x=float(at(np.array(score))),
+            line={"dash": "dash" if mark == MEDIAN else "dot", "color": VERMILION},
+            annotation_text=f"{mark} {score:.3g}",
+            annotation_position=side,
+        )
+    if axis and axis.ticks:
+        figure.update_xaxes(tickvals=axis.ticks, ticktext=axis.labels)
     figure.update_layout(bargap=0.03, dragmode="select", selectdirection="h")
     return figure
 

@@ -20,6 +20,7 @@ from workbench.scoring.request import (
 )
 
 if TYPE_CHECKING:
+    from workbench.scoring.comparison import ComparedScores, compare_scores
     from workbench.scoring.correlation import (
         correlations,
         known_loss,
@@ -36,16 +37,18 @@ if TYPE_CHECKING:
         score_samples,
         score_shard,
     )
+    from workbench.scoring.split import Split, split_score
     from workbench.scoring.steps import split_steps
     from workbench.scoring.summary import summarize
     from workbench.scoring.tables import add_within_length, over_pool
     from workbench.scoring.text_facts import FACTS
-    from workbench.scoring.unevenness import score_batch, without_sink
+    from workbench.scoring.unevenness import score_batch, uniform_received, without_sink
     from workbench.scoring.variance import VARIANTS, contributions
     from workbench.scoring.weights import WEIGHTS, step_weights
     from workbench.scoring.within_length import n_neighbours, score_within_length
 
 HEAVY = {
+    "comparison": ("ComparedScores", "compare_scores"),
     "correlation": (
         *("correlations", "known_loss", "numeric_labels"),
         *("partial_spearman", "spearman"),
@@ -55,11 +58,12 @@ HEAVY = {
         *("SHARD_ROWS", "ShardScores", "check_request"),
         *("engine_for", "score_samples", "score_shard"),
     ),
+    "split": ("Split", "split_score"),
     "steps": ("split_steps",),
     "summary": ("summarize",),
     "tables": ("add_within_length", "over_pool"),
     "text_facts": ("FACTS",),
-    "unevenness": ("score_batch", "without_sink"),
+    "unevenness": ("score_batch", "uniform_received", "without_sink"),
     "variance": ("VARIANTS", "contributions"),
     "weights": ("WEIGHTS", "step_weights"),
     "within_length": ("n_neighbours", "score_within_length"),
@@ -75,15 +79,18 @@ __all__ = [
     "WEIGHTS",
     "WINDOW_RULE",
     "CheckedRows",
+    "ComparedScores",
     "Followed",
     "Method",
     "ScoreRequest",
     "Scored",
     "ShardScores",
+    "Split",
     "Step",
     "add_within_length",
     "check_request",
     "check_rows",
+    "compare_scores",
     "contributions",
     "correlations",
     "correlations_of",
@@ -103,9 +110,11 @@ __all__ = [
     "score_shard",
     "score_within_length",
     "spearman",
+    "split_score",
     "split_steps",
     "step_weights",
     "summarize",
+    "uniform_received",
     "variant_columns",
     "without_sink",
 ]

@@ -41,7 +41,7 @@ def score_batch(
     n_pos = max(end for _, end in windows[""])
     ids = padded([r.ids[:n_pos] for r in rendered], engine.model.pad_id)
     received = engine.columns(heads, ids, torch.tensor(list(windows.values()))).cpu().numpy()
-    uniform = cache(partial(_uniform, engine.model, tuple(heads)))
+    uniform = cache(partial(uniform_received, engine.model, tuple(heads)))
     result: list[dict[str, float]] = [{} for _ in rendered]
     for (suffix, spans), means in zip(windows.items(), received, strict=True):
         for i, (start, end) in enumerate(spans):
@@ -51,7 +51,9 @@ def score_batch(
     return result
 
 
-def _uniform(model: Model, heads: tuple[Head, ...], n_pos: int) -> Float64[np.ndarray, "head pos"]:
+def uniform_received(
+    model: Model, heads: tuple[Head, ...], n_pos: int
+) -> Float64[np.ndarray, "head pos"]:
     """What keys would receive from each head if it were uniform over `n_pos` tokens."""
     of_window = {
         window: uniform_column_mean(n_pos, window=window).numpy()

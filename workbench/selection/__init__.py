@@ -5,6 +5,7 @@ from workbench.selection import export_selection, select
 
 from workbench.selection.alike import LOSSES
 from workbench.selection.comparison import compare_selections
+from workbench.selection.controls import CLEAR, MATCHED, RANDOM, control_draws, gap_of, verdict
 from workbench.selection.drawn import Drawn, SharedPool, read_drawn, row_lengths, shared_pool
 from workbench.selection.export import FORMS, export_selection
 from workbench.selection.joined import COMBINATIONS, combined, shared_ids
@@ -30,6 +31,7 @@ from workbench.selection.tables import read_scores, read_selection
 
 __all__ = [
     "ADJUSTED",
+    "CLEAR",
     "COMBINATIONS",
     "CONTENT",
     "DROP",
@@ -37,7 +39,9 @@ __all__ = [
     "KEEP",
     "LENGTH_BIN",
     "LOSSES",
+    "MATCHED",
     "POLICIES",
+    "RANDOM",
     "SCORES",
     "Drawn",
     "Overlap",
@@ -46,7 +50,9 @@ __all__ = [
     "check_hub_id",
     "combined",
     "compare_selections",
+    "control_draws",
     "export_selection",
+    "gap_of",
     "is_scored_data",
     "like_lengths",
     "marked",
@@ -68,4 +74,5 @@ __all__ = [
     "shared_ids",
     "shared_pool",
     "stages_behind",
+    "verdict",
 ]

@@ -10,20 +10,23 @@ import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from apps.passes.kinds import known_kinds
 from apps.passes.model import local_model
 from apps.reading.heads import probe_samples
 from apps.reading.runs import FoundRun
 from apps.views.heads.making import fill_box
 from apps.widgets.chart import chart
+from apps.widgets.one_sample import ADDRESS, sample_in_view, show_ways
 from apps.widgets.patterns import show_pattern
 from apps.widgets.remembered import keep_inside
 from apps.widgets.runs import workspace
 from apps.words.numbers import WORDS
-from workbench.circuits import Importance
+from workbench.circuits import HeadKinds, Importance
 from workbench.figures import head_name, measure_name, sample_deltas
 from workbench.types import Head, HeadScore, HeadScores
 
 TABLE = "all-heads"
+PROBE, SCORED = "of the probe", "the scored row"
 DETAILS = ("by sample", "attention")
 
 
@@ -41,6 +44,7 @@ def show_detail(
     A pattern needs room, so it goes to `wide`.
     """
     show_numbers(heads, chosen, second)
+    _show_kinds(known_kinds(run), chosen)
     detail = st.segmented_control(
         "Show", DETAILS, default=DETAILS[0], required=True, key="detail", bind="query-params"
     )
@@ -81,6 +85,14 @@ def show_numbers(heads: HeadScores, chosen: Head, second: HeadScores | None = No
     unit = "share of tokens" if is_retrieval else "nats per token"
     low, high = f"{head.ci_low:.4f}", f"{head.ci_high:.4f}"
     st.text(f"95 % interval {low} to {high} {unit}", help=WORDS["interval"])
+
+
+def _show_kinds(kinds: HeadKinds | None, chosen: Head) -> None:
+    if kinds is None:
+        return
+    left, right = st.columns(2)
+    left.metric("Previous token", f"{kinds.previous[chosen]:.0%}", help=WORDS["head_kinds"])
+    right.metric("Induction", f"{kinds.induction[chosen]:.0%}", help=WORDS["head_kinds"])
 
 
 def _show_facts(head: HeadScore) -> None:
@@ -128,6 +140,25 @@ def _show_samples(run: FoundRun, heads: HeadScores, deltas: Importance, chosen: 
 def _show_attention(
     run: FoundRun, heads: HeadScores, deltas: Importance | None, chosen: Head
 ) -> None:
+    """The head's pattern on one sample of the probe, or on the row looked at on other pages."""
+    viewed = sample_in_view()
+    if viewed is not None:
+        asked = SCORED if ADDRESS in st.query_params else PROBE
+        whose = st.segmented_control(
+            "Sample", (PROBE, SCORED), default=asked, required=True, key="pattern_of"
+        )
+        if whose == SCORED:
+            show_ways(viewed[0], viewed[1].row_id, here="heads")
+            model = local_model(run, heads.model)
+            if model is not None:
+                show_pattern(model, viewed[1], chosen)
+            return
+    _show_probe_attention(run, heads, deltas, chosen)
+
+
+def _show_probe_attention(
+    run: FoundRun, heads: HeadScores, deltas: Importance | None, chosen: Head
+) -> None:
     """The head's pattern on one probe sample; those that need it most come first."""
     samples = probe_samples(run, workspace())
     if not samples:
@@ -153,7 +184,7 @@ def _most_first(deltas: Importance, chosen: Head) -> list[str]:
     return [deltas.row_ids[i] for i in order]
 
 
-def show_table(heads: HeadScores) -> None:
+def show_table(heads: HeadScores, kinds: HeadKinds | None = None) -> None:
     rows = [
         {
             "head": head_name(h.layer, h.head),
@@ -167,18 +198,27 @@ def show_table(heads: HeadScores) -> None:
             "contribution": h.contribution,
             "first token": h.sink_share,
             "idle": h.idle,
+            "previous token": kinds.previous[h.layer, h.head] if kinds else None,
+            "induction": kinds.induction[h.layer, h.head] if kinds else None,
         }
         for h in sorted(heads.heads, key=lambda h: h.rank)
     ]
     frame = pd.DataFrame(rows).dropna(axis=1, how="all")
-    share = st.column_config.NumberColumn(format="percent", help=WORDS["sink_share"])
+    shares = {
+        name: st.column_config.NumberColumn(format="percent", help=WORDS[word])
+        for name, word in (
+            ("first token", "sink_share"),
+            ("previous token", "head_kinds"),
+            ("induction", "head_kinds"),
+        )
+    }
     with st.expander("All heads as a table"):
         st.caption("Rows that are ticked fill the box of “Make a circuit of your own”.")
         st.dataframe(
             frame,
             hide_index=True,
             column_config={
-                "first token": share,
+                **shares,
                 "kept": st.column_config.NumberColumn(format="percent", help=WORDS["kept"]),
             },
             key=TABLE,

@@ -5,10 +5,11 @@ from __future__ import annotations
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from apps.passes.kinds import known_kinds, measured_kinds
+from apps.passes.model import local_model
 from apps.reading.files import load
 from apps.reading.heads import deltas_of, recut_of, second_measure
 from apps.reading.runs import FoundRun
-from apps.views.heads.comparison import show_comparison
 from apps.views.heads.detail import show_detail, show_table
 from apps.views.heads.making import chosen_by_hand, is_choosing, offer_to_make, toggle_head
 from apps.views.heads.settings import how_kept, show_settings
@@ -28,6 +29,7 @@ LAYER_NAMES = {
     "control_delta": "control",
     "sink_share": "first token",
 }
+KIND_NAMES = {"previous token": "previous", "induction": "induction"}
 BOXES = "Boxed: the circuit. Dotted yellow: the opened head."
 IDLE = " Ringed: idle."
 NOT_RUN = " Empty: never run, as its gradients are small for its layer and among all heads."
@@ -37,6 +39,9 @@ def take_click(key: str) -> None:
     """A click on the map moves a box, so that mouse and keyboard agree."""
     points = st.session_state[key]["selection"]["points"]
     if not points:
+        return
+    if not points[0].get("customdata"):
+        # The mean of a layer, or of a head of all layers.
         return
     name = head_name(*points[0]["customdata"])
     if is_choosing():
@@ -97,14 +102,17 @@ def choose_scale(where: DeltaGenerator) -> None:
     )
 
 
-def show_map(heads: HeadScores, cut: HeadScores, chosen: Head, second: HeadScores | None) -> None:
+def show_map(
+    run: FoundRun, heads: HeadScores, cut: HeadScores, chosen: Head, second: HeadScores | None
+) -> None:
     """The map in one of its layers; the last is what another run measured on the same model."""
+    kinds = known_kinds(run)
     names = LAYER_NAMES | ({"delta": "retrieval"} if heads.method == "retrieval" else {})
     layers = [names.get(name, name) for name in layers_of(cut)]
     other = "loss increase" if heads.method == "retrieval" else "retrieval"
     word = st.segmented_control(
         "Colour by",
-        layers if second is None else [*layers, other],
+        [*layers, *([other] if second else []), *(KIND_NAMES if kinds else ())],
         default=layers[0],
         required=True,
         key="layer",
@@ -126,6 +134,9 @@ def show_map(heads: HeadScores, cut: HeadScores, chosen: Head, second: HeadScore
             second=second if is_second else None,
             scale=st.session_state["scale"] or "log",
             marked=[named(heads)[name] for name in hand],
+            kind=(KIND_NAMES[word], getattr(kinds, KIND_NAMES[word]))
+            if kinds and word in KIND_NAMES
+            else None,
         ),
         key=key,
         on_select=lambda: take_click(key),
@@ -138,6 +149,8 @@ def show_map(heads: HeadScores, cut: HeadScores, chosen: Head, second: HeadScore
         f"{IDLE if any(h.selected and h.idle for h in cut.heads) else ''}"
         f"{NOT_RUN if any(h.basis == 'gradient' for h in heads.heads) else ''}"
     )
+    if kinds is None:
+        offer_kinds(run, heads)
     if second is None:
         st.page_link(
             "views/run/page.py",
@@ -148,6 +161,19 @@ def show_map(heads: HeadScores, cut: HeadScores, chosen: Head, second: HeadScore
                 "heads_method": "exact" if heads.method == "retrieval" else "retrieval",
             },
         )
+
+
+def offer_kinds(run: FoundRun, heads: HeadScores) -> None:
+    """A button that measures what kind of head each is, once."""
+    if st.button(
+        "Measure previous-token and induction scores",
+        icon=":material/category:",
+        help=WORDS["head_kinds"],
+    ):
+        model = local_model(run, heads.model)
+        if model is not None:
+            measured_kinds(run, model)
+            st.rerun()
 
 
 def show_ways(run: FoundRun) -> None:
@@ -193,12 +219,17 @@ with left:
     slider, box = st.columns([3, 1], vertical_alignment="bottom")
     cut = choose_cut(run, heads, where=slider)
     choose_scale(box)
-    show_map(heads, cut, chosen, second)
+    show_map(run, heads, cut, chosen, second)
     offer_to_make(run, cut)
     show_ways(run)
     chart(elbow(cut), key="elbow", alt="All heads by rank, with the cut of the circuit")
 with details:
     warn_of_idle(cut)
     show_detail(run, cut, deltas, chosen, second=second, wide=wide)
-show_table(cut)
-show_comparison(run, heads)
+show_table(cut, known_kinds(run))
+st.page_link(
+    "views/compare/page.py",
+    label="Compare with another run",
+    icon=":material/compare_arrows:",
+    query_params={"what": "heads", "circuit": run.title},
+)

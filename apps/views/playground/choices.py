@@ -6,6 +6,7 @@ heads = choose_heads(model, found)
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 
 import streamlit as st
@@ -14,6 +15,7 @@ from apps.passes.ablated import Ablated, problem
 from apps.reading.heads import probe_samples
 from apps.reading.runs import FoundRun
 from apps.widgets.chart import chart
+from apps.widgets.one_sample import remember_row, sample_in_view, show_ways
 from apps.widgets.remembered import keep_inside
 from apps.widgets.runs import workspace
 from apps.words.markdown import literal
@@ -30,7 +32,9 @@ from workbench.types import Head, HeadScores, Sample
 
 N_REFERENCE = 32
 Sets = dict[str, Ablated]
-PROBE, TYPED = "the circuit's probe", "type one"
+PROBE, SCORED, TYPED = "the circuit's probe", "the scored row", "type one"
+CHOSEN, CIRCUIT = "Chosen heads", "The circuit"
+AWAKE, DRAWN = "The circuit without idle heads", "Random heads of these layers"
 EXAMPLE = "Tom has 3 boxes with 4 pens each. He gives 5 pens away. How many pens are left?"
 
 
@@ -40,13 +44,18 @@ def choose_problem(run: FoundRun | None) -> tuple[Sample, int]:
     Also how many tokens an answer may have.
     """
     probe = list(probe_samples(run, workspace()).values()) if run else []
+    viewed = sample_in_view()
     left, right = st.columns([2, 1])
-    sources = [*([PROBE] if probe else []), *DATASETS, TYPED]
+    sources = [*([PROBE] if probe else []), *([SCORED] if viewed else []), *DATASETS, TYPED]
     source = left.selectbox("Problem from", sources, key="from", bind="query-params")
     if source == TYPED:
         prompt = st.text_area("Problem", EXAMPLE, key="typed", bind="query-params") or ""
         solution = st.text_area("Solution, if you have one", key="solution", bind="query-params")
         sample = problem(prompt.strip() or EXAMPLE, (solution or "").strip())
+    elif source == SCORED and viewed is not None:
+        sample = viewed[1]
+        remember_row(viewed[0], sample.row_id)
+        show_ways(viewed[0], sample.row_id, here="playground")
     else:
         rows = probe if source == PROBE else _rows(str(source))
         keep_inside("row", 1, len(rows))
@@ -128,22 +137,30 @@ def choose_ablation(model: Model, run: FoundRun | None, heads: tuple[Head, ...])
     return Ablated(heads, kind, tuple(row for row in ids if len(row) <= model.n_ctx))
 
 
-def beside_sets(model: Model, found: HeadScores | None, ablated: Ablated) -> Sets:
-    """What the chosen heads are held against: themselves without the idle ones, and a draw."""
+def compared_sets(model: Model, found: HeadScores | None, ablated: Ablated) -> Sets:
+    """What is looked at together: the chosen heads, the circuit, it without idle heads, a draw."""
+    circuit = tuple(sorted(circuit_of(found).heads)) if found else ()
     sets: Sets = {}
-    known = {Head(h.layer, h.head): h for h in found.heads} if found else {}
-    awake = tuple(head for head in ablated.heads if head not in known or not known[head].idle)
-    if awake and len(awake) < len(ablated.heads):
-        sets["Without the idle ones"] = replace(ablated, heads=awake)
-    if ablated.heads:
-        try:
-            (drawn,) = layer_matched_sets(
-                ablated.heads, n_heads=model.n_heads, n_sets=1, seed=st.session_state.get("draw", 0)
-            )
-        except InputError:
-            return sets
-        sets["As many heads of the same layers, drawn at random"] = replace(ablated, heads=drawn)
+    if ablated.heads and ablated.heads != circuit:
+        sets[CHOSEN] = ablated
+    if circuit:
+        sets[CIRCUIT] = replace(ablated, heads=circuit)
+    idle = {Head(h.layer, h.head) for h in found.heads if h.idle} if found else set()
+    awake = tuple(head for head in circuit if head not in idle)
+    if awake and awake != circuit:
+        sets[AWAKE] = replace(ablated, heads=awake)
+    with contextlib.suppress(InputError):
+        sets |= _drawn(model, ablated, ablated.heads or circuit)
     return sets
+
+
+def _drawn(model: Model, ablated: Ablated, heads: tuple[Head, ...]) -> Sets:
+    """As many heads of the same layers, drawn at random; another draw with every click."""
+    if not heads:
+        return {}
+    seed = st.session_state.get("draw", 0)
+    (drawn,) = layer_matched_sets(heads, n_heads=model.n_heads, n_sets=1, seed=seed)
+    return {DRAWN: replace(ablated, heads=tuple(drawn))}
 
 
 def _set(names: list[str]) -> None:

@@ -1,6 +1,6 @@
 """The table of a scored pool, one row of it opened beside it, and keeping or dropping it by hand.
 
-show_browser(table, places, texts, path_of_marks)
+show_browser(run, table, places, texts, path_of_marks)
 """
 
 from __future__ import annotations
@@ -13,12 +13,17 @@ import pandas as pd
 import streamlit as st
 from jaxtyping import Int64
 
+from apps.reading.labels import Labelled
 from apps.reading.marks import set_mark
+from apps.reading.runs import FoundRun
 from apps.reading.scores import ScoreTable
 from apps.reading.texts import Texts
 from apps.views.samples.filters import ANY_MARK, MARKS
+from apps.views.samples.labelling import known_labels, label_one
+from apps.widgets.one_sample import remember_row, show_ways, wanted_row
 from apps.widgets.remembered import keep_inside
 from apps.widgets.sample_card import sample_card
+from apps.words.markdown import around, literal
 from apps.words.numbers import WORDS
 from workbench.selection import DROP, KEEP, read_marks
 
@@ -40,7 +45,11 @@ CHANGED = "marks-changed"
 
 @st.fragment
 def show_browser(
-    table: ScoreTable, places: Int64[np.ndarray, " place"], texts: Texts | None, marks: Path | None
+    run: FoundRun,
+    table: ScoreTable,
+    places: Int64[np.ndarray, " place"],
+    texts: Texts | None,
+    marks: Path | None,
 ) -> None:
     """Table on the left, the opened row on the right; both turn pages together.
 
@@ -64,27 +73,59 @@ def show_browser(
         help=WORDS["sort"],
     )
     is_rising = middle.toggle("Lowest first", key="rising", bind="query-params")
+    column = ORDERS[order or "score"]
+    _open_wanted(run, table, places, column, is_falling=not is_rising)
     keep_inside("open", 1, len(places))
     opened = right.number_input(
         f"Open (1 to {len(places):,})", 1, len(places), key="open", bind="query-params"
     )
     offset = (int(opened) - 1) // ROWS * ROWS
-    column = ORDERS[order or "score"]
     found = table.page(places, order=column, descending=not is_rising, limit=ROWS, offset=offset)
     rows = table.rows(found, COLUMNS)
-    kept = read_marks(marks) if marks else {}
+    kept, own = read_marks(marks) if marks else {}, known_labels(run)
     # The tick follows the opened row, however it was opened.
     st.session_state["rows"] = {"selection": {"rows": [int(opened) - 1 - offset]}}
     row = rows.iloc[int(opened) - 1 - offset].to_dict()
+    remember_row(run, row["row_id"])
     _show_buttons(row["row_id"], marks, int(opened), len(places))
     left, right = st.columns([3, 2], gap="large")
     with left:
-        _show_table(rows, texts, kept, offset)
+        _show_table(rows, texts, kept, own or {}, offset)
     with right:
-        sample_card(texts, row, mark=kept.get(row["row_id"]))
+        search = st.session_state.get("search") or ""
+        sample_card(texts, row, mark=kept.get(row["row_id"]), found=search)
+        show_ways(run, row["row_id"], here="samples")
+        if own is not None:
+            label_one(run, row["row_id"], own)
 
 
-def _show_table(rows: pd.DataFrame, texts: Texts | None, kept: dict[str, str], offset: int) -> None:
+def _open_wanted(
+    run: FoundRun,
+    table: ScoreTable,
+    places: Int64[np.ndarray, " place"],
+    column: str,
+    *,
+    is_falling: bool,
+) -> None:
+    """A row that another page looked at, or a link names, wherever it stands in this order."""
+    row_id = wanted_row("samples", run)
+    if row_id is None:
+        return
+    ordered = table.page(places, order=column, descending=is_falling, limit=len(places))
+    found = np.flatnonzero(np.isin(ordered, table.find("row_id", [row_id])))
+    if len(found):
+        st.session_state["open"] = int(found[0]) + 1
+    else:
+        st.caption(literal(f"The row “{row_id}” does not pass this filter, or has no score."))
+
+
+def _show_table(
+    rows: pd.DataFrame,
+    texts: Texts | None,
+    kept: dict[str, str],
+    own: dict[str, Labelled],
+    offset: int,
+) -> None:
     frame = pd.DataFrame({"": range(offset + 1, offset + len(rows) + 1)})
     frame["hand"] = [kept.get(row_id, "") for row_id in rows["row_id"]]
     frame["score"] = rows["score"].map("{:.4g}".format)
@@ -94,7 +135,15 @@ def _show_table(rows: pd.DataFrame, texts: Texts | None, kept: dict[str, str], o
             frame[name] = rows[column]
     if texts is not None:
         prompts = texts.prompts(rows["row_index"].tolist(), rows["row_id"].tolist())
-        frame["text"] = [prompt[:PREVIEW] for prompt in prompts]
+        search = st.session_state.get("search") or ""
+        frame["text"] = [around(prompt, search, PREVIEW) for prompt in prompts]
+    if labelled := [own.get(row_id, Labelled()) for row_id in rows["row_id"]]:
+        for column, values in (
+            ("labels", [", ".join(of.labels) for of in labelled]),
+            ("note", [of.note for of in labelled]),
+        ):
+            if any(values):
+                frame[column] = values
     for name in LABELS:
         if name in rows and bool(rows[name].notna().any()):
             frame[name] = rows[name]

@@ -14,6 +14,7 @@ from apps.reading.runs import FoundRun
 from apps.reading.scores import ScoreTable
 from apps.views.samples.browser import show_browser
 from apps.views.samples.filters import choose_range, choose_rows, offer_reset
+from apps.views.samples.labelling import known_labels, label_all
 from apps.views.samples.views import show_extremes, show_relations
 from apps.widgets.score_choice import choose_scores
 from apps.widgets.texts import known_marks, texts_of
@@ -87,13 +88,17 @@ with left:
     span = choose_range(table, name)
 texts = texts_of(run, table.n_rows)
 marks = known_marks(marks_path(run))
-places = choose_rows(table, span, texts, marks or {})
+own = known_labels(run)
+places = choose_rows(table, span, texts, marks or {}, own or {})
 with right:
     show_relations(table, places if len(places) else table.ok, name, labels)
 st.subheader(f"{len(places):,} of {len(table.ok):,} rows")
 if len(places) < len(table.ok):
     offer_reset(table)
-show_browser(table, places, texts, None if marks is None else marks_path(run))
+hand = None if marks is None else marks_path(run)
+if len(places) and own is not None:
+    label_all(run, table, places, texts, hand)
+show_browser(run, table, places, texts, hand)
 if len(places):
     show_extremes(table, places, texts)
 show_more(run, table, summary)

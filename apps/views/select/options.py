@@ -6,6 +6,7 @@ options = choose_options(pool)
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from apps.reading.texts import Texts
 from apps.widgets.remembered import keep_inside
 from apps.widgets.texts import known_marks
 from apps.words.numbers import WORDS
+from workbench.data import LABELS
 from workbench.selection import ADJUSTED, DROP, KEEP, LENGTH_BIN, LOSSES, POLICIES, marked
 from workbench.stages import SelectOptions
 
@@ -33,18 +35,21 @@ COLUMNS = (
     "score",
     "score_within_length",
     "status",
-    "level",
-    "n_steps",
+    *LABELS,
     *LOSSES,
 )
 
 
 @dataclass(frozen=True)
 class PreviewPool:
-    """Scored rows to try a selection on: all of them, or an even sample of many (`share`)."""
+    """Scored rows to try a selection on: all of them, or an even sample of many (`share`).
+
+    `measures` are the labels of difficulty that the rows carry, as numbers.
+    """
 
     frame: pd.DataFrame
     share: float
+    measures: Mapping[str, np.ndarray]
 
     @property
     def groups(self) -> list[str]:
@@ -71,6 +76,8 @@ def preview_pool(table: ScoreTable, texts: Texts | None) -> PreviewPool:
     """Up to 20,000 rows, so that every change of an option shows at once."""
     places = table.sample(table.ok, MOST_PREVIEWED)
     frame = table.rows(places, COLUMNS)
+    labels = {name: frame[name].to_numpy(float) for name in LABELS if name in frame}
+    measures = {name: values for name, values in labels.items() if np.isfinite(values).any()}
     if texts is not None:
         rows = frame["row_index"].to_numpy()
         # Data that has lost rows since it was scored has no labels for them.
@@ -80,7 +87,7 @@ def preview_pool(table: ScoreTable, texts: Texts | None) -> PreviewPool:
                 labels = np.full(len(rows), None, dtype=object)
                 labels[there] = texts.table[name].take(rows[there]).to_pylist()
                 frame[name] = labels
-    return PreviewPool(frame, len(places) / max(1, len(table.ok)))
+    return PreviewPool(frame, len(places) / max(1, len(table.ok)), measures)
 
 
 def _all_of(more: list[str]) -> list[str]:

@@ -16,13 +16,14 @@ import streamlit as st
 
 from apps.reading.files import load
 from apps.reading.runs import FoundRun
+from apps.views.select.controls import show_against_controls
 from apps.views.select.options import PreviewPool
 from apps.widgets.chart import chart
 from apps.words.markdown import literal
 from apps.words.numbers import WORDS
 from workbench import selection
 from workbench.errors import WorkbenchError
-from workbench.figures import mix_before_after, selected_against_pool
+from workbench.figures import mix_before_after
 from workbench.selection import LENGTH_BIN, Selection
 from workbench.stages import SelectOptions
 
@@ -42,16 +43,10 @@ def show_preview(pool: PreviewPool, options: SelectOptions) -> Selection | None:
         return None
     report = chosen.diagnostics
     _show_numbers(report, pool.share)
-    rows = pool.frame.set_index("row_id").loc[chosen.rows["row_id"].tolist()]
-    left, right = st.columns(2)
-    for column, place, name in (("score", left, "Score"), ("n_tokens", right, "Tokens")):
-        whole = pool.frame[column].to_numpy(float)
-        figure = selected_against_pool(whole, rows[column].to_numpy(float), name=name)
-        chart(figure, key=f"against-{column}", alt=f"{name}: selected and pool", where=place)
-    for mix, title in ((report["sources"], "Sources"), (report.get("groups"), "Groups")):
-        if mix and len(mix) > 1:
-            figure = mix_before_after(mix, title=f"{title}: pool and selected")
-            chart(figure, key=f"mix-{title}", alt=f"{title} before and after")
+    show_against_controls(pool, chosen, seed=options.seed)
+    if (mix := report.get("groups")) and len(mix) > 1:
+        figure = mix_before_after(mix, title="Groups: pool and selected")
+        chart(figure, key="mix-Groups", alt="Groups before and after")
     return chosen
 
 

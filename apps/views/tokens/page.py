@@ -12,8 +12,9 @@ from apps.reading.scores import ScoreTable
 from apps.reading.texts import Texts
 from apps.views.tokens.sample import SHADES, VARIANTS, Shown, show_sample
 from apps.widgets.idle import warn_of_idle
+from apps.widgets.one_sample import offer_find, open_wanted, remember_row, show_ways
 from apps.widgets.runs import choose_run, workspace
-from apps.widgets.score_choice import choose_order, choose_place
+from apps.widgets.score_choice import ORDERS, choose_order, choose_place
 from apps.widgets.texts import texts_of
 from apps.words.guides import show_heading
 from apps.words.numbers import WORDS
@@ -81,11 +82,15 @@ order = choose_order(left)
 is_double = right.toggle("A second sample beside it", key="two", bind="query-params")
 columns = st.columns(2, gap="large") if is_double else [st.container()]
 both = [name + suffix for name in VARIANTS for suffix in ("", "_no_sink")]
+texts = texts_of(run, table.n_rows)
+open_wanted("tokens", run, table, key="place", is_falling=ORDERS[order])
 rows = []
 for column, key in zip(columns, ("place", "place_2"), strict=False):
     with column:
         rows.append(choose_place(table, both, key=key, order=order)[1])
-texts = texts_of(run, table.n_rows)
+remember_row(run, rows[0]["row_id"])
+offer_find(table, texts, key="place", is_falling=ORDERS[order])
+show_ways(run, rows[0]["row_id"], here="tokens")
 if texts is None:
     st.stop()
 model = local_model(run, load(read_heads, heads_run.result).model)
@@ -93,11 +98,11 @@ if model is None:
     st.stop()
 warn_of_idle(load(read_heads, heads_run.result))
 circuit = circuit_of(load(read_heads, heads_run.result)).heads
-part = load(read_json, run.folder / "summary.json")["part"]
-shown = choose_shown(model, circuit, part)
+shown = choose_shown(model, circuit, load(read_json, run.folder / "summary.json")["part"])
+config = run.manifest["config"]
 columns = st.columns(2, gap="large") if is_double else [st.container()]
 for column, row, key in zip(columns, rows, ("a", "b"), strict=False):
     with column:
         sample = sample_at(texts, row)
         if sample is not None:
-            show_sample(shown, table, row, sample, key=key)
+            show_sample(shown, table, row, sample, key=key, score=config)

@@ -1,10 +1,11 @@
 """One sample on the Tokens page: its numbers, its shaded text, its bars, its score in variants.
 
-show_sample(shown, table, row, sample, key="a")
+show_sample(shown, table, row, sample, key="a", score=run.manifest["config"])
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ from jaxtyping import Float
 
 from apps.passes.attention import TokenView, token_view
 from apps.reading.scores import ScoreTable
+from apps.views.tokens.split import show_split
 from apps.widgets.chart import chart
 from apps.widgets.patterns import choose_window, draw_pattern
 from apps.widgets.sample_card import is_known
@@ -46,9 +48,15 @@ class Shown:
 
 
 def show_sample(
-    shown: Shown, table: ScoreTable, row: dict[str, Any], sample: Sample, *, key: str
+    shown: Shown,
+    table: ScoreTable,
+    row: dict[str, Any],
+    sample: Sample,
+    *,
+    key: str,
+    score: Mapping[str, Any],
 ) -> None:
-    """Everything about one sample, from top to bottom."""
+    """Everything about one sample, from top to bottom; `score` says how the run scores."""
     heads = (shown.only,) if shown.only is not None else shown.circuit
     try:
         view = token_view(shown.model, heads, sample, part=shown.part, drop_sink=shown.drop_sink)
@@ -56,6 +64,8 @@ def show_sample(
         st.warning(literal(f"This sample cannot be shown: {err}"))
         return
     _show_numbers(shown, row, view)
+    by = score.get("variant") or "paper"
+    show_split(shown.model, heads, view, by, per_head=bool(score.get("per_head")))
     values = view.received if shown.shade == "received" else contributions(view.received)
     window = choose_window(values, title="The whole sample", key=f"{key}-window")
     _show_tokens(shown, view, values, window, key)

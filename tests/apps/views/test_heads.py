@@ -113,23 +113,6 @@ def test_without_retrieval_scores_the_map_offers_to_measure_them(finished):
     assert any("second layer" in link.proto.label for link in at.get("page_link"))
 
 
-def test_a_single_run_of_heads_has_nothing_to_be_compared_with(finished, no_demo):
-    assert "no other run" in words(open_page("heads"))
-
-
-def test_two_runs_of_heads_are_compared(copied):
-    folder = next(copied.glob("heads-*"))
-    other = folder.with_name("heads-exact-0000aaaa")
-    other.mkdir()
-    for path in folder.glob("*.json"):
-        (other / path.name).write_text(path.read_text())
-    at = open_page("heads")
-    box = at.selectbox(key="other")
-    box.select(next(option for option in box.options if option != "no other run")).run()
-    assert "Overlap 100%" in words(at)
-    assert "Rank correlation +1.00" in words(at)
-
-
 def make_idle(root) -> dict:
     """The first head in rank is idle, and the second contributes."""
     path = next(root.glob("heads-exact-*/heads.json"))
@@ -227,13 +210,35 @@ def test_charts_have_no_toolbar_and_do_not_zoom_out(finished):
         assert (config["displayModeBar"], config["doubleClick"]) == (False, False)
 
 
-def test_two_runs_name_their_heads_as_everywhere(copied):
-    test_two_runs_of_heads_are_compared(copied)
+def test_what_kind_of_head_each_is_is_measured_once_and_shown(copied):
     at = open_page("heads")
-    box = at.selectbox(key="other")
-    box.select(next(option for option in box.options if option != "no other run")).run()
-    first, second = sorted(name(h) for h in heads_by_rank(copied)[:2])
-    assert f"In both: {first}, {second}." in words(at)
+    assert "induction" not in at.segmented_control(key="layer").options
+    next(b for b in at.button if b.label.startswith("Measure previous-token")).click().run()
+    content = json.loads((next(copied.glob("heads-exact-*")) / "kinds.json").read_text())
+    first = heads_by_rank(copied)[0]
+    share = content["induction"][first["layer"]][first["head"]]
+    assert f"Induction {share:.0%}" in words(at)
+    assert not [b for b in at.button if b.label.startswith("Measure previous-token")]
+    at.segmented_control(key="layer").select("induction").run()
+    cells = json.loads(charts(at)[0].proto.spec)["data"][0]
+    assert cells["type"] == "heatmap"
+    table = next(d.value for d in at.dataframe if "induction" in d.value)
+    assert table.set_index("head").loc[name(first), "induction"] == pytest.approx(share)
+
+
+def test_a_pattern_is_seen_without_the_sink_by_logarithm_and_by_one_token(finished):
+    at = open_page("heads")
+    at.segmented_control(key="detail").select("attention").run()
+    pills = at.get("button_group")[-1] if not at.get("pills") else at.pills(key="pattern-view")
+    pills.set_value(["without the first token", "log colours", "weighted by values"]).run()
+    assert not at.exception
+    assert any(
+        "of its value read" in json.loads(c.proto.spec)["layout"]["title"]["text"]
+        for c in charts(at)
+    )
+    at.selectbox(key="pattern-token").select_index(2).run()
+    assert "looks at**" in words(at)
+    assert len(at.get("html")) == 2
 
 
 def write_consensus(root) -> dict:

@@ -184,6 +184,17 @@ def test_the_plan_comes_before_the_start(copied, started):
     assert started[1]["heavy"]
 
 
+def test_a_command_can_be_started_without_a_plan(copied, started):
+    at = at_stage("score")
+    asked = command(at)
+    button(at, "Start without a plan").click().run()
+    (call,) = started
+    assert call["argv"][-1] == "--json"
+    assert "--explain" not in call["argv"]
+    assert call["heavy"]
+    assert all(word in asked for word in call["argv"][len(call["argv"]) - 3 : -1])
+
+
 def test_another_choice_needs_another_plan(copied, started):
     at = at_stage("score")
     button(at, "Show the plan").click().run()

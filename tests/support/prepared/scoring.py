@@ -21,6 +21,10 @@ class OfScoring(OfPackage):
     row_ids = ("row-1", "row-2", "row-3")
 
     @property
+    def frame(self):
+        return self.shared.frame
+
+    @property
     def loss_base(self):
         return np.full(len(self.shared.completion), 0.5)
 

@@ -10,7 +10,14 @@ from typing import Any
 import click
 
 from workbench.cli.text.probe import print_left_out
-from workbench.names import LOSS_INCREASE, MEASURES, SETS, importance_name, random_sets_name
+from workbench.names import (
+    LOSS_INCREASE,
+    MEASURES,
+    SETS,
+    head_name,
+    importance_name,
+    random_sets_name,
+)
 
 
 def circuit(content: Any) -> list[list[int]]:
@@ -41,7 +48,7 @@ def print_heads(content: Any) -> None:
         click.echo(f"{share:.0%} of the head samples of the exact method; {search['statement']}")
         if ties := search.get("near_ties"):
             spared = search["head_samples_spared"] / search["head_samples_exact"]
-            named = ", ".join(f"{layer}.{head}" for layer, head in ties)
+            named = ", ".join(head_name(*head) for head in ties)
             click.echo(f"near ties: {named}; telling them apart would take up to {spared:.0%} more")
     if "accuracy" in content["probe"]:
         click.echo(f"values retrieved exactly {content['probe']['accuracy']:.1%}")
@@ -54,7 +61,7 @@ def print_heads(content: Any) -> None:
         beside = f" {head['control_delta']:+11.4f} {head['contrast']:+9.4f}" if control else ""
         beside += _facts(head) if has_facts else ""
         click.echo(
-            f"{head['rank']:4d} {head['layer']:3d}.{head['head']:<2d} {head['delta']:+15.4f} "
+            f"{head['rank']:4d} {head_name(head['layer'], head['head']):>6} {head['delta']:+15.4f} "
             f"{interval:>18} {head.get('stability', 0):7.0%}{beside}"
         )
     _print_idle(every)
@@ -135,9 +142,9 @@ def print_validation(report: Any) -> None:
 
 def print_comparison(report: Any) -> None:
     """Which heads two circuits share, and how alike the two rankings are."""
-    click.echo(f"shared {', '.join(report['shared']) or 'none'}")
-    click.echo(f"only in the first {', '.join(report['only_a']) or 'none'}")
-    click.echo(f"only in the second {', '.join(report['only_b']) or 'none'}")
+    click.echo(f"shared {_names(report['shared'])}")
+    click.echo(f"only in the first {_names(report['only_a'])}")
+    click.echo(f"only in the second {_names(report['only_b'])}")
     click.echo(f"overlap of the circuits (Jaccard) {report['overlap']:.2f}")
     click.echo(f"rank correlation over all heads   {report['rank_correlation']:.2f}")
     first, second = report["kinds"]
@@ -147,4 +154,10 @@ def print_comparison(report: Any) -> None:
             f"{value:+24.4f} {rank:5d}"
             for value, rank in zip(head["values"], head["ranks"], strict=True)
         )
-        click.echo(f"{head['head']:>8} {' '.join(cells)}{'  idle' if head['idle'] else ''}")
+        idle = "  idle" if head["idle"] else ""
+        click.echo(f"{_names([head['head']]):>8} {' '.join(cells)}{idle}")
+
+
+def _names(heads: list[str]) -> str:
+    """Heads that a report has as `layer.head`, as people write them."""
+    return ", ".join(head_name(*map(int, head.split("."))) for head in heads) or "none"

@@ -1,0 +1,74 @@
+"""Two saved selections: which rows do they share, and is one only shorter than the other?
+
+compare_saved()
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from apps.reading.files import load
+from apps.reading.runs import FoundRun
+from apps.reading.scores import ScoreTable
+from apps.views.compare.rows import show_rows
+from apps.widgets.addressed import choose_addressed
+from apps.widgets.runs import workspace
+from apps.words.numbers import WORDS
+from workbench.selection import overlap_of, read_selection
+
+COLUMNS = ("row_id", "row_index", "n_tokens", "score")
+
+
+def compare_saved() -> None:
+    """The overlap, the lengths, and the rows that are in one of the two only."""
+    runs = {run.title: run for run in workspace().finished("select")}
+    if len(runs) < 2:
+        st.caption("There are no two saved selections yet: save them on Select & export.")
+        return
+    left, right = st.columns(2)
+    with left:
+        first = runs[choose_addressed("First", list(runs), key="selection")]
+    with right:
+        others = [title for title in runs if title != first.title]
+        second = runs[choose_addressed("Second", others, key="selection_2")]
+    scores = workspace().parent(first, "score")
+    if scores is None:
+        st.info("The scores of the first selection are gone.", icon=":material/link_off:")
+        return
+    pool = _pool(scores)
+    ids = [_ids(run) for run in (first, second)]
+    _show_numbers(ids, pool)
+    in_first, in_second = (pool["row_id"].isin(list(some)).to_numpy() for some in ids)
+    names = ["both", "first only", "second only"]
+    sides = np.select([in_first & in_second, in_first, in_second], names, "neither")
+    show_rows(scores, pool.assign(side=sides))
+
+
+def _pool(scores: FoundRun) -> pd.DataFrame:
+    table = load(ScoreTable.open, scores.result)
+    return table.rows(table.ok, COLUMNS)
+
+
+def _ids(run: FoundRun) -> frozenset[str]:
+    return load(_read_ids, run.result)
+
+
+def _read_ids(path: Path) -> frozenset[str]:
+    return frozenset(read_selection(path)["row_id"].tolist())
+
+
+def _show_numbers(ids: list[frozenset[str]], pool: pd.DataFrame) -> None:
+    there, back = overlap_of(ids[0], ids[1], pool), overlap_of(ids[1], ids[0], pool)
+    columns = st.columns(4)
+    columns[0].metric("Of the first, shared", f"{there.shared:.0%}", help=WORDS["shared_rows"])
+    columns[0].caption(f"by chance {there.by_chance:.0%}")
+    columns[1].metric("Of the second, shared", f"{back.shared:.0%}", help=WORDS["shared_rows"])
+    columns[1].caption(f"by chance {back.by_chance:.0%}")
+    for column, name, overlap in zip(columns[2:], ("first", "second"), (back, there), strict=True):
+        text = "–" if np.isnan(overlap.mean_tokens) else f"{overlap.mean_tokens:.0f}"
+        column.metric(f"Mean tokens, {name}", text, help=WORDS["n_tokens"])
+    columns[3].caption(f"all scored rows {pool['n_tokens'].mean():.0f}")

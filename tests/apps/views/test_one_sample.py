@@ -1,0 +1,73 @@
+"""One row from page to page: opened by its id, found by words, its score told by token and head."""
+
+from __future__ import annotations
+
+import re
+
+import pandas as pd
+
+from apps.widgets.one_sample import ADDRESS
+from tests.apps.conftest import HOSTILE, open_page, words
+
+
+def scores_of(root) -> pd.DataFrame:
+    return pd.read_parquet(next(root.glob("score-*/scores.parquet"))).sort_values(
+        "score", ascending=False, kind="stable"
+    )
+
+
+def test_a_row_opened_in_the_table_is_the_one_on_the_pages_after_it(finished):
+    third = scores_of(finished)["row_id"].iloc[2]
+    at = open_page("samples")
+    at.number_input(key="open").set_value(3).run()
+    assert at.query_params[ADDRESS] == third
+    at.switch_page("views/tokens/page.py").run()
+    assert at.number_input(key="place").value == 3
+    at.number_input(key="place").set_value(5).run()
+    at.switch_page("views/samples/page.py").run()
+    assert at.number_input(key="open").value == 5
+    assert not at.exception
+
+
+def test_an_address_opens_a_row_by_its_id_on_every_page(finished):
+    row = scores_of(finished).iloc[6]
+    title = open_page("samples").selectbox(key="scores").value
+    for page, key in (("tokens", "place"), ("samples", "open")):
+        at = open_page(page)
+        at.query_params[ADDRESS] = row["row_id"]
+        at.run()
+        assert at.number_input(key=key).value == 7
+    at = open_page("playground")
+    at.query_params.update({ADDRESS: row["row_id"], "scores": title, "from": "the scored row"})
+    at.run()
+    at.selectbox(key="from").select("the scored row").run()
+    assert row["row_id"][1:] in words(at)
+    assert "Loss as it is" in words(at)
+    at = open_page("heads")
+    at.query_params.update({ADDRESS: row["row_id"], "scores": title})
+    at.segmented_control(key="detail").select("attention").run()
+    assert at.segmented_control(key="pattern_of").value == "the scored row"
+    assert not at.exception
+
+
+def test_a_row_is_found_by_words_and_by_its_id(finished):
+    table = scores_of(finished).reset_index(drop=True)
+    at = open_page("tokens")
+    at.text_input(key="find").set_value(HOSTILE).run()
+    place = int(table.index[table["row_id"] == "r11"][0]) + 1
+    assert at.selectbox(key="found").options == [f"place {place}: {HOSTILE} 1+1?"]
+    at.selectbox(key="found").select_index(0).run()
+    assert at.number_input(key="place").value == place
+    at.text_input(key="find").set_value(table["row_id"][0]).run()
+    assert at.selectbox(key="found").options[0].startswith("place 1:")
+    at.text_input(key="find").set_value("nowhere to be found").run()
+    assert "No scored row has it." in words(at)
+
+
+def test_the_score_is_told_by_token_and_by_head_in_words(finished):
+    shown = words(open_page("tokens"))
+    assert re.search(r"\d+% of this score is one token: (the first|number \d+)", shown)
+    (by_head,) = re.findall(r"By head: (.*)\.", shown)
+    shares = [int(share) for share in re.findall(r"L\dH\d (-?\d+)%", by_head)]
+    assert len(shares) == 2
+    assert abs(sum(shares) - 100) <= 1

@@ -1,0 +1,58 @@
+"""Two scores of the same rows: do they order them alike, and which rows change side?
+
+compared = compare_scores(frame, frame, fraction=0.1)
+compared.overlap, compared.rows[compared.rows["side"] == "first only"]
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float64
+
+from workbench.errors import InputError
+from workbench.scoring.correlation import spearman
+
+BOTH, FIRST, SECOND, NEITHER = "both", "first only", "second only", "neither"
+
+
+class ComparedScores(NamedTuple):
+    """The rows that both have scored, and how far the two agree on them.
+
+    `rows` has `row_id`, `first` and `second` (the percentile of each score, 1 the highest), `side`
+    (in the top of both, of one, of neither) and the further columns of the first table. `overlap`
+    is the share of one top that is in the other; chance alone gives `by_chance`.
+    """
+
+    rows: pd.DataFrame
+    rank_correlation: float | None
+    overlap: float
+    by_chance: float
+
+
+def compare_scores(first: pd.DataFrame, second: pd.DataFrame, *, fraction: float) -> ComparedScores:
+    """Hold two tables of `row_id` and `score` against each other; the top is `fraction` of them."""
+    rows = first.merge(second[["row_id", "score"]], on="row_id", suffixes=("", "_second"))
+    rows = rows[np.isfinite(rows["score"]) & np.isfinite(rows["score_second"])]
+    if not len(rows):
+        raise InputError("the two runs have scored no row in common", expected="scores of one data")
+    n_top = max(1, round(fraction * len(rows)))
+    a, b = (rows[name].to_numpy(float) for name in ("score", "score_second"))
+    in_a, in_b = _top(a, n_top), _top(b, n_top)
+    side = np.select([in_a & in_b, in_a, in_b], [BOTH, FIRST, SECOND], NEITHER)
+    beside = rows.drop(columns=["score", "score_second"])
+    frame = beside.assign(first=_percentiles(a), second=_percentiles(b), side=side)
+    overlap = float((in_a & in_b).sum() / n_top)
+    return ComparedScores(frame, spearman(a, b), overlap, n_top / len(rows))
+
+
+def _top(scores: Float64[np.ndarray, " row"], n_top: int) -> np.ndarray:
+    inside = np.zeros(len(scores), dtype=bool)
+    inside[np.argsort(-scores, kind="stable")[:n_top]] = True
+    return inside
+
+
+def _percentiles(scores: Float64[np.ndarray, " row"]) -> Float64[np.ndarray, " row"]:
+    return pd.Series(scores).rank(pct=True).to_numpy()
