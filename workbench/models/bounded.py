@@ -58,7 +58,7 @@ class Work:
 
 
 class Watch:
-    """A thread that looks now and then at the works in progress, and asleep while there are none."""
+    """A thread that looks now and then at the works in progress; it sleeps while there are none."""
 
     def __init__(self) -> None:
         self._turn = threading.Condition()
@@ -107,8 +107,11 @@ def _raise_in(thread: int, kind: type[Exception] | None) -> None:
 
 
 @contextlib.contextmanager
-def bounded(what: str, *, seconds: float = SECONDS, megabytes: int = MEGABYTES) -> Iterator[None]:
+def bounded(
+    what: str, *, seconds: float | None = None, megabytes: int | None = None
+) -> Iterator[None]:
     """ModelRefusedError where the block takes more CPU time or memory than it may."""
+    seconds, megabytes = seconds or SECONDS, megabytes or MEGABYTES
     watch = _watch(os.getpid())
     work = watch.begin(seconds, megabytes)
     try:

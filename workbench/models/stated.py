@@ -18,9 +18,8 @@ from workbench.errors import InputError, ModelRefusedError, first_line
 CONFIG, INDEX = "config.json", "model.safetensors.index.json"
 MOST = {"layer": 1000, "block": 1000, "expert": 4096}
 """Part of a setting's name to the most that it may be; real models have a tenth of it."""
-LEAST = frozenset(
-    "num_hidden_layers num_layers n_layers n_layer max_position_embeddings n_positions n_ctx".split()
-)
+LEAST = {"num_hidden_layers", "num_layers", "n_layers", "n_layer"}
+LEAST |= {"max_position_embeddings", "n_positions", "n_ctx"}
 """Settings that are 1 at least."""
 CODE = ("attn_implementation", "experts_implementation")
 
@@ -28,10 +27,15 @@ CODE = ("attn_implementation", "experts_implementation")
 def stated_configuration(name: str, folder: Path) -> dict[str, Any]:
     """The object in config.json; InputError or ModelRefusedError where it cannot be followed."""
     stated = _object(name, folder / CONFIG)
-    for key, value in _settings(stated):
-        _check_setting(name, key, value)
+    check_settings(name, stated)
     _check_index(name, folder)
     return stated
+
+
+def check_settings(name: str, stated: dict[str, Any]) -> None:
+    """ModelRefusedError for a setting, also of a part of the model, that cannot be followed."""
+    for key, value in _settings(stated):
+        _check_setting(name, key, value)
 
 
 def shard_names(name: str, folder: Path) -> set[str]:
