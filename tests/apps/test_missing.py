@@ -155,7 +155,6 @@ def test_a_run_that_is_deleted_under_an_open_page_is_told_in_words(
     at.run()
     assert [error.message for error in at.exception] == []
     assert "cannot be read" in words(at)
-    monkeypatch.undo()
 
 
 def test_a_run_without_its_manifest_any_more_is_passed_over(copied, monkeypatch):

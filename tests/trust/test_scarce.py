@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import made, sums, workbench, write_sums  # noqa: F401 - fixtures
+from tests.cli.conftest import write_sums
 
 PROGRAM = (sys.executable, "-c", "from workbench.cli.main import main; main()")
 SIZES = (0, 1, 40, 150, 400, 700, 1000, 1500, 2200, 3000, 4000, 5500, 7500, 10_000, 20_000)
@@ -39,7 +39,7 @@ def files_of(folder: Path, *names: str) -> dict[str, bytes]:
 
 
 def test_a_disk_full_at_any_size_stops_with_one_sentence_and_goes_on_later(
-    workbench,  # noqa: F811
+    workbench,
     checkpoint,
     tmp_path,
 ):
@@ -65,7 +65,7 @@ def test_a_disk_full_at_any_size_stops_with_one_sentence_and_goes_on_later(
     assert files_of(tmp_path / "runs", *names) == files_of(tmp_path / "whole", *names)
 
 
-def test_a_disk_full_during_an_export_leaves_the_earlier_one(workbench, made, tmp_path):  # noqa: F811
+def test_a_disk_full_during_an_export_leaves_the_earlier_one(workbench, made, tmp_path):
     out = tmp_path / "out"
     request = ("export", "--runs", made["runs"], "--selection", made["selection"], "--out", out)
     assert workbench(*request).code == 0
@@ -83,7 +83,7 @@ def test_a_disk_full_during_an_export_leaves_the_earlier_one(workbench, made, tm
     assert set(codes) == {0, 2}
 
 
-def test_a_disk_full_during_a_selection_loses_no_scores(workbench, made, tmp_path):  # noqa: F811
+def test_a_disk_full_during_a_selection_loses_no_scores(workbench, made, tmp_path):
     request = ("select", "--scores", made["runs"] / made["scores"], "--policy", "soft", "--n", "3")
     codes = []
     for size in (*SIZES, 100_000):
@@ -95,22 +95,26 @@ def test_a_disk_full_during_a_selection_loses_no_scores(workbench, made, tmp_pat
     assert codes[-1] == 0
 
 
-def test_with_few_open_files_a_command_ends_in_words_or_works(workbench, made, tmp_path):  # noqa: F811
+def free_numbers() -> list[int]:
+    """Numbers that the next files to be opened would get."""
+    open_ones = {int(path.name) for path in Path("/proc/self/fd").iterdir()}
+    return [number for number in range(400) if number not in open_ones]
+
+
+def test_with_few_open_files_a_command_ends_in_words_or_works(workbench, made, tmp_path):
     select = ("select", "--scores", made["runs"] / made["scores"], "--policy", "top", "--n", "2")
     export = ("export", "--runs", made["runs"], "--selection", made["selection"])
-    requests = ((*select, "--runs", tmp_path / "runs"), (*export, "--out", tmp_path / "out"))
     codes = set()
-    for request in requests:
-        highest = max(int(name) for name in os.listdir("/proc/self/fd"))  # noqa: PTH208
-        for spare in (1, 2, 3, 4, 5, 6, 8, 12):
-            with limited(resource.RLIMIT_NOFILE, highest + spare):
-                done = workbench(*request)
+    for request, place in ((select, "--runs"), (export, "--out")):
+        assert workbench(*request, place, tmp_path / place / "before").code == 0
+        for spare in (0, 1, 2, 3, 4, 6, 9):
+            limit = free_numbers()[spare]
+            with limited(resource.RLIMIT_NOFILE, limit):
+                done = workbench(*request, place, tmp_path / place / str(spare))
             codes.add(done.code)
             assert done.code in (0, 1, 2), said(done)
-            assert (
-                not done.code or "oo many open files" in said(done) or "too many files" in done.err
-            )
-        assert workbench(*request).code == 0
+            assert done.code == 0 or len(said(done)) > 20
+            assert workbench(*request, place, tmp_path / place / str(spare)).code == 0
     assert codes - {0}
 
 
@@ -158,7 +162,7 @@ def test_without_a_home_or_letters_of_ones_own_rows_are_shown(letters, environme
     assert "数 😀" in json.dumps(shown, ensure_ascii=False)
 
 
-def test_what_is_written_under_a_strict_umask_is_for_its_owner_alone(workbench, made, tmp_path):  # noqa: F811
+def test_what_is_written_under_a_strict_umask_is_for_its_owner_alone(workbench, made, tmp_path):
     before = os.umask(0o077)
     try:
         request = ("export", "--runs", made["runs"], "--selection", made["selection"])
@@ -171,7 +175,7 @@ def test_what_is_written_under_a_strict_umask_is_for_its_owner_alone(workbench, 
 
 def test_a_limit_on_memory_is_told_in_words(tmp_path):
     data = tmp_path / "large.json"
-    data.write_text("[" + "{}," * 6_000_000 + "{}]")
+    data.write_text("[" + "{}," * 12_000_000 + "{}]")
     done = started("data", "show", data, memory=900 * 2**20)
     assert done.returncode == 1, done.stderr
     assert done.stderr.decode().startswith("Failed: the memory does not suffice")

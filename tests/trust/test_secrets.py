@@ -6,8 +6,7 @@ import json
 
 import pytest
 
-from apps.jobs.job import COMMAND, read_job, start_job
-from tests.cli.conftest import made, sums, workbench  # noqa: F401 - fixtures
+from apps.jobs.job import COMMAND, start_job
 
 TOKEN = "hf_neverToBeWrittenAnywhere"
 
@@ -24,7 +23,7 @@ def holds_token(folder) -> list[str]:
     return [path.name for path in files if TOKEN.encode() in path.read_bytes()]
 
 
-def test_no_run_keeps_the_token(workbench, checkpoint, sums, tmp_path):  # noqa: F811
+def test_no_run_keeps_the_token(workbench, checkpoint, sums, tmp_path):
     runs = ("--runs", tmp_path / "runs", "--json")
     model = ("--model", checkpoint("llama"), "--device", "cpu", "--method", "length")
     scored = workbench("score", *model, "--data", sums, *runs)
@@ -40,7 +39,21 @@ def test_no_run_keeps_the_token(workbench, checkpoint, sums, tmp_path):  # noqa:
     assert holds_token(tmp_path / "runs") == []
 
 
-def test_no_job_keeps_or_passes_the_token(tmp_path):
-    job = start_job(tmp_path, "data", [*COMMAND, "data", "show", "x.jsonl"], title="Show")
-    assert TOKEN not in " ".join(read_job(job.folder).argv)
+def test_no_job_keeps_or_passes_the_token(tmp_path, monkeypatch):
+    started = []
+
+    class Started:
+        pid = 1
+
+        def __init__(self, argv, **options):
+            started.append((argv, options))
+
+        def wait(self):
+            return 0
+
+    monkeypatch.setattr("apps.jobs.job.subprocess.Popen", Started)
+    start_job(tmp_path, "data", [*COMMAND, "data", "show", "x.jsonl"], title="Show")
+    ((argv, options),) = started
+    assert TOKEN not in " ".join(argv)
+    assert "env" not in options
     assert holds_token(tmp_path) == []

