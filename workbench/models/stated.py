@@ -78,7 +78,8 @@ def _object(name: str, path: Path) -> dict[str, Any]:
 def _settings(stated: dict[str, Any], depth: int = 0) -> Iterator[tuple[str, Any]]:
     """Every setting, also of the parts of a model that has several."""
     for key, value in stated.items():
-        yield key, value
+        # Some have numbers as keys: labels of classes.
+        yield str(key), value
         if isinstance(value, dict) and depth < 8:
             yield from _settings(value, depth + 1)
 
