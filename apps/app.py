@@ -14,10 +14,9 @@ HOME = str(Path(__file__).resolve().parents[1])
 if HOME not in sys.path:
     sys.path.insert(0, HOME)
 
-from apps.reading.files import UnreadableError  # noqa: E402 - after the path
-from apps.reading.workspace import own_root  # noqa: E402
+from apps.reading.workspace import own_root  # noqa: E402 - after the path
+from apps.widgets.broken import told_in_words  # noqa: E402
 from apps.widgets.runs import workspace  # noqa: E402
-from apps.words.markdown import literal  # noqa: E402
 
 # A picture of our own: for a named icon the browser would ask a server elsewhere.
 ICON = Path(__file__).with_name("icon.png")
@@ -55,7 +54,5 @@ with st.sidebar:
         else "Your runs:"
     )
     st.code(str(own_root()), language=None, wrap_lines=True)
-try:
+with told_in_words():
     page.run()
-except UnreadableError as err:
-    st.error(literal(f"This result cannot be read: {err}"), icon=":material/broken_image:")

@@ -12,6 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from workbench.errors import InputError
 from workbench.runs import RunSummary, list_runs, located, read_manifest
 from workbench.scoring import SCORERS
 
@@ -83,6 +84,10 @@ def _finished(root: Path, second: int) -> list[FoundRun]:
         # A manifest is a file like any other: the result it names must not lead out of the root.
         if not run.result.resolve().is_relative_to(root.resolve()):
             continue
-        manifest = read_manifest(run.path)
+        try:
+            manifest = read_manifest(run.path)
+        except InputError:
+            # Deleted since it was listed.
+            continue
         found.append(FoundRun(run.name, run.stage, run.path, run.result, run.created, manifest))
     return found

@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import json
 import shutil
+from types import SimpleNamespace
 
 import pytest
 
+from apps.reading.runs import finished_in, forget_runs, runs_in
+from apps.reading.workspace import own_root
 from tests.apps.conftest import NO_NUMBERS, PAGES, open_page, words
 from tests.support.manifests import write_manifest
 
 NEED_RUNS = ("", "heads", "tokens", "steps", "samples", "validate", "select")
+
+
+@pytest.fixture(autouse=True)
+def fresh_list():
+    """No list of another test in the same second."""
+    forget_runs()
+    yield
+    forget_runs()
 
 
 def manifest_of(stage: str, **changes) -> dict:
@@ -127,6 +138,31 @@ def test_data_outside_the_allowed_roots_is_not_read(copied, tmp_path, monkeypatc
     shown = words(open_page(page))
     assert "--root" in shown
     assert "my secret" not in shown
+
+
+@pytest.mark.parametrize(
+    ("page", "stage"), [("heads", "heads"), ("samples", "score"), ("select", "score")]
+)
+def test_a_run_that_is_deleted_under_an_open_page_is_told_in_words(
+    copied, monkeypatch, no_demo, page, stage
+):
+    """In the second in which the page still lists it; later it is one that is not here."""
+    at = open_page(page)
+    monkeypatch.setattr("apps.reading.runs.time", SimpleNamespace(monotonic=lambda: 0))
+    finished_in(own_root())
+    for folder in copied.glob(f"{stage}-*"):
+        shutil.rmtree(folder)
+    at.run()
+    assert [error.message for error in at.exception] == []
+    assert "cannot be read" in words(at)
+
+
+def test_a_run_without_its_manifest_any_more_is_passed_over(copied, monkeypatch):
+    monkeypatch.setattr("apps.reading.runs.time", SimpleNamespace(monotonic=lambda: 0))
+    names = [run.name for run in runs_in(copied)]
+    gone = next(copied.glob("score-*"))
+    shutil.rmtree(gone)
+    assert sorted(run.name for run in finished_in(copied)) == sorted({*names} - {gone.name})
 
 
 def test_data_that_has_lost_rows_leaves_the_selection_without_their_labels(copied, chain):

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import pytest
 from click.testing import CliRunner
 
+from apps.reading.roots import MAX_UPLOAD_MB
 from workbench.cli.main import cli
 
 CONFIG = Path(__file__).resolve().parents[2] / "apps" / ".streamlit" / "config.toml"
@@ -32,12 +33,19 @@ def started(monkeypatch) -> list:
 def test_the_server_listens_on_the_loopback_address_only(started):
     assert CliRunner().invoke(cli, ["app", "--port", "8600"]).exit_code == 0
     arguments, _ = started[0]
+    assert Path(arguments[4]).name == "server.py"
+    assert arguments[arguments.index("--server.enableXsrfProtection") + 1] == "true"
+    assert arguments[arguments.index("--server.enableCORS") + 1] == "true"
     assert arguments[arguments.index("--server.address") + 1] == "127.0.0.1"
     assert arguments[arguments.index("--server.port") + 1] == "8600"
 
 
 def test_started_by_hand_it_listens_there_as_well():
-    assert tomllib.loads(CONFIG.read_text())["server"]["address"] == "127.0.0.1"
+    server = tomllib.loads(CONFIG.read_text())["server"]
+    assert server["address"] == "127.0.0.1"
+    assert server["allowedHosts"] == ["127.0.0.1", "localhost", "::1"]
+    assert server["enableCORS"] is server["enableXsrfProtection"] is True
+    assert server["maxUploadSize"] == MAX_UPLOAD_MB
 
 
 def test_widgets_that_others_set_leave_no_stack_trace_in_the_log():

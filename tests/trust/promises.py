@@ -10,6 +10,11 @@ PROMISES = {
         "tests/runs/test_run.py",
         "tests/stages/test_score_run.py",
     ),
+    "Two at once spoil nothing": ("tests/trust/test_two_at_once.py",),
+    "Too little of anything is one sentence, and nothing is lost": (
+        "tests/trust/test_scarce.py",
+        "tests/runs/test_files.py",
+    ),
     "What was written is what is read": ("tests/runs/test_written.py",),
     "Rows are joined by id and content": ("tests/stages/test_changed_data.py",),
     "Every file of a model that a number depends on names the run": (
@@ -25,6 +30,11 @@ PROMISES = {
         "tests/data/test_shapes.py",
         "tests/data/test_sources.py",
         "tests/cli/test_bad_input.py",
+        "tests/trust/test_hostile_data.py",
+    ),
+    "Models and results of others are refused before they are followed": (
+        "tests/trust/test_foreign.py",
+        "tests/circuits/test_heads_file.py",
     ),
     "No text of a file is markup, in reports and on pages": (
         "tests/reports/test_hostile.py",
@@ -34,5 +44,16 @@ PROMISES = {
     "Pages stay within their folders and say what is broken": (
         "tests/apps/reading/test_roots.py",
         "tests/apps/test_missing.py",
+    ),
+    "Pages answer only requests of their own": (
+        "tests/apps/test_guard.py",
+        "tests/apps/test_start.py",
+        "tests/apps/jobs/test_form.py",
+    ),
+    "Memory grows with the number of rows below a bound": ("tests/trust/test_memory.py",),
+    "No token is written, and packages are as they were pinned": (
+        "tests/trust/test_secrets.py",
+        "tests/trust/test_licences.py",
+        "tests/trust/test_installed.py",
     ),
 }

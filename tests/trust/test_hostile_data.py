@@ -9,7 +9,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.cli.conftest import workbench  # noqa: F401 - a fixture
 from tests.support.hostile_rows import OK, row, write_hostile
 
 KINDS = ("rows.jsonl", "rows.json", "rows.csv", "rows.parquet", "rows.jsonl.gz")
@@ -17,7 +16,7 @@ LINE = json.dumps(row(1)) + "\n"
 
 
 @pytest.fixture
-def score(workbench, checkpoint, tmp_path):  # noqa: F811
+def score(workbench, checkpoint, tmp_path):
     def call(data, *more):
         model = ("--model", checkpoint("llama"), "--device", "cpu", "--method", "length")
         return workbench("score", *model, "--runs", tmp_path / "runs", "--data", data, *more)
@@ -25,7 +24,7 @@ def score(workbench, checkpoint, tmp_path):  # noqa: F811
     return call
 
 
-def check_rows(score, workbench, tmp_path, name, n_rows, forms):  # noqa: F811
+def check_rows(score, workbench, tmp_path, name, n_rows, forms):
     data, expected = write_hostile(tmp_path / name, n_rows)
     done = score(data, "--json")
     assert done.code == 0, done.err
@@ -50,13 +49,13 @@ def check_rows(score, workbench, tmp_path, name, n_rows, forms):  # noqa: F811
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_hostile_rows_are_counted_and_the_others_go_on(score, workbench, tmp_path, name):  # noqa: F811
+def test_hostile_rows_are_counted_and_the_others_go_on(score, workbench, tmp_path, name):
     check_rows(score, workbench, tmp_path, name, 90, ("jsonl", "parquet"))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", KINDS)
-def test_two_thousand_hostile_rows_are_counted(score, workbench, tmp_path, name):  # noqa: F811
+def test_two_thousand_hostile_rows_are_counted(score, workbench, tmp_path, name):
     check_rows(score, workbench, tmp_path, name, 2000, ("jsonl",))
 
 

@@ -16,6 +16,32 @@ from workbench.names import ABLATED
 from workbench.types import HeadScore, HeadScores, ModelInfo
 
 SCHEMA = 1
+LARGEST, LARGEST_COUNT = 1e30, 10**9
+KINDS = {
+    "method": str,
+    "probe": dict,
+    "base_loss": float,
+    "n_samples": int,
+    "heads": list,
+    "ablation": str,
+    "rank_by": str,
+    "control": dict,
+    "search": dict,
+}
+MODEL_KINDS = {
+    **dict.fromkeys(("id", "revision", "weights_sha256", "config_sha256"), str),
+    "n_layers": int,
+    "n_heads": int,
+}
+NUMBERS = "delta ci_low ci_high stability control_delta contrast contribution sink_share"
+HEAD_KINDS = {
+    **dict.fromkeys(("layer", "head", "rank"), int),
+    **dict.fromkeys(("selected", "idle"), bool),
+    **dict.fromkeys(NUMBERS.split(), float),
+    "basis": str,
+    "n_samples": float,
+}
+"""What is in each field; None, where a field may be without a value, is for the records to say."""
 
 
 def heads_to_json(heads: HeadScores) -> dict[str, Any]:
@@ -58,13 +84,14 @@ def read_heads(path: Path, *, fraction: float = 0.05) -> HeadScores:
         raise InputError(
             f"no file {path}", expected="heads.json", do="run `workbench heads find`"
         ) from err
-    except (json.JSONDecodeError, UnicodeDecodeError, OSError) as err:
+    except (ValueError, RecursionError, OSError) as err:
         raise InputError(f"{path} cannot be read as JSON ({err})", expected="heads.json") from err
     try:
         if "schema" not in content:
             return _from_retrieval_heads(content, path, fraction)
         if content["schema"] != SCHEMA:
             raise InputError(f"{path} has schema {content['schema']}", expected=f"schema {SCHEMA}")
+        _check_kinds(content)
         return HeadScores(
             model=ModelInfo(**content["model"]),
             method=content["method"],
@@ -78,12 +105,39 @@ def read_heads(path: Path, *, fraction: float = 0.05) -> HeadScores:
             search=content.get("search"),
             robust=content.get("robust"),
         )
-    except (KeyError, TypeError, ValueError, AttributeError, ZeroDivisionError) as err:
+    except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as err:
         raise InputError(
             f"{path} is not a heads file ({type(err).__name__}: {err})",
             expected="the fields of heads.json",
             do="find the heads again with `workbench heads find`",
         ) from err
+
+
+def _check_kinds(content: dict[str, Any]) -> None:
+    """ValueError or TypeError where a field holds what no run writes there."""
+    model, heads = content["model"], content["heads"]
+    for of, kinds in ((content, KINDS), (model, MODEL_KINDS), *((h, HEAD_KINDS) for h in heads)):
+        for name, kind in kinds.items():
+            if name in of and not _is_kind(of[name], kind):
+                raise ValueError(f"{name} is {str(of[name])[:80]!r}")
+    shape = (model["n_layers"], model["n_heads"])
+    places = [(head["layer"], head["head"]) for head in heads]
+    if not heads or len(set(places)) < len(places) or not all(_inside(p, shape) for p in places):
+        raise ValueError(f"{len(heads)} heads do not fit {shape[0]} layers x {shape[1]} heads")
+
+
+def _is_kind(value: Any, kind: type | None) -> bool:
+    """Whether a value is of a kind; numbers are finite, of a size that any sum of them has too."""
+    if kind is float:
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        return value is None or (number and abs(value) < LARGEST)
+    if kind is int:
+        return type(value) is int and 0 <= value < LARGEST_COUNT
+    return kind is None or value is None or isinstance(value, kind)
+
+
+def _inside(place: tuple[int, int], shape: tuple[int, int]) -> bool:
+    return place[0] < shape[0] and place[1] < shape[1]
 
 
 def _score(head: dict[str, Any]) -> HeadScore:
@@ -96,6 +150,10 @@ def _from_retrieval_heads(content: Any, path: Path, fraction: float) -> HeadScor
     for key, scores in content.items():
         layer, head = key.split("-")
         means[int(layer), int(head)] = sum(map(float, scores)) / len(scores)
+    if not all(0 <= p < LARGEST_COUNT for place in means for p in place) or not all(
+        abs(mean) < LARGEST for mean in means.values()
+    ):
+        raise ValueError("a layer, a head or a score is no number of a usual size")
     order = sorted(means, key=lambda place: (-means[place], place))
     n_top = n_selected(len(order), fraction)
     heads = tuple(

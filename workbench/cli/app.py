@@ -34,11 +34,13 @@ def app(port: int, headless: bool, roots: tuple[Path, ...], runs_dir: Path) -> N
 
     from workbench.bundled import bundled_dir
 
-    script = bundled_dir("apps") / "app.py"
+    script = bundled_dir("apps") / "server.py"
     arguments = [
         *(sys.executable, "-m", "streamlit", "run", str(script)),
         *("--server.address", "127.0.0.1", "--server.port", str(port)),
         *("--browser.gatherUsageStats", "false", "--server.headless", str(headless).lower()),
+        # Whatever the settings of the folder that one stands in say.
+        *("--server.enableCORS", "true", "--server.enableXsrfProtection", "true"),
     ]
     environment = dict(os.environ)
     source = click.get_current_context().get_parameter_source("runs_dir")

@@ -13,6 +13,7 @@ draw(["--json"], standalone_mode=False)
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -143,4 +144,5 @@ def result_object(outcome: Outcome, **more: Any) -> dict[str, Any]:
 
 
 def print_json(value: Any) -> None:
-    click.echo(json.dumps(value, ensure_ascii=False))
+    is_unicode = "utf" in str(sys.stdout.encoding).lower()
+    click.echo(json.dumps(value, ensure_ascii=not is_unicode))

@@ -269,8 +269,13 @@ def show(ref: str, as_json: bool, **settings: Any) -> None:
     """The head map of one run: the circuit with intervals, and a picture in characters."""
     import json
 
+    from workbench.circuits import heads_to_json, read_heads
+
     path = run_file(settings, ref, "heads.json")
+    heads = read_heads(path)
     content = json.loads(path.read_text(encoding="utf-8"))
+    if "schema" not in content:
+        content = heads_to_json(heads)
     if as_json:
         print_json({"result": str(path), **content})
         return

@@ -7,6 +7,7 @@ Modules below `workbench.cli` parse, call and print; whatever is heavy is import
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -59,6 +60,7 @@ def main() -> None:
     """Run the command line; exit 0 done, 1 failed, 2 wrong usage or input, 130 interrupted."""
     signal.signal(signal.SIGTERM, _interrupt)
     keep_freed_memory()
+    _say_every_letter()
     try:
         cli(standalone_mode=False)
     except click.ClickException as err:
@@ -73,7 +75,16 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(1)
+    except MemoryError:
+        click.echo(
+            "Failed: the memory does not suffice; close other programs, raise the limit, or pass "
+            "less data at once (a .jsonl file is read row by row, a .json file whole).",
+            err=True,
+        )
+        sys.exit(1)
     except Exception as err:
+        if isinstance(err, OSError):
+            _close_stdout()
         if os.environ.get("WORKBENCH_DEBUG"):
             raise
         click.echo(
@@ -81,6 +92,20 @@ def main() -> None:
             err=True,
         )
         sys.exit(1)
+
+
+def _say_every_letter() -> None:
+    """Letters that the terminal lacks are written as escapes, else they would end the program."""
+    if "utf" not in str(sys.stdout.encoding).lower() and isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def _close_stdout() -> None:
+    """A full disk behind stdout is told once, and not again by the interpreter when it ends."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:

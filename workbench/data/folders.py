@@ -76,8 +76,9 @@ def _split_of(path: Path) -> str | None:
 
 def _only_split(folder: Path) -> Path:
     """The one split of a saved `DatasetDict`."""
-    splits = [str(name) for name in _read(folder / "dataset_dict.json").get("splits", [])]
-    if len(splits) == 1:
+    named = _read(folder / "dataset_dict.json").get("splits")
+    splits = [str(name) for name in named] if isinstance(named, list) else []
+    if len(splits) == 1 and _is_plain(splits[0]):
         return folder / splits[0]
     raise InputError(
         f"the saved dataset '{folder}' has the splits {', '.join(splits) or '(none)'}",
@@ -88,17 +89,31 @@ def _only_split(folder: Path) -> Path:
 
 def _saved(folder: Path) -> list[Path]:
     """The files of `Dataset.save_to_disk`, in the order that it says."""
-    names = [entry["filename"] for entry in _read(folder / "state.json").get("_data_files", [])]
+    entries = _read(folder / "state.json").get("_data_files")
+    entries = entries if isinstance(entries, list) else []
+    names = [entry.get("filename") if isinstance(entry, dict) else entry for entry in entries]
     return _existing(folder, names)
 
 
 def _exported(folder: Path) -> list[Path]:
     """The data file of an export; its card and trainer files are no rows."""
-    files = _read(folder / "provenance.json").get("files", {})
-    return _existing(folder, [name for name in files if name in ("data.jsonl", "data.parquet")])
+    files = _read(folder / "provenance.json").get("files")
+    named = files if isinstance(files, dict | list) else []
+    return _existing(folder, [name for name in named if name in ("data.jsonl", "data.parquet")])
 
 
-def _existing(folder: Path, names: list[str]) -> list[Path]:
+def _is_plain(name: object) -> bool:
+    """Whether a foreign folder names a file of its own, and not one elsewhere."""
+    return isinstance(name, str) and name not in ("", "..") and Path(name).name == name
+
+
+def _existing(folder: Path, names: list) -> list[Path]:
+    if odd := [name for name in names if not _is_plain(name)]:
+        raise InputError(
+            f"the folder '{folder}' names the file {odd[0]!r}, which is none of its own",
+            expected="names of files in it",
+            do="pass the files themselves",
+        )
     paths = [folder / name for name in names if (folder / name).is_file()]
     if not paths or len(paths) < len(names):
         missing = next((name for name in names if not (folder / name).is_file()), "its data file")
@@ -113,6 +128,6 @@ def _existing(folder: Path, names: list[str]) -> list[Path]:
 def _read(path: Path) -> dict:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as err:
+    except (OSError, ValueError, RecursionError) as err:
         raise InputError(f"'{path}' cannot be read ({err})", expected="JSON") from err
     return content if isinstance(content, dict) else {}

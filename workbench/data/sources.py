@@ -169,7 +169,9 @@ def _named_in_unicode(path: Path) -> Path:
         str(path).encode()
     except UnicodeEncodeError as err:
         raise InputError(
-            f"the name of '{path}' is not UTF-8", expected="a name in Unicode", do="rename the file"
+            f"the name of {str(path)!a} is not UTF-8",
+            expected="a name in Unicode",
+            do="rename the file",
         ) from err
     return path
 

@@ -1,7 +1,7 @@
 """Time and memory that a foreign program, a chat template, may take; beyond them it is stopped.
 
     with bounded("the chat template", seconds=10, megabytes=2048):
-        text = tokenizer.apply_chat_template(turns, tokenize=False)
+        ids = tokenizer("1 + 1?")["input_ids"]
 
 Python code is stopped between two of its steps, so a single step that never ends is not: what can
 be such a step is refused beforehand (`check_template`).
@@ -58,7 +58,7 @@ class Work:
 
 
 class Watch:
-    """A thread that looks now and then at the works in progress, and asleep while there are none."""
+    """A thread that looks now and then at the works in progress; it sleeps while there are none."""
 
     def __init__(self) -> None:
         self._turn = threading.Condition()
@@ -107,8 +107,11 @@ def _raise_in(thread: int, kind: type[Exception] | None) -> None:
 
 
 @contextlib.contextmanager
-def bounded(what: str, *, seconds: float = SECONDS, megabytes: int = MEGABYTES) -> Iterator[None]:
+def bounded(
+    what: str, *, seconds: float | None = None, megabytes: int | None = None
+) -> Iterator[None]:
     """ModelRefusedError where the block takes more CPU time or memory than it may."""
+    seconds, megabytes = seconds or SECONDS, megabytes or MEGABYTES
     watch = _watch(os.getpid())
     work = watch.begin(seconds, megabytes)
     try:
@@ -143,22 +146,22 @@ def check_template(name: str, template: Any) -> None:
     for text in texts:
         if not isinstance(text, str):
             _refuse_template(name, f"is {type(text).__name__}")
-        for token, before in _tokens(text):
+        for kind, token, before in _tokens(text):
             if token == "**" and before not in ("(", ","):
                 _refuse_template(name, "computes a power")
-            if token.isdigit() and int(token[:20]) > LARGEST:
+            if kind == "integer" and (len(token) > 20 or int(token, 0) > LARGEST):
                 _refuse_template(name, f"has the number {token[:20]}")
 
 
-def _tokens(text: str) -> Iterator[tuple[str, str]]:
-    """Operators and numbers of a template with what stands before; a torn one has none."""
+def _tokens(text: str) -> Iterator[tuple[str, str, str]]:
+    """Kind and text of the operators and numbers of a template, and the text before each."""
     from jinja2 import Environment, TemplateSyntaxError
 
     before = ""
     with contextlib.suppress(TemplateSyntaxError):
         for _, kind, value in Environment().lex(text):
             if kind in ("operator", "integer"):
-                yield value.replace("_", ""), before
+                yield kind, value, before
             before = value if kind != "whitespace" else before
 
 

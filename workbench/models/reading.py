@@ -24,7 +24,7 @@ from workbench.models.adapter import adapter_base, check_adapter, merged
 from workbench.models.find import is_adapter, is_gguf, transformers_source
 from workbench.models.hub import refuse_other_kinds
 from workbench.models.placement import Placement
-from workbench.models.stated import stated_configuration
+from workbench.models.stated import check_settings, stated_configuration
 
 CONVERSION = (
     'python -c "from transformers import AutoModelForCausalLM as M; '
@@ -82,7 +82,7 @@ def _configuration(name: str, path: Path, trust_remote_code: bool) -> Any:
         )
     folder, option = transformers_source(path)
     try:
-        return AutoConfig.from_pretrained(folder, trust_remote_code=trust_remote_code, **option)
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=trust_remote_code, **option)
     except Exception as err:  # what is built of a foreign file raises what it likes
         if "trust_remote_code" in str(err):
             raise InputError(
@@ -95,6 +95,9 @@ def _configuration(name: str, path: Path, trust_remote_code: bool) -> Any:
             expected="an architecture that transformers knows",
             do=f"upgrade transformers or choose another model ({first_line(err)})",
         ) from err
+    # Of a GGUF file this is the first that is known.
+    check_settings(name, config.to_dict())
+    return config
 
 
 def _refuse_packed(name: str, packed: Any) -> None:

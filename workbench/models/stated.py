@@ -1,5 +1,6 @@
 """What a foreign `config.json` says, checked before any library acts on it.
 
+    folder, revision = find_model("math-tiny")
     stated_configuration("math-tiny", folder)["num_hidden_layers"]
 
 A number of layers is a loop for whoever builds them, and the name of an attention can be the name
@@ -18,9 +19,8 @@ from workbench.errors import InputError, ModelRefusedError, first_line
 CONFIG, INDEX = "config.json", "model.safetensors.index.json"
 MOST = {"layer": 1000, "block": 1000, "expert": 4096}
 """Part of a setting's name to the most that it may be; real models have a tenth of it."""
-LEAST = frozenset(
-    "num_hidden_layers num_layers n_layers n_layer max_position_embeddings n_positions n_ctx".split()
-)
+LEAST = {"num_hidden_layers", "num_layers", "n_layers", "n_layer"}
+LEAST |= {"max_position_embeddings", "n_positions", "n_ctx"}
 """Settings that are 1 at least."""
 CODE = ("attn_implementation", "experts_implementation")
 
@@ -28,10 +28,15 @@ CODE = ("attn_implementation", "experts_implementation")
 def stated_configuration(name: str, folder: Path) -> dict[str, Any]:
     """The object in config.json; InputError or ModelRefusedError where it cannot be followed."""
     stated = _object(name, folder / CONFIG)
-    for key, value in _settings(stated):
-        _check_setting(name, key, value)
+    check_settings(name, stated)
     _check_index(name, folder)
     return stated
+
+
+def check_settings(name: str, stated: dict[str, Any]) -> None:
+    """ModelRefusedError for a setting, also of a part of the model, that cannot be followed."""
+    for key, value in _settings(stated):
+        _check_setting(name, key, value)
 
 
 def shard_names(name: str, folder: Path) -> set[str]:
@@ -73,7 +78,8 @@ def _object(name: str, path: Path) -> dict[str, Any]:
 def _settings(stated: dict[str, Any], depth: int = 0) -> Iterator[tuple[str, Any]]:
     """Every setting, also of the parts of a model that has several."""
     for key, value in stated.items():
-        yield key, value
+        # Some have numbers as keys: labels of classes.
+        yield str(key), value
         if isinstance(value, dict) and depth < 8:
             yield from _settings(value, depth + 1)
 

@@ -27,6 +27,11 @@ _UNWRITABLE = {
     errno.EROFS,
     errno.ENOSPC,
     errno.EDQUOT,
+    errno.EFBIG,
+    errno.EIO,
+    errno.EMFILE,
+    errno.ENFILE,
+    errno.ENAMETOOLONG,
     errno.ENOTDIR,
     errno.EEXIST,
 }

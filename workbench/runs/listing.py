@@ -49,6 +49,9 @@ def _summary(folder: Path) -> RunSummary:
     try:
         manifest = read_manifest(folder)
     except InputError as err:
+        if not (folder / MANIFEST).is_file() and _is_locked(folder):
+            # A run has its lock a moment before it has its manifest.
+            return RunSummary(folder.name, folder, "running")
         return RunSummary(folder.name, folder, "broken", reason=str(err))
     result = folder / manifest["result"]
     return RunSummary(

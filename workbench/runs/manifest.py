@@ -116,7 +116,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     path = folder / MANIFEST
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as err:
+    except (OSError, ValueError, RecursionError) as err:
         raise InputError(f"'{path}' cannot be read ({err})", expected="a run's manifest") from err
     problem = _what_is_wrong(manifest)
     if problem:

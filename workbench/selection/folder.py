@@ -15,6 +15,7 @@ import fcntl
 import json
 import os
 import shutil
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +28,11 @@ UNWRITABLE = {
     errno.EROFS: "the file system is read-only",
     errno.ENOSPC: "the disk is full",
     errno.EDQUOT: "the disk is full",
+    errno.EFBIG: "files may not become that large",
+    errno.EIO: "the disk has failed",
+    errno.EMFILE: "too many files are open",
+    errno.ENFILE: "too many files are open",
+    errno.ENAMETOOLONG: "the name is too long",
     errno.ENOTDIR: "a part of the path is a file",
     errno.EEXIST: "a part of the path is a file",
 }
@@ -44,19 +50,22 @@ def new_folder(out: Path, *, record: str) -> Iterator[Path]:
     out = out.resolve()
     with _writing(out):
         out.parent.mkdir(parents=True, exist_ok=True)
+    with _alone(out):
         _mend(out)
-    check_replaceable(out, record=record)
-    building = out.with_name(f".{out.name}.{os.getpid()}.tmp")
+        check_replaceable(out, record=record)
+    # Sessions of the pages are threads of one process.
+    building = out.with_name(f".{out.name}.{os.getpid()}-{threading.get_ident()}.tmp")
     lock = None
     try:
         with _writing(out):
             while lock is None:
                 building.mkdir(exist_ok=True)
                 lock = _lock(building)
-        yield building
-        # Someone may have put a file there in the meantime.
-        check_replaceable(out, record=record)
         with _writing(out):
+            yield building
+        with _alone(out):
+            # Someone may have put a file there in the meantime.
+            check_replaceable(out, record=record)
             _replace(out, building)
     finally:
         shutil.rmtree(building, ignore_errors=True)
@@ -91,7 +100,7 @@ def _listed(record: Path) -> set[str]:
     try:
         files = json.loads(record.read_text(encoding="utf-8"))["files"]
         return set(files)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return set()
 
 
@@ -149,6 +158,18 @@ def _exchanged(out: Path, building: Path) -> bool:
     swap = getattr(ctypes.CDLL(None), "renameat2", None)
     paths = (AT_CWD, os.fsencode(out), AT_CWD, os.fsencode(building))
     return swap is not None and swap(*paths, EXCHANGE) == 0
+
+
+@contextmanager
+def _alone(out: Path) -> Iterator[None]:
+    """Looking at what lies at `out` and replacing it are one step to others who do the same."""
+    with _writing(out):
+        descriptor = os.open(out.parent, os.O_RDONLY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
 
 
 @contextmanager

@@ -23,7 +23,7 @@ def read_marks(path: Path) -> dict[str, str]:
     try:
         marks = json.loads(path.read_text(encoding="utf-8"))
         is_sound = isinstance(marks, dict) and set(map(str, marks.values())) <= {KEEP, DROP}
-    except ValueError:
+    except (ValueError, RecursionError):
         is_sound = False
     if not is_sound:
         raise InputError(

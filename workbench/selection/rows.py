@@ -50,13 +50,17 @@ class Tally:
 def marks_of(selection: pd.DataFrame) -> dict[str, Mark]:
     columns = [selection[name] for name in ("row_id", "score", "p", "rank")]
     marks = {
-        str(row_id): Mark(finite_or_none(float(score)), float(p), int(rank))
+        str(row_id): Mark(_score(score), float(p), int(rank))
         for row_id, score, p, rank in zip(*columns, strict=True)
     }
     if not marks or len(marks) < len(selection):
         what = "holds no rows" if selection.empty else "names a row_id more than once"
         raise InputError(f"the selection {what}", do="run workbench select again")
     return marks
+
+
+def _score(value: float | None) -> float | None:
+    return None if value is None else finite_or_none(float(value))
 
 
 def marked_rows(

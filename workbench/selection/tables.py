@@ -9,12 +9,19 @@ from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from workbench.errors import InputError
 
 SCORE_COLUMNS = {"row_id", "row_index", "source", "n_tokens", "score", "status"}
 SELECTION_COLUMNS = {"row_id", "score", "p", "rank"}
+TEXTS = {"row_id", "source", "status", "reason", "row_sha256"}
+COUNTS = {"row_index", "n_tokens", "rank"}
+NUMBERS = {"score", "score_within_length", "p"}
+ALWAYS = {"row_id", "source", "status", *COUNTS}
+LARGEST = 1e100
+"""Of a score; beyond it sums and squares of them are infinite."""
 
 
 def read_scores(path: Path) -> pd.DataFrame:
@@ -26,14 +33,36 @@ def read_selection(path: Path) -> pd.DataFrame:
 
 
 def _read_table(path: Path, columns: set[str], command: str) -> pd.DataFrame:
+    expected = f"the result of `{command}`"
     try:
-        frame = pq.read_table(path).to_pandas()
-    except (OSError, pa.ArrowInvalid) as err:
-        raise InputError(
-            f"{path} cannot be read as Parquet", expected=f"the result of `{command}`"
-        ) from err
-    if missing := sorted(columns - set(frame.columns)):
-        raise InputError(
-            f"{path} has no column {', '.join(missing)}", expected=f"the result of `{command}`"
-        )
-    return frame
+        table = pq.read_table(path)
+    except (OSError, pa.ArrowException) as err:
+        raise InputError(f"{path} cannot be read as Parquet", expected=expected) from err
+    if missing := sorted(columns - set(table.column_names)):
+        raise InputError(f"{path} has no column {', '.join(missing)}", expected=expected)
+    for name in table.column_names:
+        if problem := _what_is_wrong(table, name):
+            raise InputError(f"the column {name} of {path} {problem}", expected=expected)
+    return table.to_pandas()
+
+
+def _what_is_wrong(table: pa.Table, name: str) -> str:
+    """Why a column is none that a run has written; nothing as a rule."""
+    if table.column_names.count(name) > 1:
+        return "is there more than once"
+    column, types = table.column(name), pa.types
+    kind = column.type.value_type if types.is_dictionary(column.type) else column.type
+    if name in ALWAYS and column.null_count:
+        return "lacks values"
+    is_text = types.is_string(kind) or types.is_large_string(kind)
+    is_number = types.is_floating(kind) or types.is_integer(kind)
+    wanted = (name not in TEXTS or is_text) and (name not in COUNTS or types.is_integer(kind))
+    if not (wanted and (name not in NUMBERS or is_number)) and not types.is_null(kind):
+        return f"holds {kind}"
+    if name in NUMBERS and len(column) and is_number:
+        ends = pc.call_function("min_max", [column]).as_py()
+        if any(end is not None and abs(end) > LARGEST for end in ends.values()):
+            return "holds a number beyond any score"
+    if name in COUNTS and len(column) and pc.call_function("min", [column]).as_py() < 0:
+        return "holds a negative number"
+    return ""

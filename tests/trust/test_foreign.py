@@ -1,0 +1,425 @@
+"""Models and results that others made, with whatever they may hold: refused with the reason."""
+
+from __future__ import annotations
+
+import copy
+import json
+import shutil
+import struct
+import time
+from pathlib import Path
+
+import gguf
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tests.support.gguf_file import write_gguf
+from tests.support.rows import samples_of
+from workbench.errors import InputError, ModelRefusedError, WorkbenchError
+from workbench.models import load_model, render
+from workbench.models.bounded import bounded, check_template
+from workbench.models.reading import read_config
+from workbench.models.tokenizer import read_tokenizer
+
+CODE = "raise SystemExit('foreign code was run')\n"
+
+
+@pytest.fixture
+def model(checkpoint, tmp_path):
+    """`model("config.json", key=value)`: a copy of the tiny model with a file changed."""
+    folder = tmp_path / "model"
+    shutil.copytree(checkpoint("llama"), folder)
+    (folder / "evil.py").write_text(CODE)
+
+    def change(name: str, **values: object) -> Path:
+        content = json.loads((folder / name).read_text())
+        (folder / name).write_text(json.dumps(content | values))
+        return folder
+
+    return change
+
+
+EVIL = {"AutoConfig": "evil.C", "AutoModelForCausalLM": "evil.M"}
+KERNEL = "kernels-community/evil"
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"auto_map": EVIL, "model_type": "evil"}, "cannot be read"),
+        ({"_attn_implementation": KERNEL}, "asks for code of the hub"),
+        ({"text_config": {"attn_implementation": [KERNEL]}}, "asks for code of the hub"),
+        ({"experts_implementation": KERNEL}, "asks for code of the hub"),
+        ({"num_hidden_layers": 10**9}, "has 1000000000 as num_hidden_layers, expected at most"),
+        ({"text_config": {"num_experts": 10**6}}, "has 1000000 as num_experts"),
+        ({"num_hidden_layers": 0}, "has 0 as num_hidden_layers, expected 1 at least"),
+        ({"max_position_embeddings": -1}, "expected 1 at least"),
+        ({"num_hidden_layers": "many"}, "cannot be read"),
+        ({"num_attention_heads": 0}, "cannot be read"),
+        ({"model_type": "../../x"}, "cannot be read"),
+        ({"quantization_config": {"quant_method": "evil"}}, "stored quantised (evil)"),
+    ],
+)
+def test_a_configuration_that_cannot_be_followed_is_refused(model, values, words):
+    folder = model("config.json", **values)
+    began = time.process_time()
+    with pytest.raises(InputError) as caught:
+        read_config("foreign", folder)
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert time.process_time() - began < 5
+
+
+@pytest.mark.parametrize("content", ["[" * 100_000, "[]", "5", "\x00", ""])
+def test_a_configuration_that_is_none_is_refused(model, content):
+    folder = model("config.json")
+    (folder / "config.json").write_text(content)
+    with pytest.raises(InputError, match=r"config\.json of model 'foreign'"):
+        read_config("foreign", folder)
+
+
+@pytest.mark.parametrize(
+    "placed",
+    [{"a": "../../../etc/passwd"}, {"a": "/etc/passwd"}, {"a": 5}, [], {}, None],
+)
+def test_an_index_names_no_file_outside_of_its_folder(model, placed):
+    folder = model("config.json")
+    (folder / "model.safetensors").rename(folder / "model-00001-of-00001.safetensors")
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": placed}))
+    with pytest.raises(InputError, match=r"index of the weights .*names of files beside it"):
+        read_config("foreign", folder)
+
+
+def header(change) -> bytes:
+    content = json.dumps(change).encode() if not isinstance(change, bytes) else change
+    return struct.pack("<Q", len(content)) + content
+
+
+HUGE = {"w": {"dtype": "F32", "shape": [2**40, 2**40], "data_offsets": [0, 4]}}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        struct.pack("<Q", 2**63),
+        struct.pack("<Q", 90_000_000) + b"{}",
+        header(b"[" * 100_000),
+        header(HUGE),
+        header({"w": {"dtype": "Q9", "shape": [1], "data_offsets": [0, 4]}}),
+        header({"w": {"dtype": "F32", "shape": [1], "data_offsets": [0, 2**62]}}),
+        header({"../../w": {"dtype": "F32", "shape": [1], "data_offsets": [4, 0]}}),
+    ],
+)
+def test_absurd_headers_of_safetensors_are_refused(model, content):
+    folder = model("config.json")
+    (folder / "model.safetensors").write_bytes(content)
+    with pytest.raises(InputError, match="the weights of model"):
+        load_model(str(folder), device="cpu")
+
+
+@pytest.fixture(scope="module")
+def packed(checkpoint, tmp_path_factory) -> bytes:
+    path = tmp_path_factory.mktemp("gguf") / "tiny.gguf"
+    kind = gguf.GGMLQuantizationType.Q8_0
+    return write_gguf(checkpoint("llama"), path, kind=kind).read_bytes()
+
+
+def patched(content: bytes, place: int, form: str, value: int) -> bytes:
+    return content[:place] + struct.pack(form, value) + content[place + struct.calcsize(form) :]
+
+
+def behind(content: bytes, key: bytes, more: int = 4) -> int:
+    return content.index(key) + len(key) + more
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda c: b"",
+        lambda c: c[:100],
+        lambda c: b"XXXX" + c[4:],
+        lambda c: patched(c, 4, "<I", 99),
+        lambda c: patched(c, 8, "<Q", 2**64 - 1),
+        lambda c: patched(c, 16, "<Q", 2**60),
+        lambda c: patched(c, 24, "<Q", 2**62),
+        lambda c: patched(c, behind(c, b"llama.block_count"), "<I", 2**31),
+        lambda c: patched(c, behind(c, b"llama.block_count"), "<I", 0),
+        lambda c: patched(c, behind(c, b"tokenizer.ggml.tokens", 8), "<Q", 2**61),
+    ],
+)
+def test_absurd_headers_of_gguf_are_refused(packed, tmp_path, change):
+    (tmp_path / "x.gguf").write_bytes(change(packed))
+    began = time.process_time()
+    with pytest.raises(InputError):
+        read_config("foreign", tmp_path / "x.gguf")
+    assert time.process_time() - began < 5
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("tokenizer_config.json", {"auto_map": {"AutoTokenizer": ["evil.T", None]}, "x": 1}),
+        ("tokenizer_config.json", {"tokenizer_class": 5}),
+        ("tokenizer_config.json", {"extra_special_tokens": {"a": 5}}),
+        ("tokenizer.json", {"model": {"type": "Evil"}}),
+        ("tokenizer.json", {"added_tokens": "x" * 100}),
+    ],
+)
+def test_a_tokenizer_that_is_code_or_none_is_refused_and_nothing_is_run(model, name, values):
+    folder = model(name, **values)
+    if "auto_map" in values:
+        model(name, tokenizer_class="Evil")
+    with pytest.raises(InputError, match="the tokenizer of model 'foreign' cannot be read"):
+        read_tokenizer("foreign", folder)
+
+
+def with_template(tiny_model, template: str):
+    tokenizer = copy.copy(tiny_model.tokenizer)
+    tokenizer.chat_template = template
+    return tokenizer
+
+
+SAMPLE = samples_of([("1 + 1?", "2")])[0]
+LOOP = "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}"
+DOUBLED = (
+    "{% set n = namespace(s='abcdefgh') %}{% for i in range(99) %}{% set n.s = n.s ~ n.s %}"
+    "{% endfor %}{{ n.s }}"
+)
+
+
+def test_a_template_without_an_end_is_stopped(tiny_model, monkeypatch):
+    monkeypatch.setattr("workbench.models.bounded.SECONDS", 0.2)
+    with pytest.raises(ModelRefusedError, match="takes more time than a row may"):
+        render(SAMPLE, with_template(tiny_model, LOOP))
+
+
+def test_a_template_that_fills_the_memory_is_stopped(tiny_model, monkeypatch):
+    monkeypatch.setattr("workbench.models.bounded.MEGABYTES", 100)
+    with pytest.raises(WorkbenchError, match="takes more memory than a row may"):
+        render(SAMPLE, with_template(tiny_model, DOUBLED))
+
+
+def test_a_template_that_writes_a_book_is_refused(tiny_model):
+    with pytest.raises(ModelRefusedError, match="writes 1999998 characters"):
+        render(SAMPLE, with_template(tiny_model, "{{ 'x' * 999999 }}{{ 'x' * 999999 }}"))
+
+
+@pytest.mark.parametrize(
+    ("template", "what"),
+    [
+        ("{{ 9**9**9 }}", "computes a power"),
+        ("{{ 'a' * 99999999999 }}", "has the number 99999999999"),
+        ("{{ 'a' * 0xffffffff }}", "has the number 0xffffffff"),
+        ("{{ 'a' * 999_999_999 }}", "has the number 999_999_999"),
+        (5, "is int"),
+        ({"default": "{{ 2 ** 2 }}"}, "computes a power"),
+    ],
+)
+def test_a_template_with_a_step_that_nothing_stops_is_refused_at_load(template, what):
+    with pytest.raises(ModelRefusedError, match=what):
+        check_template("foreign", template)
+
+
+def test_templates_as_they_are_made_pass():
+    check_template("own", "{{ f(**options) }}{% for m in messages[1:] %}{{ 2 * loop.index }}")
+    check_template("torn", "{% for m in messages %}{{ m.content")
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        "{{ ''.__class__.__mro__[1].__subclasses__() }}",
+        "{{ cycler.__init__.__globals__.os.system('exit') }}",
+        "{{ messages.append(5) }}",
+        "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}",
+        "{% include '/etc/passwd' %}",
+        "{{ raise_exception('<img src=x>') }}",
+    ],
+)
+def test_a_template_reaches_nothing_beyond_the_conversation(tiny_model, attack):
+    from workbench.models import UnrenderableError
+
+    with pytest.raises(UnrenderableError, match="the chat template refused the row"):
+        render(SAMPLE, with_template(tiny_model, attack))
+
+
+def endless() -> None:
+    with bounded("the work", seconds=0.05):
+        while True:
+            sum(range(1000))
+
+
+def test_work_within_its_bounds_is_left_alone_and_what_follows_too():
+    for _ in range(50):
+        with bounded("the work", seconds=5):
+            sum(range(100))
+    with pytest.raises(ModelRefusedError):
+        endless()
+    time.sleep(0.2)
+    with pytest.raises(KeyError), bounded("the work", seconds=5):
+        raise KeyError
+
+
+VALUES = (None, True, -1, 10**30, float("nan"), float("inf"), "x", "../../etc", [], [[1]], {"a": 1})
+
+
+def places(content, so_far=()):
+    """Every field, of a list the first two."""
+    yield so_far
+    if isinstance(content, dict):
+        for key in content:
+            yield from places(content[key], (*so_far, key))
+    elif isinstance(content, list):
+        for number in range(min(2, len(content))):
+            yield from places(content[number], (*so_far, number))
+
+
+def changed(content, place, value):
+    if not place:
+        return value
+    content = copy.deepcopy(content)
+    part = content
+    for key in place[:-1]:
+        part = part[key]
+    part[place[-1]] = value
+    return content
+
+
+def ended_well(done) -> None:
+    assert done.code in (0, 2), done.err
+    assert "Failed" not in done.err
+    assert "Traceback" not in done.err
+
+
+def check_fields(workbench, path: Path, requests, every: int) -> int:
+    """Every field in turn with a value of another kind; returns how many were refused."""
+    content = json.loads(path.read_text())
+    content.pop("seal", None)
+    pairs = [(place, value) for place in places(content) for value in VALUES]
+    refused = 0
+    for place, value in pairs[::every]:
+        path.write_text(json.dumps(changed(content, place, value)))
+        for request in requests:
+            done = workbench(*request)
+            ended_well(done)
+            refused += done.code == 2
+    for text in ("", "5", "{}", "[" * 100_000, '{"schema": 1, "he'):
+        path.write_text(text)
+        for request in requests:
+            ended_well(workbench(*request))
+    return refused
+
+
+def of_heads(workbench, made, tmp_path, every):
+    path = tmp_path / "heads.json"
+    shutil.copy(made["runs"] / made["heads"] / "heads.json", path)
+    requests = [("heads", "show", path), ("heads", "compare", path, path)]
+    assert check_fields(workbench, path, requests, every) > 5
+
+
+def of_manifest(workbench, made, tmp_path, every):
+    runs = shutil.copytree(made["runs"], tmp_path / "runs")
+    name = made["scores"]
+    requests = [
+        ("runs", "list", "--runs", runs),
+        ("runs", "show", name, "--runs", runs),
+        ("runs", "path", name, "--runs", runs),
+        ("select", "--scores", name, "--runs", runs, "--policy", "top", "--n", "2", "--json"),
+        ("export", "--selection", made["selection"], "--runs", runs, "--out", tmp_path / "out"),
+    ]
+    assert check_fields(workbench, runs / name / "manifest.json", requests, every)
+
+
+@pytest.mark.parametrize(("of", "every"), [(of_heads, 53), (of_manifest, 307)])
+def test_results_of_others_are_read_or_refused(workbench, made, tmp_path, of, every):
+    of(workbench, made, tmp_path, every)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("of", "every"), [(of_heads, 2), (of_manifest, 29)])
+def test_every_field_of_results_of_others_is_read_or_refused(
+    workbench,
+    made,
+    tmp_path,
+    of,
+    every,
+):
+    of(workbench, made, tmp_path, every)
+
+
+CELLS = (None, "x", 10**12, -5, 1e308, float("nan"), float("inf"), b"\xff", [1], {"a": 1}, True)
+
+
+def tables(path: Path):
+    """The table without each column, and with each column of another kind."""
+    table = pq.read_table(path)
+    yield table.slice(0, 0)
+    yield pa.Table.from_arrays(
+        [*table.columns, table.column(0)], names=[*table.column_names, table.column_names[0]]
+    )
+    for number, name in enumerate(table.column_names):
+        yield table.drop_columns([name])
+        for cell in CELLS:
+            yield table.set_column(number, name, pa.array([cell] * len(table)))
+
+
+@pytest.mark.slow
+def test_tables_of_others_are_read_or_refused(workbench, made, sums, tmp_path):
+    scores, selection = tmp_path / "scores.parquet", tmp_path / "selection.parquet"
+    select = ("select", "--scores", scores, "--runs", tmp_path / "runs", "--n", "2", "--json")
+    for table in tables(made["runs"] / made["scores"] / "scores.parquet"):
+        pq.write_table(table, scores)
+        for policy in ("top", "soft"):
+            ended_well(workbench(*select, "--policy", policy))
+    export = ("export", "--selection", selection, "--data", sums, "--out", tmp_path / "out")
+    for table in tables(made["runs"] / made["selection"] / "selection.parquet"):
+        pq.write_table(table, selection)
+        ended_well(workbench(*export, "--runs", made["runs"]))
+
+
+@pytest.mark.parametrize(
+    ("name", "cell", "words"),
+    [
+        ("score", "x", "the column score of .* holds string"),
+        ("score", 1e308, "holds a number beyond any score"),
+        ("n_tokens", -5, "holds a negative number"),
+        ("n_tokens", 1.5, "holds double"),
+        ("row_id", None, "lacks values"),
+        ("status", {"a": 1}, "holds struct"),
+    ],
+)
+def test_a_table_with_a_column_of_another_kind_says_which(made, tmp_path, name, cell, words):
+    from workbench.selection import read_scores
+
+    table = pq.read_table(made["runs"] / made["scores"] / "scores.parquet")
+    column = table.column_names.index(name)
+    pq.write_table(
+        table.set_column(column, name, pa.array([cell] * len(table))), tmp_path / "s.parquet"
+    )
+    with pytest.raises(InputError, match=words):
+        read_scores(tmp_path / "s.parquet")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("state.json", {"_data_files": [{"filename": "../secret.arrow"}]}),
+        ("state.json", {"_data_files": [{"filename": "/etc/passwd"}]}),
+        ("state.json", {"_data_files": [5]}),
+        ("dataset_dict.json", {"splits": ["../elsewhere"]}),
+        ("dataset_dict.json", {"splits": 5}),
+        ("provenance.json", {"files": 5}),
+    ],
+)
+def test_a_folder_of_data_leads_to_no_file_outside_of_it(tmp_path, name, content):
+    from workbench.data import resolve_source
+
+    (tmp_path / "secret.arrow").write_bytes(b"")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "a.jsonl").write_text("{}")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / name).write_text(json.dumps(content))
+    with pytest.raises(InputError):
+        resolve_source(str(tmp_path / "data"))
