@@ -1,6 +1,7 @@
 import gc
 import json
 import shutil
+import sys
 import weakref
 from types import SimpleNamespace
 

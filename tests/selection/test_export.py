@@ -372,7 +372,8 @@ def talks(n_answers):
     ("fmt", "n_answers", "template", "turns", "is_written"),
     [
         ("alpaca", 1, "chat", "last", True),
-        ("alpaca", 2, "none", "last", False),
+        ("alpaca", 1, "none", "last", False),
+        ("alpaca", 2, "none", "last", True),
         ("messages", 1, "chat", "last", False),
         ("messages", 2, "chat", "last", True),
         ("messages", 2, "chat", "all", False),

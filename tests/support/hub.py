@@ -169,7 +169,8 @@ def _taken(
         asked = json.loads(sent)
         name = f"{asked['organization']}/{asked['name']}"
         if name in hub.pushed:
-            return 409, {"X-Error-Message": "You already created this dataset repo"}, b""
+            _, headers, body = _json({"url": f"{hub.url}/datasets/{name}", "name": name})
+            return 409, {**headers, "X-Error-Message": "You already created this dataset"}, body
         private = asked.get("visibility", "public") == "private" or asked.get("private") is True
         hub.pushed[name] = Pushed(private)
         return _json({"url": f"{hub.url}/datasets/{name}", "name": name})

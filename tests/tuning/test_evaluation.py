@@ -25,7 +25,7 @@ def test_the_loss_is_the_networks_own_whatever_shares_a_batch(checkpoint):
     for row in rows:
         labels = [t if c else -100 for t, c in zip(row.ids, row.is_target, strict=True)]
         found = model(input_ids=torch.tensor([row.ids]), labels=torch.tensor([labels]))
-        total += float(found.loss) * row.n_targets
+        total += float(found.loss.detach()) * row.n_targets
         n += row.n_targets
     model.train()
     for size in (1, 2, 8):

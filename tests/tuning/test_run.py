@@ -17,6 +17,7 @@ import torch
 from tests.tuning.exports import steps_of_all, write_export, write_steps
 from workbench.errors import InputError
 from workbench.models import find_model, load_model, load_plain, render, weights_digest
+from workbench.options import SpendOptions
 from workbench.runs import RunSpec, list_runs, open_run, read_events
 from workbench.stages import ModelSource, Place, run_tune
 from workbench.tuning import StepsSource, StepWeights, TuneOptions, weights_in_words
@@ -64,7 +65,7 @@ def interrupt_at(step: int):
 
 
 def test_an_interrupted_tuning_ends_with_the_same_bytes(done, source, export, steps, tmp_path):
-    how = {"steps": steps, "checkpoint_every": 2}
+    how = {"steps": steps, "spend": SpendOptions(checkpoint_every=2)}
     with pytest.raises(KeyboardInterrupt):
         run_tune(Place(tmp_path, interrupt_at(3)), source, export, OPTIONS, **how)
     (left,) = list_runs(tmp_path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import logging
 import sys
 from functools import cache
 
@@ -272,3 +273,14 @@ def test_a_missing_package_names_the_extra(name, monkeypatch):
     monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(InputError, match=rf"'{name}'.*pip install circuit-workbench\[train\]"):
         require_extra()
+
+
+def test_what_peft_brings_in_says_nothing_of_this_machine(monkeypatch, caplog):
+    def imported(name):
+        logging.getLogger("bitsandbytes.backends").warning("%s found no card", name)
+
+    monkeypatch.setattr("workbench.tuning.trainer.import_module", imported)
+    require_extra()
+    assert caplog.records == []
+    logging.getLogger("bitsandbytes").warning("afterwards it may speak")
+    assert len(caplog.records) == 1

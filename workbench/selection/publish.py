@@ -1,7 +1,6 @@
 """An export as a dataset of the Hugging Face hub; private, unless it is to be public.
 
-    check_hub_id("org/name")
-    publish(Path("subset"), "org/name")   # the address of the commit
+    check_hub_id("org/name")    # then publish(folder, "org/name"), which gives the commit's address
 
 Where the hub is and who asks, `huggingface_hub` decides (HF_ENDPOINT, HF_TOKEN). Files of an
 earlier push that the folder no longer has stay where they are.

@@ -43,7 +43,7 @@ from workbench.tuning.plan import learning_rate_factor, training_batches
 from workbench.types import Progress, no_progress
 
 EXTRA = ("trl", "accelerate", "datasets", "peft")
-NOISY = ("transformers", "trl", "accelerate", "datasets", "peft")
+NOISY = ("transformers", "trl", "accelerate", "datasets", "peft", "bitsandbytes")
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,9 @@ def require_extra() -> None:
     """InputError naming the extra unless everything that tuning needs is installed."""
     for name in EXTRA:
         try:
-            import_module(name)
+            # peft imports bitsandbytes, which speaks of what this machine has not.
+            with _quiet():
+                import_module(name)
         except ImportError as err:
             raise InputError(
                 f"tuning needs the package '{name}', which cannot be imported ({err})",
