@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from workbench.data import write_jsonl
-from workbench.options import TrialOptions, TuneOptions
+from workbench.options import TuneOptions
 from workbench.scoring import ScoreRequest
 from workbench.stages import (
     Asked,
     ModelSource,
     Place,
     SelectOptions,
-    read_scores,
     run_score,
     run_select,
 )
@@ -69,10 +68,3 @@ class Made:
         """Measured on rows that no arm reads, unless others are given."""
         name = f"eval-{len(rows or [])}.jsonl"
         return Asked(selections, [self.eval_file(name, rows or rows_of(8, first=100))])
-
-    @property
-    def n_tokens(self) -> int:
-        return int(read_scores(self.scores)["n_tokens_row"].sum())
-
-
-SMALL = TrialOptions(seeds=2, tokens=400, accuracy=2)

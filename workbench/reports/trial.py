@@ -37,12 +37,13 @@ def _selections(report: Report) -> list[Report]:
 
 
 def _made_from(report: Report) -> str:
-    held_out, seeds = report["eval"], report["seeds"]
+    held_out, n = report["eval"], len(report["seeds"])
     how = "LoRA" if report["options"]["lora"] else "all weights"
     answers = f", {held_out['n_answers']} of them answered" if held_out["n_answers"] else ""
+    trainings = f"{n} training{'s' if n > 1 else ''} an arm"
     return (
-        f"Model {report['model']['id']}, {how}, {len(seeds)} trainings an arm; held-out loss of "
-        f"the solutions of {held_out['n']} rows of {', '.join(held_out['data'])}{answers}."
+        f"Model {report['model']['id']}, {how}, {trainings}; held-out loss of the solutions of "
+        f"{held_out['n']} rows of {', '.join(held_out['data'])}{answers}."
     )
 
 

@@ -88,23 +88,18 @@ def select(
         _check_not_negative(pool.scores)
     budget = _budget(Request(fraction, n, tokens), quotas, pool)
     labels, groups_of = np.unique(table["group"].to_numpy(dtype=object), return_inverse=True)
-    parts = Parts.of(table, quotas, budget, is_capped=max_per_group is not None)
+    # Groups with a cap share nothing out: then all rows are one part.
+    one = (np.array([""], dtype=object), np.zeros(len(table), dtype=np.int64))
+    by_group = (labels, groups_of) if max_per_group is None else one
+    parts = Parts.of(table, quotas, budget, by_group)
     if max_per_group is None:
         rows = choose(pool, POLICIES[policy], budget, parts.codes, amounts=parts.amounts)
     else:
         order = POLICIES[policy].order(pool)
         how = {"amounts": parts.amounts, "most": max_per_group}
         rows = choose_capped(order, budget, parts.codes, groups_of, **how)
-    if len(rows) == 0:
-        raise InputError(
-            f"{budget.unit} is {budget.amount}, which holds not one row",
-            expected=f"a budget for rows of {round(float(pool.n_tokens.mean()))} tokens on average",
-            do=f"pass a larger --{'tokens' if budget.unit == 'tokens' else 'quota'}",
-        )
+    _check_some(rows, budget, pool)
     p = _probabilities(pool, POLICIES[policy], rows, parts.codes)
-    taken = budget.costs[rows].sum()
-    by_part = np.bincount(parts.codes[rows], budget.costs[rows], len(parts.labels)).astype(int)
-    rows = _with_kept(table, rows, keep)
     settings = {
         "policy": policy,
         "adjust": adjust,
@@ -114,11 +109,9 @@ def select(
         "budget": {"fraction": fraction, "n": n, "tokens": tokens},
     }
     if quotas or max_per_group is not None:
-        settings |= {"unit": budget.unit, "unfilled": int(budget.amount - taken)}
-        settings |= {"max_per_group": max_per_group} if max_per_group is not None else {}
-    if quotas:
-        asked = filled(quotas, parts.labels, parts.sizes, by_part.tolist())
-        settings |= {"quota_by": quotas.column, "quotas": asked}
+        settings |= _unfilled(rows, budget, parts, quotas)
+        settings |= {"max_per_group": max_per_group} if max_per_group else {}
+    rows = _with_kept(table, rows, keep)
     report = describe(table, rows, p, statuses=scores["status"].tolist())
     if len(labels) == 1:
         report.pop("groups")
@@ -136,17 +129,43 @@ class Parts:
 
     @classmethod
     def of(
-        cls, table: pd.DataFrame, quotas: Quotas | None, budget: Budget, *, is_capped: bool
+        cls,
+        table: pd.DataFrame,
+        quotas: Quotas | None,
+        budget: Budget,
+        by_group: tuple[np.ndarray, np.ndarray],
     ) -> Parts:
-        """By quota, else by group; with a cap and no quota, all rows are one part."""
-        found = table["quota" if quotas else "group"].to_numpy(dtype=object)
-        if is_capped and not quotas:
-            found = np.full(len(table), "", dtype=object)
-        labels, codes = np.unique(found, return_inverse=True)
-        sizes = [int(n) for n in np.bincount(codes, budget.costs)]
+        """By quota where there are any, else as the labels and codes of `by_group` say."""
+        labels, codes = by_group
+        if quotas:
+            found = table["quota"].to_numpy(dtype=object)
+            labels, codes = np.unique(found, return_inverse=True)
+        sizes = [int(n) for n in np.bincount(codes, budget.costs, len(labels))]
         names = [str(label) for label in labels]
         amounts = shared_out(quotas, budget.amount, names, sizes=sizes)
         return cls(names, codes.astype(np.int64), sizes, amounts)
+
+
+def _check_some(rows: Int64[np.ndarray, " chosen"], budget: Budget, pool: Pool) -> None:
+    if len(rows) == 0:
+        raise InputError(
+            f"{budget.unit} is {budget.amount}, which holds not one row",
+            expected=f"a budget for rows of {round(float(pool.n_tokens.mean()))} tokens on average",
+            do=f"pass a larger --{'tokens' if budget.unit == 'tokens' else 'quota'}",
+        )
+
+
+def _unfilled(
+    rows: Int64[np.ndarray, " chosen"], budget: Budget, parts: Parts, quotas: Quotas | None
+) -> dict[str, Any]:
+    """What of the budget, and of each quota, was taken."""
+    costs = budget.costs[rows]
+    found: dict[str, Any] = {"unit": budget.unit, "unfilled": int(budget.amount - costs.sum())}
+    if quotas:
+        taken = np.bincount(parts.codes[rows], costs, len(parts.labels)).astype(int).tolist()
+        asked = filled(quotas, parts.labels, parts.sizes, taken)
+        found |= {"quota_by": quotas.column, "quotas": asked}
+    return found
 
 
 def _check_groups(

@@ -14,9 +14,9 @@ WIDTH = 48
 
 def print_trial(report: Any) -> None:
     """The arms with their losses, what was equal, and the verdict."""
-    budget, held_out = report["budget"], report["eval"]
+    budget, held_out, n = report["budget"], report["eval"], len(report["seeds"])
     click.echo(
-        f"{len(report['seeds'])} trainings an arm, {budget['tokens']} tokens in "
+        f"{n} training{'s' if n > 1 else ''} an arm, {budget['tokens']} tokens in "
         f"{budget['n_steps']} steps each; held-out loss of {held_out['n']} rows"
     )
     right = any("accuracy" in arm for arm in report["arms"])
