@@ -18,10 +18,11 @@ import pytest
 from tests.support import workers as support
 from tests.support.head_scores import write_circuit
 from tests.support.spread import PATIENCE, start_score, wait_for, write_rows
-from workbench.circuits import circuit_of, read_heads
+from workbench.circuits import RetrievalSample, circuit_of, read_heads
 from workbench.data import read_samples
 from workbench.distributed.actors import joined
 from workbench.errors import InputError
+from workbench.models import render
 from workbench.options import (
     RECOGNISED,
     HeadsOptions,
@@ -35,6 +36,7 @@ from workbench.stages import (
     ModelSource,
     Place,
     plan_score,
+    retrieve,
     run_heads,
     run_probe,
     run_retrieval,
@@ -172,11 +174,19 @@ def test_heads_have_the_same_deltas(lent, two, source, few, tmp_path):
     assert_same(heads("one"), heads("two", workers=two), "heads.json", *tables)
 
 
-def test_retrieval_has_the_same_scores(lent, two, source, tmp_path):
-    options = RetrievalOptions(n=70, n_shots=0, key_length=8, limit=90)
+def test_retrieval_has_the_same_scores(lent, two, source, few, samples, tmp_path, monkeypatch):
+    # The documents of a real probe do not fit this model, so these take their place.
+    rows = [replace(sample, row={**sample.row, "n_pairs": 1}) for sample in samples]
+
+    def probe(model, texts, options):
+        return [RetrievalSample(row, render(row, model.tokenizer), range(2, 9)) for row in rows]
+
+    monkeypatch.setattr(retrieve, "retrieval_probe", probe)
+    monkeypatch.setattr(retrieve, "PART_SAMPLES", 2)
 
     def retrieval(runs, **how):
-        return run_retrieval(Place(tmp_path / runs), source, options, batch_tokens=512, **how)
+        asked = {"text": few, "batch_tokens": 128, **how}
+        return run_retrieval(Place(tmp_path / runs), source, RetrievalOptions(n=6), **asked)
 
     one, other = retrieval("one"), retrieval("two", workers=two)
     assert_same(one, other, "heads.json", "deltas.parquet", "samples.jsonl")

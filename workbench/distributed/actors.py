@@ -34,11 +34,9 @@ QUIET = {
 }
 # Ray takes 127.0.0.1 for this machine's address on its network, and listens on all of them, unless
 # it is told, before it is imported, to know no clusters: its default on macOS and Windows.
-OF_ONE_MACHINE = {
-    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
-    # Half a minute by default, too little on a machine that is busy.
-    "RAY_raylet_start_wait_time_s": "180",
-}
+OF_ONE_MACHINE = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+# Ray gives a node 30 seconds to start, which can be too little on a busy machine.
+MOST_STARTS = 3
 
 
 class Actors:
@@ -168,7 +166,7 @@ def joined(asked: WorkerOptions) -> Iterator[None]:
 def _connect(asked: WorkerOptions) -> None:
     """Ray ends a process on SIGTERM by itself, with no word of how to go on: not here."""
     before = signal.getsignal(signal.SIGTERM)
-    ray = _ray(OF_ONE_MACHINE if asked.address is None else {})
+    _ray(OF_ONE_MACHINE if asked.address is None else {})
     how: dict[str, Any] = {"address": asked.address}
     if asked.address is None:
         how = {
@@ -179,10 +177,13 @@ def _connect(asked: WorkerOptions) -> None:
             "object_store_memory": STORE_BYTES,
         }
     try:
-        ray.init(logging_level="ERROR", log_to_driver=False, **how)
-    except Exception as err:  # Ray raises no narrower one where a node takes long to start
+        _init(how, n_tries=1 if asked.address else MOST_STARTS)
+    except Exception as err:  # Ray raises no narrower one where a node takes too long
         if asked.address is None:
-            raise WorkbenchError(f"Ray cannot be started here ({first_line(err)})") from err
+            raise WorkbenchError(
+                f"Ray cannot be started here ({first_line(err)}); run the command again when the "
+                "machine is less busy, or pass --backend local"
+            ) from err
         raise InputError(
             f"the Ray cluster at '{asked.address}' cannot be reached ({first_line(err)})",
             expected="the address that `ray start --head` printed, or auto",
@@ -191,3 +192,15 @@ def _connect(asked: WorkerOptions) -> None:
         if signal.getsignal(signal.SIGTERM) is not before:
             with suppress(ValueError):  # in another thread than the first, where nothing was set
                 signal.signal(signal.SIGTERM, before)
+
+
+def _init(how: Mapping[str, Any], *, n_tries: int) -> None:
+    ray = _ray()
+    for n_left in reversed(range(n_tries)):
+        try:
+            ray.init(logging_level="ERROR", log_to_driver=False, **how)
+            return
+        except Exception:
+            if not n_left:
+                raise
+            ray.shutdown()

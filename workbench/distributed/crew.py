@@ -14,7 +14,7 @@ from __future__ import annotations
 import traceback
 from collections import Counter, deque
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from workbench.errors import WorkbenchError, first_line
 from workbench.types import Progress, no_progress
@@ -24,6 +24,7 @@ MOST_TRIES = 3
 
 Opening = Callable[[], Any]
 Work = Callable[[Any], Any]
+Key = TypeVar("Key", bound=Hashable)
 _OPENING = "the loading of the model"
 
 
@@ -125,7 +126,7 @@ class Crew:
         pieces = [((work, number), work) for number in range(self.backend.n_workers)]
         return [found for _, found in self.results(pieces)]
 
-    def results(self, works: Iterable[tuple[Hashable, Work]]) -> Iterator[tuple[Hashable, Any]]:
+    def results(self, works: Iterable[tuple[Key, Work]]) -> Iterator[tuple[Key, Any]]:
         """Keys and what was found, in the order of finishing; `works` is read as workers are free.
 
         Raises WorkbenchError for a piece that has failed `MOST_TRIES` times.
@@ -158,19 +159,19 @@ class Crew:
         self._busy[worker] = None
         worker.send(self._opening)
 
-    def _hand_out(self, todo: Iterator[tuple[Hashable, Work]]) -> None:
+    def _hand_out(self, todo: Iterator[tuple[Any, Work]]) -> None:
         while self._idle and (piece := self._next(todo)) is not None:
             worker = self._idle.pop(0)
             self._busy[worker] = piece
             worker.send(piece.work)
 
-    def _next(self, todo: Iterator[tuple[Hashable, Work]]) -> _Piece | None:
+    def _next(self, todo: Iterator[tuple[Any, Work]]) -> _Piece | None:
         if self._again:
             return self._again.popleft()
         following = next(todo, None)
         return None if following is None else _Piece(*following)
 
-    def _settle(self, worker: Worker) -> tuple[Hashable, Any] | None:
+    def _settle(self, worker: Worker) -> tuple[Any, Any] | None:
         """The key and the answer of a worker that has done a piece; it is idle then."""
         piece = self._busy.pop(worker)
         try:

@@ -10,7 +10,7 @@ module's function), so it gives the same bytes wherever it is done.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -22,6 +22,7 @@ from workbench.distributed import (
     Actors,
     Backend,
     Crew,
+    Key,
     Processes,
     Work,
     gpus_of,
@@ -140,7 +141,7 @@ class Engines:
             found += self._crew.everyone(partial(batch_tokens, n_sharing=n_sharing))
         return min(found)
 
-    def results(self, works: Iterable[tuple[Hashable, Work]]) -> Iterator[tuple[Hashable, Any]]:
+    def results(self, works: Iterable[tuple[Key, Work]]) -> Iterator[tuple[Key, Any]]:
         """Keys and what was found, as it is done; `works` is read as there is somebody free."""
         if self._crew is None:
             yield from ((key, work(self._engine)) for key, work in works)
