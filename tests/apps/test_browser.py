@@ -150,14 +150,9 @@ def box_of(page, key: str) -> dict:
 
 def test_a_click_on_the_map_opens_that_head(page, address, chain):
     visit(page, f"{address}/heads")
-    area = box_of(page, "map")
     heads = json.loads(next(chain.glob("heads-*/heads.json")).read_text())
-    n_layers, n_heads = heads["model"]["n_layers"], heads["model"]["n_heads"]
-    layer, head = n_layers - 1, n_heads - 1
-    x = area["x"] + area["width"] * (head + 0.5) / n_heads
-    y = area["y"] + area["height"] * (layer + 0.5) / n_layers
-    page.mouse.move(x - 5, y - 5)
-    page.mouse.click(x, y)
+    layer, head = heads["model"]["n_layers"] - 1, heads["model"]["n_heads"] - 1
+    click_head(page, layer, head)
     page.get_by_text(f"L{layer}H{head} by sample").wait_for()
     rank = next(h["rank"] for h in heads["heads"] if (h["layer"], h["head"]) == (layer, head))
     page.get_by_text(f"{rank} / {len(heads['heads'])}").wait_for()

@@ -33,11 +33,11 @@ def test_what_only_length_brings_is_told_from_what_is_chosen():
         draws = control_draws(rows, LENGTHS, IDS)
         return verdict(values[rows], values[draws[RANDOM]], values[draws[MATCHED]])
 
-    assert said(by_length, LONGEST) == "higher, but no more than its lengths bring"
+    assert said(by_length, LONGEST) == "higher by length alone"
     hardest = np.argsort(-noise)[:200]
-    assert said(by_length, hardest) == "higher, also than rows of the same lengths"
-    assert said(by_length, np.argsort(noise)[:200]).startswith("lower, also")
-    assert said(by_length, draws[RANDOM]) == "not told apart from rows at random"
+    assert said(by_length, hardest) == "higher at equal length too"
+    assert said(by_length, np.argsort(noise)[:200]) == "lower at equal length too"
+    assert said(by_length, draws[RANDOM]) == "as at random"
 
 
 def test_a_gap_is_the_difference_of_means_in_standard_errors():

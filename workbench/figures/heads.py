@@ -211,8 +211,9 @@ def _add_means(
 ) -> None:
     """The mean of every layer to the right and of every head below, with the map's colours."""
     n_layers, n_heads = values.shape
-    width = min(1.0, CELLS_WIDTH / n_heads / _MEAN_SIZE)
-    right, below = n_heads - 0.5 + 0.8 / max(0.4, width), n_layers + 0.25
+    # So many pixels from the edge that boxes have room, in units of a cell.
+    step = _MEAN_SIZE * n_heads / CELLS_WIDTH
+    right, below = n_heads - 0.5 + step, n_layers + 0.25
     with warnings.catch_warnings():
         # A layer of heads that were never run has no mean.
         warnings.simplefilter("ignore", RuntimeWarning)
@@ -240,11 +241,11 @@ def _add_means(
         selected={"marker": {"opacity": 1}},
         unselected={"marker": {"opacity": 1}},
     )
-    figure.update_xaxes(range=[figure.layout.xaxis.range[0], right + 0.8 / max(0.4, width)])
+    figure.update_xaxes(range=[figure.layout.xaxis.range[0], right + step])
     figure.update_yaxes(range=[below + 0.6, -0.6])
-    every, step = list(range(n_layers)), figure.layout.xaxis.dtick
+    every = list(range(n_layers))
     figure.update_yaxes(tickmode="array", tickvals=[*every, below], ticktext=[*every, "mean"])
-    shown_heads = list(range(0, n_heads, step))
+    shown_heads = list(range(0, n_heads, figure.layout.xaxis.dtick))
     figure.update_xaxes(
         tickmode="array", tickvals=[*shown_heads, right], ticktext=[*shown_heads, "mean"]
     )

@@ -37,7 +37,9 @@ def compare_scores(first: pd.DataFrame, second: pd.DataFrame, *, fraction: float
     rows = first.merge(second[["row_id", "score"]], on="row_id", suffixes=("", "_second"))
     rows = rows[np.isfinite(rows["score"]) & np.isfinite(rows["score_second"])]
     if not len(rows):
-        raise InputError("the two runs have scored no row in common", expected="scores of one data")
+        raise InputError(
+            "the two runs have scored no row in common", expected="scores of the same rows"
+        )
     n_top = max(1, round(fraction * len(rows)))
     a, b = (rows[name].to_numpy(float) for name in ("score", "score_second"))
     in_a, in_b = _top(a, n_top), _top(b, n_top)

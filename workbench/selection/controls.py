@@ -70,8 +70,8 @@ def verdict(
         return "too few to say"
     if abs(by_length) >= CLEAR:
         way = "higher" if by_length > 0 else "lower"
-        return f"{way}, also than rows of the same lengths"
+        return f"{way} at equal length too"
     if abs(by_chance) >= CLEAR:
         way = "higher" if by_chance > 0 else "lower"
-        return f"{way}, but no more than its lengths bring"
-    return "not told apart from rows at random"
+        return f"{way} by length alone"
+    return "as at random"

@@ -21,7 +21,11 @@ from workbench.types import Head, HeadScores
 
 def compare_runs() -> None:
     """Two runs on models of one shape: the numbers, the maps, every head of either circuit."""
-    runs = {run.title: run for run in workspace().finished("heads")}
+    every = [(run, _shape(load(read_heads, run.result))) for run in workspace().finished("heads")]
+    shapes = [shape for _, shape in every]
+    # Those that there is something to compare with stand first.
+    every.sort(key=lambda pair: shapes.count(pair[1]) < 2)
+    runs = {run.title: run for run, _ in every}
     left, right = st.columns(2)
     with left:
         first = load(read_heads, runs[choose_addressed("First", list(runs), key="circuit")].result)

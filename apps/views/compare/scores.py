@@ -26,7 +26,11 @@ MOST_POINTS = 3_000
 
 
 def compare_runs() -> None:
-    runs = {run.title: run for run in workspace().finished("score")}
+    every = workspace().finished("score")
+    # Those that there is something to compare with stand first.
+    data = [run.data for run in every]
+    every.sort(key=lambda run: data.count(run.data) < 2)
+    runs = {run.title: run for run in every}
     if len(runs) < 2:
         st.caption("There is one run of scores only: score the rows again, by another method.")
         return
