@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Int8, Int64
 
-from workbench.data import answer_start
+from workbench.answer_marks import answer_start
 from workbench.errors import ModelRefusedError
 from workbench.models.inputs import fill_template
 from workbench.models.places import Place, places

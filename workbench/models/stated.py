@@ -75,7 +75,7 @@ def _object(name: str, path: Path) -> dict[str, Any]:
     return content
 
 
-def _settings(stated: dict[str, Any], depth: int = 0) -> Iterator[tuple[str, Any]]:
+def _settings(stated: dict[Any, Any], depth: int = 0) -> Iterator[tuple[str, Any]]:
     """Every setting, also of the parts of a model that has several."""
     for key, value in stated.items():
         # Some have numbers as keys: labels of classes.

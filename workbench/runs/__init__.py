@@ -13,13 +13,22 @@ from workbench.runs.facts import (
     without_place,
 )
 from workbench.runs.listing import RunSummary, find_run, list_runs
-from workbench.runs.manifest import located, package_versions, read_manifest
+from workbench.runs.manifest import (
+    MANIFEST,
+    SEAL,
+    located,
+    package_versions,
+    read_manifest,
+    sealed,
+)
 from workbench.runs.run import Run, open_run
 from workbench.runs.spec import RunSpec
 from workbench.runs.written import check_run
 
 __all__ = [
     "FACTS",
+    "MANIFEST",
+    "SEAL",
     "Finding",
     "LastProgress",
     "Outcome",
@@ -40,5 +49,6 @@ __all__ = [
     "package_versions",
     "read_events",
     "read_manifest",
+    "sealed",
     "without_place",
 ]
