@@ -72,7 +72,7 @@ def score(
     return [scores[i] for i in range(len(rendered))]
 
 
-def solution_of(sample: Sample, part: str) -> str:
+def solution_of(sample: Sample, part: str = "completion") -> str:
     """What has steps: the completion, or what stands before its answer; plain text all of it."""
     if sample.text is not None:
         return sample.text
