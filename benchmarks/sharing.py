@@ -15,7 +15,7 @@ import numpy as np
 
 from benchmarks.measure import Measured, Settings, interleaved
 from benchmarks.shapes import middle, random_ids
-from workbench.distributed.actors import joined
+from workbench.distributed.cluster import joined
 from workbench.engines import sample_losses
 from workbench.models import ModelSource, Rendered
 from workbench.options import WorkerOptions

@@ -16,7 +16,8 @@ import pytest
 
 from tests.support import workers
 from workbench.distributed import Actors, Crew
-from workbench.distributed.actors import gpus_each, joined
+from workbench.distributed.actors import gpus_each
+from workbench.distributed.cluster import joined
 from workbench.errors import InputError, NoRoomError
 from workbench.options import WorkerOptions
 

@@ -20,7 +20,7 @@ from tests.support.head_scores import write_circuit
 from tests.support.spread import PATIENCE, start_score, wait_for, write_rows
 from workbench.circuits import RetrievalSample, circuit_of, read_heads
 from workbench.data import read_samples
-from workbench.distributed.actors import joined
+from workbench.distributed.cluster import joined
 from workbench.errors import InputError
 from workbench.models import render
 from workbench.options import (

@@ -18,7 +18,7 @@ from workbench.stages.amplify.localize import plan_localize, run_localize
 from workbench.stages.amplify.mask import plan_mask, run_mask
 from workbench.stages.amplify.report import plan_report, run_report
 from workbench.stages.amplify.update import plan_update, run_update
-from workbench.stages.engine import engine_of
+from workbench.stages.engine import EngineOpening, engine_of, open_engines
 from workbench.stages.export import plan_export, run_export
 from workbench.stages.heads import (
     plan_heads,
@@ -42,6 +42,7 @@ from workbench.stages.validate import plan_validate, run_validate
 
 __all__ = [
     "Asked",
+    "EngineOpening",
     "HeadsOptions",
     "LocalizeOptions",
     "ModelSource",
@@ -55,6 +56,7 @@ __all__ = [
     "SettingsOptions",
     "ValidateOptions",
     "engine_of",
+    "open_engines",
     "plan_export",
     "plan_heads",
     "plan_localize",
