@@ -115,7 +115,9 @@ def select(
     report = describe(table, rows, p, statuses=scores["status"].tolist())
     if len(labels) == 1:
         report.pop("groups")
-    return Selection(_rows_table(table, rows, p), settings | report | table.attrs)
+    if alike := table.attrs.get("alike"):
+        report["alike"] = alike
+    return Selection(_rows_table(table, rows, p), settings | report)
 
 
 @dataclass(frozen=True)
