@@ -205,8 +205,8 @@ def test_the_report_is_json_and_the_page_says_the_verdict(done):
         assert words in page
 
 
-def test_eval_rows_without_solutions_are_refused(made):
-    rows = [{"id": f"t{i}", "text": f"only text {i}"} for i in range(3)]
+def test_eval_rows_that_no_loss_can_be_taken_on_are_refused(made):
+    rows = [{"id": f"t{i}", "question": "Say", "answer": "long " * 40} for i in range(3)]
     asked = made.asked(made.selection("top", n=5), rows=rows)
     with pytest.raises(InputError, match=r"none of the 3 eval rows can be used.*other --eval"):
         run_trial(made.place, made.source, asked, ONCE, SINGLY)
