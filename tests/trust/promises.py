@@ -50,7 +50,6 @@ PROMISES = {
         "tests/apps/test_start.py",
         "tests/apps/jobs/test_form.py",
     ),
-    "Memory grows with the number of rows below a bound": ("tests/trust/test_memory.py",),
     "No token is written, and packages are as they were pinned": (
         "tests/trust/test_secrets.py",
         "tests/trust/test_licences.py",

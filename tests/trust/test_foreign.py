@@ -253,12 +253,12 @@ def endless() -> None:
 
 def test_work_within_its_bounds_is_left_alone_and_what_follows_too():
     for _ in range(50):
-        with bounded("the work", seconds=5):
+        with bounded("the work", seconds=5.0):
             sum(range(100))
     with pytest.raises(ModelRefusedError):
         endless()
     time.sleep(0.2)
-    with pytest.raises(KeyError), bounded("the work", seconds=5):
+    with pytest.raises(KeyError), bounded("the work", seconds=5.0):
         raise KeyError
 
 

@@ -1,6 +1,6 @@
 """Time and memory that a foreign program, a chat template, may take; beyond them it is stopped.
 
-    with bounded("the chat template", seconds=10, megabytes=2048):
+    with bounded("the chat template", seconds=10.0, megabytes=2048):
         ids = tokenizer("1 + 1?")["input_ids"]
 
 Python code is stopped between two of its steps, so a single step that never ends is not: what can

@@ -10,7 +10,7 @@ of a repository whose compiled code `transformers` would fetch and run.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ def stated_configuration(name: str, folder: Path) -> dict[str, Any]:
     return stated
 
 
-def check_settings(name: str, stated: dict[str, Any]) -> None:
+def check_settings(name: str, stated: Mapping[Any, Any]) -> None:
     """ModelRefusedError for a setting, also of a part of the model, that cannot be followed."""
     for key, value in _settings(stated):
         _check_setting(name, key, value)
@@ -75,7 +75,7 @@ def _object(name: str, path: Path) -> dict[str, Any]:
     return content
 
 
-def _settings(stated: dict[Any, Any], depth: int = 0) -> Iterator[tuple[str, Any]]:
+def _settings(stated: Mapping[Any, Any], depth: int = 0) -> Iterator[tuple[str, Any]]:
     """Every setting, also of the parts of a model that has several."""
     for key, value in stated.items():
         # Some have numbers as keys: labels of classes.
