@@ -32,7 +32,7 @@ def draws_compared(draws: Mapping[str, Any], *, name: str) -> go.Figure:
         figure.add_bar(
             name=key,
             x=[html.escape(str(label)[:30]) for label in labels],
-            y=[float(shares.get(label, 0.0)) for label in labels],
+            y=[float(shares.to_dict().get(label, 0.0)) for label in labels],
             marker={"color": color},
             hovertemplate=f"%{{x}}: %{{y:.1%}} {html.escape(key)}<extra></extra>",
         )

@@ -133,7 +133,8 @@ def heads_heatmap(
             hoverinfo="skip",
         )
     # Behind what belongs to single heads.
-    figure.data = sorted(figure.data, key=lambda trace: trace.name == "means")
+    traces: list[Any] = list(figure.data)
+    figure.data = sorted(traces, key=lambda trace: trace.name == "means")
     return figure
 
 

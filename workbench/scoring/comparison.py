@@ -35,7 +35,8 @@ class ComparedScores(NamedTuple):
 def compare_scores(first: pd.DataFrame, second: pd.DataFrame, *, fraction: float) -> ComparedScores:
     """Hold two tables of `row_id` and `score` against each other; the top is `fraction` of them."""
     rows = first.merge(second[["row_id", "score"]], on="row_id", suffixes=("", "_second"))
-    rows = rows[np.isfinite(rows["score"]) & np.isfinite(rows["score_second"])]
+    are_known = np.isfinite(rows[["score", "score_second"]].to_numpy(float)).all(axis=1)
+    rows: pd.DataFrame = rows.loc[are_known]
     if not len(rows):
         raise InputError(
             "the two runs have scored no row in common", expected="scores of the same rows"

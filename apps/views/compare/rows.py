@@ -34,17 +34,18 @@ def show_rows(run: FoundRun, frame: pd.DataFrame) -> None:
         bind="query-params",
         help=WORDS["side"],
     )
-    chosen = frame[frame["side"] == side]
+    chosen: pd.DataFrame = frame.loc[frame["side"] == side]
     by = "second" if side == "second only" else "first"
     if by in chosen:
         chosen = chosen.sort_values(by, ascending=False)
-    some = chosen.head(MOST)
+    some: pd.DataFrame = chosen.head(MOST)
     if some.empty:
         st.caption("None.")
         return
     table = load(ScoreTable.open, run.result)
     texts = texts_of(run, table.n_rows)
-    shown = some.drop(columns=["side", "row_index"]).rename(columns={"n_tokens": "tokens"})
+    shown: pd.DataFrame = some.drop(columns=["side", "row_index"])
+    shown = shown.rename(columns={"n_tokens": "tokens"})
     if texts is not None:
         prompts = texts.prompts(some["row_index"].tolist(), some["row_id"].tolist())
         shown.insert(1, "text", [prompt[:PREVIEW] for prompt in prompts])
@@ -64,7 +65,7 @@ def show_rows(run: FoundRun, frame: pd.DataFrame) -> None:
     if not picked or picked[0] >= len(some):
         st.caption("Click a row to open it.")
         return
-    row_id = some["row_id"].iloc[picked[0]]
+    row_id = some["row_id"].tolist()[picked[0]]
     places = table.find("row_id", [row_id])
     remember_row(run, row_id)
     sample_card(texts, table.rows(places, CARD).iloc[0].to_dict())

@@ -5,6 +5,7 @@ compare_runs()
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
@@ -77,8 +78,8 @@ def _show_numbers(compared: ComparedScores) -> None:
     columns[2].metric("Tops in common", f"{compared.overlap:.0%}", help=WORDS["tops_shared"])
     columns[2].caption(f"by chance {compared.by_chance:.0%}")
     for column, name in zip(columns[3:], ("first", "second"), strict=True):
-        top = rows[rows["side"].isin(["both", f"{name} only"])]
-        mean = float(top["n_tokens"].mean())
+        top: pd.DataFrame = rows.loc[rows["side"].isin(["both", f"{name} only"])]
+        mean = float(np.mean(top["n_tokens"].to_numpy()))
         column.metric(f"Tokens, top of the {name}", f"{mean:.0f}", help=WORDS["top_tokens"])
     columns[4].caption(f"all rows {rows['n_tokens'].mean():.0f}")
 

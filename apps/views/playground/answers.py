@@ -39,10 +39,10 @@ def show_answers(model: Model, sample: Sample, ablated: Ablated, sets: Sets, *, 
     st.button("Stop", icon=":material/stop:", on_click=lambda: st.session_state.pop(ASKED, None))
     ids, right, answers = prompt_ids(model, sample), reference_answer(sample), []
     named = {"As it is": INTACT} | {f"{k} {SAID[v.kind].state}": v for k, v in sets.items()}
+    # Two beside each other, each pair on a line of its own.
+    places = [column for _ in range(0, len(named), 2) for column in st.columns(2)]
     for number, (name, chosen) in enumerate(named.items()):
-        if number % 2 == 0:
-            columns = st.columns(2)
-        with columns[number % 2]:
+        with places[number]:
             st.markdown(f"**{name}**")
             answers.append(_stream_answer(model, ids, chosen, n_new))
             if right is not None:
