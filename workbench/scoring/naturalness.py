@@ -43,8 +43,11 @@ def parted_mean(
 ) -> PartedMean:
     """Means over all tokens, over those that begin a step, and over the others."""
     first, rest = logprobs[is_first], logprobs[~is_first]
-    means = (float(some.mean()) if len(some) else float("nan") for some in (logprobs, first, rest))
-    return PartedMean(*means, float(is_first.mean()))
+    return PartedMean(_mean(logprobs), _mean(first), _mean(rest), float(is_first.mean()))
+
+
+def _mean(some: Float64[np.ndarray, " token"]) -> float:
+    return float(some.mean()) if len(some) else float("nan")
 
 
 def begins_step(

@@ -47,7 +47,7 @@ def among_alike(table: pd.DataFrame, names: Sequence[str]) -> Alike:
     order = np.argsort(table["row_id"].to_numpy(dtype=object), kind="stable")
     table = table.iloc[order]
     strata = _strata(table, columns)
-    numbers = [name for name in columns if _is_number(table[name])]
+    numbers = [name for name in columns if _is_number(table, name)]
     percentiles = np.empty(len(table))
     for places in strata:
         part = table.iloc[places]
@@ -63,7 +63,8 @@ def column_of(table: pd.DataFrame, name: str) -> str:
     """The column that a name stands for."""
     wanted = {LENGTH: ("n_tokens",), LOSS: LOSSES}.get(name, (name,))
     for column in wanted:
-        if column in table and column not in NO_PROPERTY and table[column].notna().any():
+        known = column in table and column not in NO_PROPERTY
+        if known and bool(table[column].notna().to_numpy().any()):
             return column
     known = [LENGTH, LOSS, *(c for c in table if c not in (*NO_PROPERTY, "group", "n_tokens"))]
     do = "score with --with-loss" if name == LOSS else "pass another --adjust"
@@ -74,14 +75,14 @@ def column_of(table: pd.DataFrame, name: str) -> str:
     )
 
 
-def _is_number(values: pd.Series) -> bool:
-    return pd.api.types.is_numeric_dtype(values)
+def _is_number(table: pd.DataFrame, name: str) -> bool:
+    return pd.api.types.is_numeric_dtype(table[name])
 
 
 def _strata(table: pd.DataFrame, columns: Sequence[str]) -> list[Int64[np.ndarray, " place"]]:
     """Rows that share every column of words, and which numbers they have."""
     keys = [
-        table[name].notna() if _is_number(table[name]) else table[name].fillna("").astype(str)
+        table[name].notna() if _is_number(table, name) else table[name].fillna("").astype(str)
         for name in columns
     ]
     codes = pd.MultiIndex.from_arrays(keys).factorize()[0]
@@ -113,7 +114,7 @@ def _percentiles(
     tree, found = KDTree(points), np.empty(n)
     for start in range(0, n, CHUNK):
         rows = np.arange(start, min(start + CHUNK, n))
-        nearest = tree.query(points[rows], k + 1)[1]
+        nearest = np.asarray(tree.query(points[rows], k + 1)[1])
         is_own = nearest == rows[:, None]
         # A row with more than k doubles may not be found among its own neighbours.
         is_own[~is_own.any(axis=1), -1] = True

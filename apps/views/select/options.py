@@ -58,8 +58,8 @@ class PreviewPool:
     @property
     def adjustments(self) -> list[str]:
         """None, length, and length with the loss and the source where rows differ in them."""
-        known = [name for name in LOSSES if name in self.frame and self.frame[name].notna().any()]
-        more = ["loss"] * bool(known)
+        known = self.frame.columns[self.frame.notna().to_numpy().any(axis=0)]
+        more = ["loss"] * any(name in known for name in LOSSES)
         more += ["source"] * _varies(self.frame, "source")
         return [*ADJUSTED, *(f"length,{name}" for name in more), *_all_of(more)]
 
