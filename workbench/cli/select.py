@@ -94,7 +94,9 @@ def compare(refs: tuple[str, ...], data: tuple[str, ...], as_json: bool, **setti
 
     if len(refs) < 2:
         raise InputError(
-            f"one selection is given ('{refs[0]}')", expected="two or more", do="name another"
+            f"one selection is given ('{', '.join(refs)}')",
+            expected="two or more",
+            do="name another",
         )
     drawn = [read_drawn(run_file(settings, ref, SELECTION), settings["runs_dir"]) for ref in refs]
     report = compare_selections(drawn, data=data)

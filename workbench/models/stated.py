@@ -50,7 +50,7 @@ def shard_names(name: str, folder: Path) -> set[str]:
             expected="names of files beside it",
             do="save or download the model again",
         )
-    return set(files)
+    return {file for file in files if isinstance(file, str)}
 
 
 def _check_index(name: str, folder: Path) -> None:

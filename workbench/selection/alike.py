@@ -76,7 +76,7 @@ def column_of(table: pd.DataFrame, name: str) -> str:
 
 
 def _is_number(table: pd.DataFrame, name: str) -> bool:
-    return pd.api.types.is_numeric_dtype(table[name])
+    return pd.api.types.is_numeric_dtype(table.dtypes[name])
 
 
 def _strata(table: pd.DataFrame, columns: Sequence[str]) -> list[Int64[np.ndarray, " place"]]:

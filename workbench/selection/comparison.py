@@ -136,7 +136,8 @@ def _labels(
         if data:
             raise
         found, where = _labels_of_table(pool.table), "scores"
-    return {"source": pool.table["source"].astype(str), **found}, where
+    sources = pd.Series(pool.table["source"].astype(str))
+    return {"source": sources, **found}, where
 
 
 def _labels_of_rows(pool: SharedPool, drawn: Drawn, data: Sequence[str]) -> dict[str, pd.Series]:
@@ -191,7 +192,7 @@ def _labels_of_table(table: pd.DataFrame) -> dict[str, pd.Series]:
     for name in (name for name in LABELS if name in table):
         there = table[name].notna()
         texts = table[name].map(label_text).where(there, NONE)
-        if 1 < texts.nunique() <= MOST_LABELS:
+        if 1 < len(set(texts)) <= MOST_LABELS:
             found[name] = texts
     return found
 

@@ -121,6 +121,7 @@ def show_map(
     )
     layer = next((name for name in LAYERS if names.get(name, name) == word), "delta")
     is_second = second is not None and word == other
+    kind = KIND_NAMES.get(str(word)) if kinds else None
     hand = chosen_by_hand()
     # Another key with every choice: else a second click on a head would only unselect it.
     key = "-".join(["map", *hand])
@@ -134,9 +135,7 @@ def show_map(
             second=second if is_second else None,
             scale=st.session_state["scale"] or "log",
             marked=[named(heads)[name] for name in hand],
-            kind=(KIND_NAMES[word], getattr(kinds, KIND_NAMES[word]))
-            if kinds and word in KIND_NAMES
-            else None,
+            kind=(kind, getattr(kinds, kind)) if kind else None,
         ),
         key=key,
         on_select=lambda: take_click(key),

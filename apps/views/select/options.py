@@ -58,7 +58,7 @@ class PreviewPool:
     @property
     def adjustments(self) -> list[str]:
         """None, length, and length with the loss and the source where rows differ in them."""
-        known = self.frame.columns[self.frame.notna().to_numpy().any(axis=0)]
+        known = {name for name in self.frame if bool(self.frame[name].notna().to_numpy().any())}
         more = ["loss"] * any(name in known for name in LOSSES)
         more += ["source"] * _varies(self.frame, "source")
         return [*ADJUSTED, *(f"length,{name}" for name in more), *_all_of(more)]
