@@ -95,7 +95,7 @@ def test_an_export_that_is_none(tune, tmp_path, export):
 def test_an_export_without_completions(tune, tmp_path):
     rows = [{"id": f"t{i}", "text": f"only text {i}"} for i in range(3)]
     done = tune("--export", write_export(tmp_path / "texts", rows=rows))
-    assert_refused(done, "none of the 3 rows", "it has no completion", "export rows with")
+    assert_refused(done, "none of the 3 rows", "it has no completion", "take rows with")
 
 
 def test_steps_of_other_rows(tune, tmp_path):

@@ -47,7 +47,7 @@ KERNEL = "kernels-community/evil"
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({"auto_map": EVIL, "model_type": "evil"}, "cannot be read"),
+        ({"auto_map": EVIL, "model_type": "evil"}, "brings code of its own"),
         ({"_attn_implementation": KERNEL}, "asks for code of the hub"),
         ({"text_config": {"attn_implementation": [KERNEL]}}, "asks for code of the hub"),
         ({"experts_implementation": KERNEL}, "asks for code of the hub"),

@@ -107,7 +107,7 @@ def test_what_is_no_file_of_rows_is_refused_at_once(score, tmp_path):
     for name in ("loop", "gone"):
         refused(score(tmp_path / f"{name}.jsonl"), "no data at")
     refused(score(tmp_path / "folder.jsonl"), "holds no data")
-    refused(score("/dev/null"), "unknown extension")
+    refused(score("/dev/null"), "is no regular file")
     refused(score("x" * 300 + ".jsonl"), "is no path of data (File name too long)")
     refused(score("~nobody-of-that-name/x.jsonl"), "is no path of data")
     refused(score(""), "is no path of data (it is empty)")

@@ -7,7 +7,6 @@ circuit_of(heads).heads
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -22,6 +21,7 @@ from workbench.circuits.bootstrap import (
     selected_share,
 )
 from workbench.circuits.contrast import Importance, head_values
+from workbench.circuits.size import n_selected
 from workbench.data import batches_by_length
 from workbench.engines import Engine
 from workbench.errors import InputError
@@ -39,17 +39,6 @@ from workbench.types import (
 
 BATCH_TOKENS = 2048
 RANKINGS = ("delta", "contrast", "contribution", "both")
-
-
-def n_selected(n_heads: int, fraction: float, *, min_heads: int = 1) -> int:
-    """Heads in a circuit: `fraction` of all, rounded half up, at least `min_heads`."""
-    if not 0 < fraction <= 1:
-        raise InputError(
-            f"fraction is {fraction}",
-            expected="a share above 0 and up to 1",
-            do="pass --fraction 0.05 for the top 5 % of heads",
-        )
-    return min(n_heads, max(min_heads, math.floor(fraction * n_heads + 0.5)))
 
 
 def measure_heads(

@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from workbench.circuits.heads import n_selected
+from workbench.circuits.size import n_selected
 from workbench.errors import InputError
 from workbench.names import ABLATED
 from workbench.types import HeadScore, HeadScores, ModelInfo

@@ -30,7 +30,8 @@ from workbench.ablation import (
     race,
 )
 from workbench.circuits.bootstrap import bootstrap_seen, selected_share
-from workbench.circuits.heads import n_selected, ordered_heads
+from workbench.circuits.heads import ordered_heads
+from workbench.circuits.size import n_selected
 from workbench.data import batches_by_length
 from workbench.engines import Engine
 from workbench.models import Rendered

@@ -115,7 +115,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """The manifest of a run folder; `InputError` if it is missing, unreadable or incomplete."""
     path = folder / MANIFEST
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
+        manifest = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
     except (OSError, ValueError, RecursionError) as err:
         raise InputError(f"'{path}' cannot be read ({err})", expected="a run's manifest") from err
     problem = _what_is_wrong(manifest)
@@ -124,14 +124,26 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     return manifest
 
 
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"it holds {name}, which is no JSON")
+
+
 def _what_is_wrong(manifest: Any) -> str | None:
     if not isinstance(manifest, dict):
         return "holds no JSON object"
     for key, kind in _KINDS.items():
         if not isinstance(manifest.get(key), kind):
             return f"has {manifest.get(key)!r} as '{key}'"
-    if not isinstance(manifest.get("files", {}), dict):
-        return f"has {manifest['files']!r} as 'files'"
+    files = manifest.get("files", {})
+    if not (isinstance(files, dict) and all(isinstance(sha, str) for sha in files.values())):
+        return f"has {files!r} as 'files'"
+    model = manifest.get("model")
+    if not (model is None or (isinstance(model, dict) and isinstance(model.get("id"), str))):
+        return f"has {model!r} as 'model'"
+    details = manifest.get("details", {})
+    data = details.get("data", []) if isinstance(details, dict) else None
+    if not (isinstance(data, list) and all(isinstance(name, str) for name in data)):
+        return f"has {details!r} as 'details'"
     if manifest["schema"] != SCHEMA:
         return f"has schema {manifest['schema']}"
     if SEAL in manifest and sealed(manifest)[SEAL] != manifest[SEAL]:

@@ -165,14 +165,26 @@ def _trainers(contents: Contents) -> str:
 
 def _follows(provenance: Mapping[str, Any]) -> list[str]:
     """A sentence on everything that the score was seen to follow on these data."""
-    found = provenance.get("follows") or {}
-    return [Followed(name, *found[name]).sentence for name in CONFOUNDS if name in found]
+    found = provenance.get("follows")
+    if not isinstance(found, Mapping):
+        return []
+    return [
+        Followed(name, *found[name]).sentence for name in CONFOUNDS if _is_pair(found.get(name))
+    ]
+
+
+def _is_pair(found: Any) -> bool:
+    """Whether a manifest tells of both correlations; the second may not be known."""
+    if not (isinstance(found, list | tuple) and len(found) == 2):
+        return False
+    raw, held = (isinstance(value, int | float) for value in found)
+    return raw and (held or found[1] is None)
 
 
 def _idle(provenance: Mapping[str, Any]) -> list[str]:
     """A sentence on the idle heads that the score rests on, where any are known."""
-    idle = provenance.get("idle") or []
-    if not idle:
+    idle = provenance.get("idle")
+    if not (idle and isinstance(idle, list | tuple)):
         return []
     return [
         f"{len(idle)} of the {len(provenance['circuit'])} heads scored with are idle "

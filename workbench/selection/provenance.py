@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from workbench.data import fingerprint_sources
-from workbench.errors import InputError
+from workbench.errors import InputError, first_line
 from workbench.options import RECOGNISED, ReadOptions
 from workbench.runs import located, read_manifest, without_place
 from workbench.scoring import SCORERS, exported_options
@@ -46,7 +46,20 @@ def provenance_of(chain: Mapping[str, Any]) -> dict[str, Any]:
     """What an export says about its making: the settings by name, then every stage in full.
 
     Times and places are left out, so that the same selection gives the same bytes anywhere.
+    InputError for manifests that hold what no run writes.
     """
+    try:
+        return _provenance_of(chain)
+    except (AttributeError, KeyError, TypeError, ValueError) as err:
+        raise InputError(
+            f"the manifests of the runs {', '.join(str(m['run']) for m in chain.values())} cannot "
+            f"be followed ({type(err).__name__}: {first_line(err)})",
+            expected="what the runs wrote",
+            do="run the stages again",
+        ) from err
+
+
+def _provenance_of(chain: Mapping[str, Any]) -> dict[str, Any]:
     chosen, score = chain.get("select"), chain.get("score")
     return {
         **(_score_settings(score) if score else {}),

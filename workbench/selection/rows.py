@@ -59,7 +59,7 @@ def marks_of(selection: pd.DataFrame) -> dict[str, Mark]:
     return marks
 
 
-def _score(value: float | None) -> float | None:
+def _score(value: float | int | None) -> float | None:
     return None if value is None else finite_or_none(float(value))
 
 

@@ -52,7 +52,7 @@ def _what_is_wrong(table: pa.Table, name: str) -> str:
         return "is there more than once"
     column, types = table.column(name), pa.types
     kind = column.type.value_type if types.is_dictionary(column.type) else column.type
-    if name in ALWAYS and column.null_count:
+    if (name in ALWAYS and column.null_count) or (name == "p" and types.is_null(kind)):
         return "lacks values"
     is_text = types.is_string(kind) or types.is_large_string(kind)
     is_number = types.is_floating(kind) or types.is_integer(kind)

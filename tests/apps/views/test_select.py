@@ -12,7 +12,7 @@ from workbench.selection import select
 
 
 def pool(**columns) -> PreviewPool:
-    return PreviewPool(scores_table(30).assign(**columns), share=1.0)
+    return PreviewPool(scores_table(30).assign(**columns), share=1.0, measures={})
 
 
 def test_loss_and_source_are_offered_where_rows_differ_in_them():
