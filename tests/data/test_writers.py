@@ -131,7 +131,7 @@ def test_a_path_through_a_file_and_a_folder_of_that_name_are_refused(tmp_path):
 
 def test_other_faults_of_the_system_are_not_hidden(tmp_path):
     with pytest.raises(OSError, match="unheard of"), atomic_file(tmp_path / "a"):
-        raise OSError(errno.EIO, "unheard of")
+        raise OSError(errno.EPROTO, "unheard of")
 
 
 def test_a_finished_file_may_be_read_by_others_as_usual(tmp_path):
