@@ -1,7 +1,6 @@
 """How a solution marks its final answer: a box, `####`, "the answer is", the end of its thought.
 
-    answer_start("3 + 2 = 5\n#### 5")     # 9
-    [box.content for box in boxes(r"so \boxed{\frac{1}{2}}")]
+    answer_start("3 + 2 = 5 #### 5")     # 9
 
 What the answer is worth is told by `workbench.data.answers`.
 """

@@ -154,7 +154,7 @@ def test_the_card_says_what_was_changed(made):
     text = (made["update"].run / "model" / "README.md").read_text(encoding="utf-8")
     counts = made["mask"].summary["counts"]
     assert "arXiv 2512.16914" in text
-    assert f"{FIRST[0]}.{FIRST[1]}" in text
+    assert f"L{FIRST[0]}H{FIRST[1]}" in text
     assert str(sum(counts.values())) in text
     assert "every other byte" in text
 

@@ -59,6 +59,9 @@ from workbench.types import BadRow, Circuit, HeadScores, Sample
 RESULT = "scores.parquet"
 STEPS = "steps.parquet"
 STEP_PARTS = "steps"
+# Part of a run's name: scores of before lack the facts of a solution's text, and joined the parts
+# of some prompts otherwise, so they cannot answer.
+FACTS = 1
 SUMMARY = "summary.json"
 
 Rows = Iterable[Sample | BadRow]
@@ -146,7 +149,7 @@ def _spec(asked: Question) -> RunSpec:
     circuit, heads, request = asked.circuit, asked.heads_path, asked.request
     return RunSpec(
         f"score-{request.method.name}",
-        config={**_config(request), "shape": None, **asked.how.asked},
+        config={**_config(request), "shape": None, "facts": FACTS, **asked.how.asked},
         inputs={
             "data": fingerprint_sources(asked.data),
             "heads": file_digest(heads) if heads else None,
