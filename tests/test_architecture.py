@@ -16,7 +16,10 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 LEVELS = (
-    ("errors", "types", "names", "config", "bundled", "catalog", "allocator", "options"),
+    (
+        *("errors", "types", "names", "answer_marks", "config"),
+        *("bundled", "catalog", "allocator", "options"),
+    ),
     ("models", "data", "runs"),
     ("engines",),
     ("probe", "ablation"),

@@ -21,8 +21,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from workbench.runs import list_runs, read_manifest
-from workbench.runs.manifest import MANIFEST, SEAL, sealed
+from workbench.runs import MANIFEST, SEAL, list_runs, read_manifest, sealed
 
 ROOT = Path(__file__).resolve().parents[2]
 LEFT_OUT = shutil.ignore_patterns(

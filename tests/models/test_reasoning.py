@@ -6,7 +6,7 @@ import pytest
 
 from tests.scoring.test_score import row, text
 from tests.support.checkpoints import byte_tokenizer
-from workbench.data import answer_start
+from workbench.answer_marks import answer_start
 from workbench.errors import InputError
 from workbench.models import render
 from workbench.scoring import ScoreRequest, engine_for, score_shard

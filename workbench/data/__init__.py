@@ -3,13 +3,7 @@
 from workbench.data import read_samples, to_format, write_jsonl
 """
 
-from workbench.data.answers import (
-    Reference,
-    answer_start,
-    is_right,
-    marked_answer,
-    reference_answer,
-)
+from workbench.data.answers import Reference, is_right, marked_answer, reference_answer
 from workbench.data.batching import batches_by_length, padding_share
 from workbench.data.draws import draw, unseen
 from workbench.data.equality import checker, same_answer
@@ -57,7 +51,6 @@ __all__ = [
     "Tally",
     "TooShortError",
     "Written",
-    "answer_start",
     "as_number",
     "atomic_file",
     "batches_by_length",

@@ -8,19 +8,16 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any
 
+from workbench.answer_marks import HASHES, SAID, Box, boxes
 from workbench.data.equality import same_answer
 from workbench.data.quantities import LONGEST, as_number
 from workbench.types import Sample
 
-_HASHES = re.compile(r"####[ \t]*([^\n]+)")
-_SAID = re.compile(r"answers?\s*(?:is|are|:|=)[\s:*]*([^\n]+?)(?:\.\s|\.?$|\n)", re.IGNORECASE)
 _NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?(?:/\d+)?")
-_BOX = re.compile(r"\\(?:boxed|fbox)\s*(?:(?=\{)|(-?[\w.]*\w))")
 # What stands between boxes that hold one answer together: `\boxed{2}$ or $x = \boxed{3}`.
 _JOINT = re.compile(r"[\s$]*(?:,|,?(?:\\text\{)?\s*(?:and|or)\b\s*\}?)[\s$]*(?:\w+\s*=\s*)?")
 _REMARK = re.compile(
@@ -34,12 +31,6 @@ class Reference:
 
     answer: str
     marked: bool
-
-
-class _Box(NamedTuple):
-    start: int
-    end: int
-    content: str
 
 
 def reference_answer(sample: Sample) -> Reference | None:
@@ -84,29 +75,14 @@ def marked_answer(text: str) -> str | None:
     one answer, `2,3`. A number alone behind a think block needs no mark.
     """
     whole, text = text, _without_thought(text)
-    boxes = list(_boxes(text))
-    hashes = list(_HASHES.finditer(text))
-    if boxes and not (hashes and hashes[-1].start() > boxes[-1].start):
-        return _joined(boxes, text)
-    if said := hashes or list(_SAID.finditer(text)):
+    boxed = list(boxes(text))
+    hashes = list(HASHES.finditer(text))
+    if boxed and not (hashes and hashes[-1].start() > boxed[-1].start):
+        return _joined(boxed, text)
+    if said := hashes or list(SAID.finditer(text)):
         return _REMARK.sub("", " ".join(said[-1][1].split())).strip(" *")
     alone = text != whole and as_number(text) is not None
     return text.strip() if alone else None
-
-
-def answer_start(text: str) -> int | None:
-    """Where the final answer of a solution begins, with the blanks before it; None without a mark.
-
-    Behind the last think block; else at the last `####` or boxed answer, else at "the answer is".
-    Of a think block that broke off nothing is an answer.
-    """
-    if "<think>" in text.rpartition("</think>")[2]:
-        return None
-    if (thought := text.rfind("</think>")) >= 0:
-        return thought + len("</think>")
-    marks = [found.start() for found in _HASHES.finditer(text)] + [b.start for b in _boxes(text)]
-    marks = marks or [found.start() for found in _SAID.finditer(text)]
-    return len(text[: max(marks)].rstrip()) if marks else None
 
 
 def _without_thought(text: str) -> str:
@@ -125,33 +101,10 @@ def _written(value: Any) -> str:
     return repr(float(value)) if isinstance(value, float) else str(value)
 
 
-def _joined(boxes: list[_Box], text: str) -> str:
-    contents = [boxes[-1].content]
-    for box, following in zip(reversed(boxes[:-1]), reversed(boxes), strict=False):
+def _joined(boxed: list[Box], text: str) -> str:
+    contents = [boxed[-1].content]
+    for box, following in zip(reversed(boxed[:-1]), reversed(boxed), strict=False):
         if not _JOINT.fullmatch(text[box.end : following.start]):
             break
         contents.insert(0, box.content)
     return ",".join(contents)
-
-
-def _boxes(text: str) -> Iterator[_Box]:
-    """Every complete `\\boxed{...}`, braces balanced, or `\\boxed 4`."""
-    closing = _closing_braces(text)
-    for found in _BOX.finditer(text):
-        end = found.end()
-        if found[1]:
-            yield _Box(found.start(), end, found[1])
-        elif end in closing:
-            yield _Box(found.start(), closing[end] + 1, text[end + 1 : closing[end]].strip())
-
-
-def _closing_braces(text: str) -> dict[int, int]:
-    """The place of each `{` that is closed, and of the `}` that closes it."""
-    closing: dict[int, int] = {}
-    opened: list[int] = []
-    for brace in re.finditer(r"[{}]", text):
-        if brace[0] == "{":
-            opened.append(brace.start())
-        elif opened:
-            closing[opened.pop()] = brace.start()
-    return closing

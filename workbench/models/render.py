@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Int8, Int64
 
-from workbench.data import answer_start
+from workbench.answer_marks import answer_start
 from workbench.models.inputs import fill_template
 from workbench.types import Message, Sample
 

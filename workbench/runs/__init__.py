@@ -7,12 +7,21 @@ from workbench.runs.answer import Finding, Outcome, Place, Task, answer
 from workbench.runs.events import LastProgress, read_events
 from workbench.runs.facts import check_same_template, keep_facts, keep_tokens, without_place
 from workbench.runs.listing import RunSummary, find_run, list_runs
-from workbench.runs.manifest import located, package_versions, read_manifest
+from workbench.runs.manifest import (
+    MANIFEST,
+    SEAL,
+    located,
+    package_versions,
+    read_manifest,
+    sealed,
+)
 from workbench.runs.run import Run, open_run
 from workbench.runs.spec import RunSpec
 from workbench.runs.written import check_run
 
 __all__ = [
+    "MANIFEST",
+    "SEAL",
     "Finding",
     "LastProgress",
     "Outcome",
@@ -33,5 +42,6 @@ __all__ = [
     "package_versions",
     "read_events",
     "read_manifest",
+    "sealed",
     "without_place",
 ]

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from workbench.data.answers import answer_start
+from workbench.answer_marks import answer_start
 from workbench.options import option
 from workbench.scoring.method import Method, Scored, heads_of, too_few, weakened, whole
 from workbench.types import Circuit, Sample
