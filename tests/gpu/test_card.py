@@ -44,16 +44,21 @@ def importance(engine, rows) -> np.ndarray:
     return found.deltas.mean(axis=0)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_every_measure_is_that_of_the_cpu(name, checkpoint, tiny):
-    """Sampling draws from the logits by numbers of the CPU: the same tokens on every device."""
-    model = load_model(str(checkpoint(name)), device=CARD)
-    expected = measured(tiny(name), gradients=True)
+def assert_measures_alike(model, on_cpu) -> None:
+    """Every measure of two copies of a model: the same tokens, and numbers within 1e-4."""
+    expected = measured(on_cpu, gradients=True)
     for what, found in measured(model, gradients=True).items():
         if what in TOKENS:
             assert found == expected[what], what
         else:
             np.testing.assert_allclose(found, expected[what], atol=1e-4, rtol=0, err_msg=what)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_measure_is_that_of_the_cpu(name, checkpoint, tiny):
+    """Sampling draws from the logits by numbers of the CPU: the same tokens on every device."""
+    model = load_model(str(checkpoint(name)), device=CARD)
+    assert_measures_alike(model, tiny(name))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -119,9 +124,4 @@ def test_layers_on_the_card_and_on_the_cpu_measure_the_same(name, checkpoint, ti
     parts = {"model.embed_tokens": CARD, "model.rotary_emb": CARD, "model.norm": "cpu"}
     layers = {f"model.layers.{i}": CARD if i % 2 else "cpu" for i in range(tiny(name).n_layers)}
     model = load_model(str(checkpoint(name)), device_map={**parts, **layers, "lm_head": CARD})
-    expected = measured(tiny(name), gradients=True)
-    for what, found in measured(model, gradients=True).items():
-        if what in TOKENS:
-            assert found == expected[what], what
-        else:
-            np.testing.assert_allclose(found, expected[what], atol=1e-4, rtol=0, err_msg=what)
+    assert_measures_alike(model, tiny(name))

@@ -162,7 +162,10 @@ def test_small_batches_change_nothing(tiny_model, circuit, samples):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"part": "prompt"}, "the part is 'prompt', expected completion or reasoning, which is all that air"),
+        (
+            {"part": "prompt"},
+            "the part is 'prompt', expected completion or reasoning, which is all that air",
+        ),
         ({"floor": 0.0}, "the floor is 0.0, expected a finite number above 0"),
         ({"temperature": float("nan")}, "the temperature is nan, expected a finite number"),
         ({"weights": "best"}, "the weights is 'best', expected one of top-fraction, softmax"),
