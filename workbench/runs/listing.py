@@ -46,12 +46,16 @@ def list_runs(root: Path) -> list[RunSummary]:
 
 
 def _summary(folder: Path) -> RunSummary:
+    was_there = (folder / MANIFEST).is_file()
     try:
         manifest = read_manifest(folder)
     except InputError as err:
-        if not (folder / MANIFEST).is_file() and _is_locked(folder):
+        if not was_there and _is_locked(folder):
             # A run has its lock a moment before it has its manifest.
             return RunSummary(folder.name, folder, "running")
+        if not was_there and (folder / MANIFEST).is_file():
+            # And a short one may have ended in between.
+            return _summary(folder)
         return RunSummary(folder.name, folder, "broken", reason=str(err))
     result = folder / manifest["result"]
     return RunSummary(

@@ -80,10 +80,11 @@ class Described:
     found: Mapping[str, Any]
     facts: Mapping[str, Any]
 
-    @classmethod
-    def of(cls, engine: Engine) -> Described:
-        model = engine.model
-        return cls(model.info, model.n_ctx, dict(engine.found), dict(engine.facts))
+
+def described(engine: Engine) -> Described:
+    """A function of the module, as all work is: a bound method Ray would send by its code."""
+    model = engine.model
+    return Described(model.info, model.n_ctx, dict(engine.found), dict(engine.facts))
 
 
 class Engines:
@@ -177,10 +178,10 @@ def open_engines(
     """
     if workers.alone:
         engine = engine or opening()
-        yield Engines(Described.of(engine), engine=engine)
+        yield Engines(described(engine), engine=engine)
         return
     with Crew(_backend(workers, opening.source), opening, on_progress=on_progress) as crew:
-        ((_, said),) = crew.results([("facts", Described.of)])
+        ((_, said),) = crew.results([("facts", described)])
         yield Engines(said, engine=engine, crew=crew)
 
 
