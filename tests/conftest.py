@@ -33,7 +33,7 @@ settings.load_profile("workbench")
 
 def pytest_collection_modifyitems(items):
     """Files with slow tests first: none is left for one process while the others have ended."""
-    longest = ("test_readme.py", "test_large.py", "test_browser.py")
+    longest = ("test_readme.py", "test_large.py", "test_addresses.py")
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     order = {name: place for place, name in enumerate(longest)}
     items.sort(key=lambda item: (item.path not in slow, order.get(item.path.name, len(order))))

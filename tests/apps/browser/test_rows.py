@@ -1,0 +1,78 @@
+"""Rows in a browser: dragged ranges, clicks in the table, hostile text, and a download."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from tests.support.browsing import box_of, n_shown, settle, visit, wait_for_value
+
+pytestmark = pytest.mark.slow
+
+
+def test_a_range_dragged_in_the_histogram_changes_the_table(page, address, log):
+    visit(page, f"{address}/samples")
+    assert n_shown(page).startswith("12 of 12")
+    area = box_of(page, "histogram-linear")
+    y = area["y"] + area["height"] / 2
+    page.mouse.move(area["x"] + area["width"] * 0.5, y)
+    page.mouse.down()
+    page.mouse.move(area["x"] + area["width"] * 0.8, y, steps=5)
+    page.mouse.move(area["x"] + area["width"] * 0.99, y, steps=5)
+    page.mouse.up()
+    page.get_by_role("heading", name=re.compile(r"^([0-9]|1[01]) of 12 rows")).wait_for()
+    settle(page)
+    assert "range=" in page.url
+    assert "most recent call last" not in log.read_text(), "neither an error nor a stack"
+    assert not n_shown(page).startswith("12 of 12")
+
+
+def test_a_click_on_the_text_of_a_row_opens_it(page, address):
+    visit(page, f"{address}/samples")
+    table = page.locator(".st-key-rows canvas").first
+    table.evaluate("e => e.scrollIntoView({block: 'center'})")
+    page.wait_for_timeout(500)
+    box = table.bounding_box()
+    # Rows are 35 pixels high, below a head of the same height.
+    page.mouse.click(box["x"] + box["width"] * 0.6, box["y"] + 35 * 4.5)
+    wait_for_value(page.get_by_role("spinbutton", name="Open"), "4")
+    page.keyboard.press("Escape")
+
+
+def test_hostile_rows_show_as_text_and_run_nothing(page, address):
+    dialogs = []
+    page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+    for search, shown in (
+        ("alert", "<script>alert('x')</script>"),
+        ("onerror", "<img src=x onerror=alert(1)>"),
+        ("javascript", "[x](javascript:alert(1))"),
+    ):
+        visit(page, f"{address}/samples?search={search}")
+        n_rows = 3 if search == "alert" else 1
+        page.get_by_role("heading", name=f"{n_rows} of 12 rows").wait_for()
+        text = page.locator("[data-testid=stMain]").inner_text()
+        assert shown in text.replace("\u2060", "")
+    for path in ("tokens?place=1", "select", "playground?from=type+one"):
+        visit(page, f"{address}/{path}")
+    assert dialogs == []
+    assert page.locator("a[href^='javascript']").count() == 0
+    assert page.locator("img[src='x'], [onerror]").count() == 0
+
+
+def test_an_exported_subset_can_be_downloaded_and_read_back(page, address, tmp_path):
+    visit(page, f"{address}/select?percent=50&policy=top&format=messages")
+    page.get_by_role("button", name="Save this selection").click()
+    button = page.get_by_role("button", name="Download data.jsonl")
+    button.wait_for()
+    settle(page)
+    with page.expect_download() as download:
+        button.click()
+    path = tmp_path / "data.jsonl"
+    download.value.save_as(path)
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    assert len(rows) == 6
+    assert all(row["messages"][0]["role"] == "user" for row in rows)
+    scores = [row["_score"] for row in sorted(rows, key=lambda row: row["_rank"])]
+    assert scores == sorted(scores, reverse=True)
