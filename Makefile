@@ -24,8 +24,8 @@ demo-real: .venv/installed ## the same on SmolLM2-135M, half an hour on two core
 app: .venv/installed ## the workbench in the browser
 	$(BIN)/workbench app
 
-test: .venv/installed ## all tests, also the slow ones
-	$(BIN)/python -m pytest $(SPREAD) -m "not consumers"
+test: .venv/installed ## the tests, also the slow ones
+	$(BIN)/python -m pytest $(SPREAD) -m "not consumers and not thorough"
 
 test-tl3: .venv-tl3/installed ## model-facing tests on TransformerLens 3.9 (HookedTransformer)
 	.venv-tl3/bin/python -m pytest $(SPREAD) -m "not slow" tests/models tests/ablation \
@@ -46,7 +46,7 @@ lint: .venv/installed ## formatting, lint and types
 	$(BIN)/pyright
 
 check: lint ## lint and the fast tests
-	$(BIN)/python -m pytest $(SPREAD) -m "not slow and not consumers"
+	$(BIN)/python -m pytest $(SPREAD) -m "not slow and not consumers and not thorough"
 
 .venv/installed: pyproject.toml constraints.txt
 	"$(PYTHON)" -m venv .venv

@@ -79,7 +79,7 @@ def quick(request, monkeypatch):
         monkeypatch.setattr(manifest, "package_versions", lambda: {})
 
 
-@pytest.fixture(params=[8, pytest.param(100, marks=pytest.mark.slow)])
+@pytest.fixture(params=[8, pytest.param(100, marks=pytest.mark.thorough)])
 def n_flips(request):
     return request.param
 

@@ -337,7 +337,7 @@ def test_results_of_others_are_read_or_refused(workbench, made, tmp_path, of, ev
     of(workbench, made, tmp_path, every)
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.parametrize(("of", "every"), [(of_heads, 2), (of_manifest, 29)])
 def test_every_field_of_results_of_others_is_read_or_refused(
     workbench,
@@ -365,7 +365,7 @@ def tables(path: Path):
             yield table.set_column(number, name, pa.array([cell] * len(table)))
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_tables_of_others_are_read_or_refused(workbench, made, sums, tmp_path):
     scores, selection = tmp_path / "scores.parquet", tmp_path / "selection.parquet"
     select = ("select", "--scores", scores, "--runs", tmp_path / "runs", "--n", "2", "--json")

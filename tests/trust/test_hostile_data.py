@@ -53,7 +53,7 @@ def test_hostile_rows_are_counted_and_the_others_go_on(score, workbench, tmp_pat
     check_rows(score, workbench, tmp_path, name, 90, ("jsonl", "parquet"))
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", KINDS)
 def test_two_thousand_hostile_rows_are_counted(score, workbench, tmp_path, name):
     check_rows(score, workbench, tmp_path, name, 2000, ("jsonl",))
