@@ -50,7 +50,7 @@ page = st.navigation(
 with st.sidebar:
     st.caption(
         "Your runs, and behind them those of the bundled demo, marked “demo”:"
-        if workspace().demo
+        if workspace().demos
         else "Your runs:"
     )
     st.code(str(own_root()), language=None, wrap_lines=True)

@@ -17,10 +17,10 @@ import streamlit as st
 
 from apps.reading.roots import checked_model
 from apps.reading.runs import FoundRun
-from apps.reading.workspace import allowed_roots
+from apps.reading.workspace import allowed_roots, is_here
 from apps.words.markdown import literal
 from workbench import models
-from workbench.catalog import here
+from workbench.catalog import catalog
 from workbench.engines import Engine, choose_engine
 from workbench.errors import WorkbenchError
 from workbench.models import Model
@@ -45,8 +45,11 @@ def loaded(
 
     `how` are the options of `load_model` that change numbers: dtype, template, quantize.
     """
-    is_local = name in here() or Path(name).expanduser().exists()
-    if not is_local and not st.toggle(
+    if not is_here(name) and name in {entry.name for entry in catalog()}:
+        st.info("The model of these results is not on this machine yet. Fetch it once with:")
+        st.code(f"workbench models get {name}", language="bash")
+        return None
+    if not is_here(name) and not st.toggle(
         f"Load {literal(name)} from the Hugging Face hub", key="load"
     ):
         st.caption("Not on this machine yet: it is downloaded and loaded only when you say so.")

@@ -14,7 +14,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from apps.reading.runs import FoundRun
-from apps.reading.workspace import demo_root, own_root
+from apps.reading.workspace import demo_roots, own_root
 from workbench.data import atomic_file
 from workbench.selection import read_marks
 
@@ -34,8 +34,8 @@ def beside(run: FoundRun, name: str) -> Path:
 
 
 def is_demo(run: FoundRun) -> bool:
-    demo = demo_root()
-    return demo is not None and run.folder.resolve().is_relative_to(demo.resolve())
+    folder = run.folder.resolve()
+    return any(folder.is_relative_to(demo.resolve()) for demo in demo_roots())
 
 
 def set_mark(path: Path, row_id: str, mark: str | None) -> None:

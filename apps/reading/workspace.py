@@ -1,6 +1,7 @@
-"""The runs that every page looks at: the reader's own, and behind them those of the bundled demo.
+"""The runs that every page looks at: the reader's own, and behind them those that come along.
 
-The demo is always there, and marked, so that no page is ever empty and no result hides another.
+These are a tour of a pretrained model and the demo of the bundled one, always there, and marked, so
+that no page is ever empty and no result hides another.
 
 runs = open_workspace()
 runs.finished("score"), runs.children(scores, "select")
@@ -9,16 +10,19 @@ runs.finished("score"), runs.children(scores, "select")
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from apps.reading.roots import roots
 from apps.reading.runs import FoundRun, finished_in, runs_in
 from workbench.bundled import bundled_dir
+from workbench.catalog import here
 from workbench.runs import RunSummary
 
 DEFAULT_ROOTS = (Path("runs"), Path("demo/runs"))
 DEMO = "demo"
+BUNDLED = ("tour_runs", "demo_runs")
 UNUSABLE = ("broken", "failed", "interrupted")
 
 
@@ -30,10 +34,10 @@ def own_root() -> Path:
     return next((path for path in DEFAULT_ROOTS if path.is_dir()), DEFAULT_ROOTS[0])
 
 
-def demo_root() -> Path | None:
-    """The runs that come with the installation."""
-    folder = bundled_dir("data") / "demo_runs"
-    return folder if folder.is_dir() else None
+def demo_roots() -> tuple[Path, ...]:
+    """The runs that come with the installation: of a pretrained model, and of the bundled one."""
+    folders = [bundled_dir("data") / name for name in BUNDLED]
+    return tuple(folder for folder in folders if folder.is_dir())
 
 
 def allowed_roots() -> tuple[Path, ...]:
@@ -48,18 +52,18 @@ def ref_of(run: FoundRun) -> str:
 
 @dataclass(frozen=True)
 class Workspace:
-    """What a session looks at: the reader's own runs, and the `demo` where there is one."""
+    """What a session looks at: the reader's own runs, and the `demos` that come along."""
 
     own: Path
-    demo: Path | None = None
+    demos: tuple[Path, ...] = ()
 
     def every(self) -> list[RunSummary]:
         """All runs, the reader's own first, each newest first."""
-        return [*runs_in(self.own), *(runs_in(self.demo) if self.demo else [])]
+        return [run for root in (self.own, *self.demos) for run in runs_in(root)]
 
     def origin(self, run: RunSummary) -> str:
         """`demo` for a run that came along, empty for one of the reader's own."""
-        return DEMO if run.path.parent == self.demo else ""
+        return DEMO if run.path.parent in self.demos else ""
 
     def unusable(self) -> list[RunSummary]:
         """Runs without a result that nobody is working on, each with its reason."""
@@ -72,7 +76,7 @@ class Workspace:
         """
         own = _of_stage(self.own, stage)
         names = {run.name for run in own}
-        beside = _of_stage(self.demo, stage) if self.demo else []
+        beside = [run for demo in self.demos for run in _of_stage(demo, stage)]
         return own + [replace(run, origin=DEMO) for run in beside if run.name not in names]
 
     def children(self, parent: FoundRun, stage: str) -> list[FoundRun]:
@@ -88,11 +92,20 @@ class Workspace:
         return next((r for r in self.finished(stage) if r.name in run.manifest["parents"]), None)
 
 
+def is_here(name: str) -> bool:
+    """Whether the model `name` can be loaded with nothing fetched."""
+    return name in here() or Path(name).expanduser().exists()
+
+
+def ready_first(runs: Sequence[FoundRun]) -> list[FoundRun]:
+    """In the same order, but runs that came along without their model behind all others."""
+    return sorted(runs, key=lambda run: bool(run.origin) and not is_here(run.model))
+
+
 def open_workspace() -> Workspace:
-    """The own runs and the demo, which is not shown twice where it is the folder itself."""
-    own, demo = own_root(), demo_root()
-    is_demo = demo is not None and own.resolve() == demo.resolve()
-    return Workspace(own, None if is_demo else demo)
+    """The own runs and those that come along, which are not shown twice where they are the own."""
+    own = own_root()
+    return Workspace(own, tuple(demo for demo in demo_roots() if demo.resolve() != own.resolve()))
 
 
 def _of_stage(root: Path, stage: str) -> list[FoundRun]:

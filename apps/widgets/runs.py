@@ -10,7 +10,7 @@ import streamlit as st
 
 from apps.jobs.commands import DEMO, next_command
 from apps.reading.runs import FoundRun
-from apps.reading.workspace import Workspace, open_workspace, own_root, ref_of
+from apps.reading.workspace import Workspace, open_workspace, own_root, ready_first, ref_of
 from apps.widgets.addressed import choose_addressed
 from apps.words.markdown import literal
 
@@ -22,12 +22,16 @@ def workspace() -> Workspace:
     return open_workspace()
 
 
-def choose_run(stage: str, *, label: str, key: str, only: str = "") -> FoundRun:
+def choose_run(
+    stage: str, *, label: str, key: str, only: str = "", loads_model: bool = False
+) -> FoundRun:
     """A box in the sidebar, kept in the page's address; without any such run the page ends here.
 
-    `only` narrows to one full stage, such as `score-air`.
+    `only` narrows to one full stage, such as `score-air`; a page that loads the run's model opens
+    on one whose model is here.
     """
     runs = [run for run in workspace().finished(stage) if only in ("", run.stage)]
+    runs = ready_first(runs) if loads_model else runs
     if not runs:
         say_what_is_missing(stage, only)
         st.stop()

@@ -93,7 +93,7 @@ def empty(tmp_path, monkeypatch) -> Path:
 def no_demo(tmp_path, monkeypatch) -> None:
     """As if the demo were not part of the installation.
 
-    What `demo_root` looks for is replaced, not the function: pages keep it when they import it.
+    What `demo_roots` looks for is replaced, not the function: pages keep it when they import it.
     """
     monkeypatch.setattr("apps.reading.workspace.bundled_dir", lambda name: tmp_path / name)
 

@@ -8,6 +8,7 @@ from apps.passes.ablated import INTACT, Ablated, greedy, prompt_ids
 from apps.passes.model import loaded, local_model
 from apps.reading.files import load
 from apps.reading.runs import FoundRun
+from apps.reading.workspace import ready_first
 from apps.views.playground.answers import is_asked, show_answers
 from apps.views.playground.choices import (
     Sets,
@@ -34,7 +35,7 @@ OTHER = "another model"
 
 def choose_model() -> tuple[Model, HeadScores | None, FoundRun | None]:
     """That of a circuit with the circuit, a bundled model, or any other that may be loaded."""
-    circuits = {run.title: run for run in workspace().finished("heads")}
+    circuits = {run.title: run for run in ready_first(workspace().finished("heads"))}
     with st.sidebar:
         names = [*circuits, *here(), OTHER]
         choice = choose_addressed("Circuit or model", names, key="circuit")

@@ -67,7 +67,7 @@ def sample_at(texts: Texts, row: dict[str, Any]) -> Sample | None:
 
 
 show_heading("Tokens", "tokens")
-run = choose_run("score", label="Scores", key="scores", only="score-circuitseer")
+run = choose_run("score", label="Scores", key="scores", only="score-circuitseer", loads_model=True)
 heads_run = workspace().parent(run, "heads")
 if heads_run is None:
     st.error("The circuit of these scores is gone: find the heads and score again.")

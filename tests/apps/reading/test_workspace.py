@@ -6,26 +6,26 @@ import json
 import shutil
 
 from apps.reading.runs import forget_runs
-from apps.reading.workspace import demo_root, open_workspace, ref_of
+from apps.reading.workspace import demo_roots, open_workspace, ref_of
 from tests.support.manifests import write_manifest
 
 
 def test_without_results_of_ones_own_the_demo_is_shown(empty):
     runs = open_workspace()
-    assert runs.demo == demo_root()
+    assert runs.demos == demo_roots()
     assert runs.own == empty
-    assert {run.folder.parent for run in runs.finished("heads")} == {demo_root()}
+    assert {run.folder.parent for run in runs.finished("heads")} == set(demo_roots())
 
 
 def test_ones_own_results_stand_before_the_demo_s(copied):
     found = open_workspace().finished("heads")
     assert found[0].folder.parent == copied
-    assert found[-1].folder.parent == demo_root()
+    assert found[-1].folder.parent == demo_roots()[-1]
     assert (found[0].origin, found[-1].origin) == ("", "demo")
 
 
 def test_what_the_demo_asked_and_the_reader_has_asked_again_stands_once(copied):
-    demo = next(demo_root().glob("heads-exact-*"))
+    demo = next(demo_roots()[-1].glob("heads-exact-*"))
     shutil.copytree(demo, copied / demo.name)
     forget_runs()
     same = [run for run in open_workspace().finished("heads") if run.name == demo.name]
@@ -33,9 +33,9 @@ def test_what_the_demo_asked_and_the_reader_has_asked_again_stands_once(copied):
 
 
 def test_the_demo_as_the_folder_of_runs_is_shown_once(monkeypatch):
-    monkeypatch.setenv("WORKBENCH_RUNS", str(demo_root()))
+    monkeypatch.setenv("WORKBENCH_RUNS", str(demo_roots()[-1]))
     runs = open_workspace()
-    assert runs.demo is None
+    assert runs.demos == demo_roots()[:-1]
     assert len({run.title for run in runs.finished("score")}) == len(runs.finished("score"))
 
 
