@@ -7,6 +7,7 @@ The order of the packages, low to high, is `LEVELS`; a module imports lower leve
 from __future__ import annotations
 
 import ast
+import importlib
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -194,6 +195,14 @@ def test_importing_it_loads_nothing_heavy(module):
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
     )
     assert done.stdout.split() == []
+
+
+@pytest.mark.parametrize("package", ["circuits", "scoring"])
+def test_a_name_that_is_loaded_late_is_no_module_s(package):
+    """Importing the module would put it where the name is looked for."""
+    folder = ROOT / "workbench" / package
+    modules = {path.stem for path in folder.iterdir()} - {"__init__"}
+    assert not modules & set(importlib.import_module(f"workbench.{package}").__all__)
 
 
 APPS = sources("apps")

@@ -17,7 +17,7 @@ from tests.support.rows import samples_of
 from workbench.ablation import iter_importance, weakened_losses
 from workbench.catalog import here, named_folder
 from workbench.circuits import retrieval_scores
-from workbench.circuits.retrieval_probe import retrieval_probe
+from workbench.circuits.retrieval_samples import retrieval_probe
 from workbench.data import plain_sentences, read_samples
 from workbench.engines import HookedEngine, batch_of, choose_engine
 from workbench.models import load_model, render

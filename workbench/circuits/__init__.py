@@ -49,7 +49,7 @@ if TYPE_CHECKING:
         retrieval_importance,
         retrieval_scores,
     )
-    from workbench.circuits.retrieval_probe import (
+    from workbench.circuits.retrieval_samples import (
         MOST_TOKENS,
         RetrievalSample,
         probe_facts,
@@ -109,7 +109,7 @@ HEAVY = {
         "retrieval_importance",
         "retrieval_scores",
     ),
-    "retrieval_probe": (
+    "retrieval_samples": (
         "MOST_TOKENS",
         "RetrievalSample",
         "probe_facts",

@@ -21,7 +21,7 @@ from jaxtyping import Bool, Float, Float64, Int
 from torch import Tensor
 
 from workbench.circuits.heads import Importance
-from workbench.circuits.retrieval_probe import RetrievalSample
+from workbench.circuits.retrieval_samples import RetrievalSample
 from workbench.data import batches_by_length
 from workbench.engines import Engine, HookedEngine, batch_of, sample_means
 from workbench.errors import InputError
