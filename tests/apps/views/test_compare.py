@@ -84,6 +84,17 @@ def test_scores_of_other_rows_are_not_compared(two_scores):
     assert "no row in common" in words(compare_scores(open_page("compare")))
 
 
+def test_rows_of_other_data_that_only_share_their_ids_are_not_compared(two_scores):
+    path = two_scores[1] / "manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["inputs"]["data"] = [{"name": "other", "sha256": "0"}]
+    write_manifest(path, manifest)
+    frame = pd.read_parquet(two_scores[1] / "scores.parquet")
+    frame["row_sha256"] = "0" * 64
+    frame.to_parquet(two_scores[1] / "scores.parquet")
+    assert "no row in common" in words(compare_scores(open_page("compare")))
+
+
 def test_two_selections_tell_what_they_share(copied, no_demo):
     scores = next(copied.glob("score-*")) / "scores.parquet"
     run_select(Place(copied), scores, SelectOptions("bottom", n=3))
