@@ -38,7 +38,8 @@ def compare_scores(first: pd.DataFrame, second: pd.DataFrame, *, fraction: float
     Where both have `row_sha256` as well, rows of one id with other content are not one row.
     """
     same = [name for name in ("row_id", "row_sha256") if name in first and name in second]
-    theirs = second[[*same, "score"]].drop_duplicates(same)
+    theirs: pd.DataFrame = second.loc[:, [*same, "score"]]
+    theirs = theirs.drop_duplicates(same)
     rows = first.drop_duplicates(same).merge(theirs, on=same, suffixes=("", "_second"))
     are_known = np.isfinite(rows[["score", "score_second"]].to_numpy(float)).all(axis=1)
     rows: pd.DataFrame = rows.loc[are_known]

@@ -69,7 +69,10 @@ def _pool(scores: FoundRun, theirs: FoundRun) -> pd.DataFrame:
     known = {
         title: one.rows(one.ok, ("row_id", "status", CONTENT)) for title, one in tables.items()
     }
-    return rows[rows["row_id"].isin(shared_ids(known, same_files=False).tolist())]
+    shared: pd.DataFrame = rows.loc[
+        rows["row_id"].isin(shared_ids(known, same_files=False).tolist())
+    ]
+    return shared
 
 
 def _ids(run: FoundRun) -> frozenset[str]:
