@@ -12,7 +12,7 @@ import sys
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import streamlit as st
 from starlette.middleware import Middleware
@@ -51,17 +51,23 @@ def is_own(headers: Iterable[tuple[bytes, bytes]]) -> bool:
     for name, value in headers:
         found.setdefault(name.lower(), []).append(value.decode("latin-1").lower())
     hosts, origins = found.get(b"host", []), found.get(b"origin", [])
-    if len(hosts) != 1 or len(origins) > 1 or _name(f"//{hosts[0]}") not in OWN:
+    if len(hosts) != 1 or len(origins) > 1 or _parts(f"//{hosts[0]}").hostname not in OWN:
+        return False
+    # Pictures, scripts and frames in a foreign page name no origin, but are told of as its own; a
+    # link that is followed from there is the reader's wish.
+    sites, kinds = found.get(b"sec-fetch-site", []), found.get(b"sec-fetch-dest", [])
+    if not {"cross-site", "same-site"}.isdisjoint(sites) and kinds != ["document"]:
         return False
     # A browser sends "null" for pages without an address, which are not ours either.
-    return all(urlsplit(origin).netloc == hosts[0] for origin in origins)
+    return all(_parts(origin).netloc == hosts[0] for origin in origins)
 
 
-def _name(address: str) -> str | None:
+def _parts(address: str) -> SplitResult:
+    """Of what is no address, none."""
     try:
-        return urlsplit(address).hostname
+        return urlsplit(address)
     except ValueError:
-        return None
+        return urlsplit("")
 
 
 app = st.App(Path(__file__).with_name("app.py"), middleware=[Middleware(Guard)])

@@ -156,7 +156,8 @@ def progress_of(root: Path, job: Job) -> LastProgress | None:
     if job.status != "running" or job.started is None:
         return None
     for run in list_runs(root):
-        if run.status != "running":
+        # One that has just begun has no manifest yet.
+        if run.status != "running" or not run.created:
             continue
         began = str(read_manifest(run.path)["started"])
         if datetime.fromisoformat(began).timestamp() >= job.started - 1:

@@ -117,7 +117,7 @@ def _show_way(job: Job) -> None:
     page, key = SHOWN_ON[job.stage]
     st.page_link(
         f"views/{page}/page.py",
-        label=f"Open {found.title}",
+        label=f"Open {literal(found.title)}",
         icon=":material/arrow_forward:",
         query_params={key: found.title},
     )

@@ -14,7 +14,7 @@ from apps.reading.sharing import shared
 from apps.reading.workspace import Workspace
 from workbench.circuits import Importance, read_heads, recut
 from workbench.data import read_samples
-from workbench.stages import read_importance, read_probe, read_raced
+from workbench.stages import read_contributions, read_importance, read_probe, read_raced
 from workbench.types import HeadScores, Sample
 
 DELTAS, RACED, SAMPLES = "deltas.parquet", "raced.parquet", "samples.jsonl"
@@ -39,7 +39,8 @@ def recut_of(run: FoundRun, n_top: int) -> HeadScores:
 @shared(64)
 def _recut(folder: Path, result: Path, created: str, n_top: int) -> HeadScores:
     importance, control = _importances(folder)
-    return recut(load(read_heads, result), n_top, importance=importance, control=control)
+    heads, contributions = load(read_heads, result), read_contributions(folder)
+    return recut(heads, n_top, importance=importance, control=control, contributions=contributions)
 
 
 def _importances(folder: Path) -> Importances:

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from apps.words.markdown import literal
+
 
 def choose_addressed(label: str, names: Sequence[str], *, key: str, help: str | None = None) -> str:
     """One of `names`; says so where the address asks for one that is not among them.
@@ -36,7 +38,7 @@ def choose_addressed(label: str, names: Sequence[str], *, key: str, help: str | 
     )
     st.session_state[told] = st.query_params[key] = chosen
     if st.session_state.get(lost):
-        st.warning(f"The link names “{st.session_state[lost]}”, which is not here.")
+        st.warning(literal(f"The link names “{st.session_state[lost]}”, which is not here."))
     return chosen
 
 

@@ -17,6 +17,7 @@ from apps.reading.scores import ScoreTable
 from apps.reading.texts import Texts
 from apps.widgets.runs import workspace
 from apps.widgets.texts import texts_of
+from apps.words.markdown import literal
 from apps.words.numbers import WORDS
 from workbench.types import Sample
 
@@ -55,7 +56,7 @@ def open_wanted(page: str, run: FoundRun, table: ScoreTable, *, key: str, is_fal
         return
     rank = table.rank_of(row_id, is_falling=is_falling)
     if rank is None:
-        st.warning(f"The row “{row_id}” has no score in this run.")
+        st.warning(literal(f"The row “{row_id}” has no score in this run."))
     else:
         st.session_state[key] = rank
 

@@ -30,10 +30,18 @@ FOREIGN = (
     {"host": OWN, "origin": "http://localhost:3000"},
     {"host": OWN, "origin": "null"},
     {"host": OWN, "origin": "file://"},
+    {"host": OWN, "origin": "http://[::1"},
+    {"host": OWN, "sec-fetch-site": "cross-site", "sec-fetch-dest": "image"},
+    {"host": OWN, "sec-fetch-site": "cross-site", "sec-fetch-dest": "iframe"},
+    {"host": OWN, "sec-fetch-site": "same-site", "sec-fetch-dest": "script"},
+    {"host": OWN, "sec-fetch-site": "cross-site"},
 )
 ALLOWED = (
     {"host": OWN},
     {"host": OWN, "origin": f"http://{OWN}"},
+    {"host": OWN, "sec-fetch-site": "same-origin", "sec-fetch-dest": "image"},
+    {"host": OWN, "sec-fetch-site": "none", "sec-fetch-dest": "document"},
+    {"host": OWN, "sec-fetch-site": "cross-site", "sec-fetch-dest": "document"},
     {"host": "LOCALHOST:8501", "origin": "http://localhost:8501"},
 )
 

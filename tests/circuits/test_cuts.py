@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -32,6 +34,20 @@ def test_with_the_deltas_it_is_the_ranking_that_such_a_circuit_would_have_had(im
     heads = rank_heads(importance, INFO, min_heads=1)
     asked = rank_heads(importance, INFO, fraction=0.5)
     assert recut(heads, 3, importance=importance) == asked
+
+
+@pytest.mark.parametrize("rank_by", ["contribution", "both"])
+def test_a_ranking_by_contribution_is_cut_as_well(importance, rank_by):
+    rng = np.random.default_rng(1)
+    written = replace(importance, deltas=importance.deltas + 0.3 * rng.normal(size=(20, 2, 3)))
+    how = {"contributions": written, "rank_by": rank_by}
+    heads = rank_heads(importance, INFO, min_heads=1, **how)
+    asked = rank_heads(importance, INFO, fraction=0.5, **how)
+    assert recut(heads, 3, importance=importance, contributions=written) == asked
+    kept = [h.stability for h in recut(heads, 3, importance=importance).heads]
+    assert kept == [h.stability for h in heads.heads]
+    by_mean = rank_heads(written, INFO, ablation="mean", **how)
+    assert len(circuit_of(recut(by_mean, 3, importance=written)).heads) == 3
 
 
 def test_without_the_deltas_every_head_keeps_its_stability(importance):

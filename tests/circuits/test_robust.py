@@ -44,6 +44,45 @@ THREE = settings(
 )
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("robust", 5),
+        ("robust", {"keep": 1.0}),
+        ("settings", 5),
+        ("settings", [{}]),
+        ("settings", [5]),
+        ("robust", {}),
+        ("keep", "all"),
+        ("overlap", None),
+        ("strict", [5]),
+    ],
+)
+def test_a_consensus_of_another_form_is_refused_in_words(tmp_path, field, value):
+    content = heads_to_json(robust_heads(THREE))
+    (content if field == "robust" else content["robust"])[field] = value
+    (tmp_path / "heads.json").write_text(json.dumps(content))
+    with pytest.raises(InputError, match="is not a heads file"):
+        read_heads(tmp_path / "heads.json")
+
+
+@pytest.mark.parametrize("field", ["kept", "contribution"])
+def test_a_head_of_a_consensus_without_a_field_is_refused_in_words(tmp_path, field):
+    content = heads_to_json(robust_heads(THREE))
+    del content["heads"][0][field]
+    (tmp_path / "heads.json").write_text(json.dumps(content))
+    with pytest.raises(InputError, match=f"is not a heads file .*'{field}'"):
+        read_heads(tmp_path / "heads.json")
+
+
+def test_a_share_that_is_no_number_is_refused_in_words(tmp_path):
+    content = heads_to_json(robust_heads(THREE))
+    content["heads"][0]["kept"] = "often"
+    (tmp_path / "heads.json").write_text(json.dumps(content))
+    with pytest.raises(InputError, match="kept is 'often'"):
+        read_heads(tmp_path / "heads.json")
+
+
 def kept_of(found: HeadScores) -> dict[Head, float | None]:
     return {Head(h.layer, h.head): h.kept for h in found.heads if h.kept}
 

@@ -85,6 +85,12 @@ def test_gpus_are_given_whole_or_shared_out(n_gpus, n_workers, is_spread, each):
     assert gpus_each(n_gpus, n_workers, is_spread=is_spread) == each
 
 
+@pytest.mark.parametrize(("n_gpus", "n_workers"), [(2, 3), (7, 8), (1, 3), (8, 32), (3, 10)])
+def test_the_shares_of_all_workers_fit_on_whole_gpus(n_gpus, n_workers):
+    each = gpus_each(n_gpus, n_workers)
+    assert n_gpus * int(1 / each) >= n_workers
+
+
 def test_a_model_spread_over_devices_needs_a_gpu_for_each_worker():
     with pytest.raises(InputError, match="the Ray cluster has 1 GPUs"):
         gpus_each(1, 2, is_spread=True)

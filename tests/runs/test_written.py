@@ -184,6 +184,16 @@ def test_a_truncated_or_missing_file_is_noticed_and_made_again(finished, tmp_pat
         shutil.rmtree(copy)
 
 
+@pytest.mark.parametrize("name", ["marks.json", "labels.json", "kinds.json", ".labels.json.lock"])
+def test_what_a_page_lays_beside_a_run_is_no_part_of_it(finished, tmp_path, name):
+    copy = shutil.copytree(finished[0], tmp_path / finished[0].name)
+    (copy / name).write_text("{}")
+    (copy / "scores.parquet").write_bytes(b"")
+    assert not table_run(tmp_path).reused
+    (copy / name).write_text('{"row-1": "keep"}')
+    check_run(copy)
+
+
 def test_a_half_copied_run_is_noticed(finished, tmp_path):
     copy = shutil.copytree(finished[0], tmp_path / finished[0].name)
     (copy / "summary.json").unlink()

@@ -32,6 +32,20 @@ def test_a_score_agrees_with_itself():
     assert set(compared.rows["side"]) == {"both", "neither"}
 
 
+def test_a_row_of_the_same_id_and_other_content_is_another_row():
+    other = FIRST.assign(row_sha256=["0", "1", "2", "3", "4", "!"], score=range(6))
+    compared = compare_scores(FIRST.assign(row_sha256=list("012345")), other, fraction=0.5)
+    assert compared.rows["row_id"].tolist() == list("abcde")
+    assert "row_sha256" not in compared.rows
+    with pytest.raises(InputError, match="no row in common"):
+        compare_scores(FIRST.assign(row_sha256="0"), other.assign(row_sha256="1"), fraction=0.5)
+
+
+def test_a_row_that_comes_twice_is_counted_once():
+    twice = pd.concat([FIRST, FIRST])
+    assert len(compare_scores(twice, twice, fraction=0.5).rows) == len(FIRST)
+
+
 def test_runs_without_a_row_in_common_are_refused_in_words():
     with pytest.raises(InputError, match="no row in common"):
         compare_scores(FIRST, SECOND.assign(row_id=list("vwxyz")), fraction=0.1)

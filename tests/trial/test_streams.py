@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from workbench.engines import HookedEngine, sample_losses
 from workbench.models import load_plain, render
-from workbench.trial import Budget, Stream, held_out, losses_of, n_steps_of, network_of
+from workbench.selection import Drawn, SharedPool
+from workbench.trial import (
+    Budget,
+    Stream,
+    arms_of,
+    held_out,
+    losses_of,
+    n_steps_of,
+    network_of,
+)
 from workbench.tuning import Example
 
 
@@ -45,3 +55,13 @@ def test_losses_are_those_that_the_engines_measure(checkpoint, tiny_model, sampl
     )
     assert losses_of(network, evaluation.rendered) == pytest.approx(expected, abs=1e-5)
     assert len(evaluation.answers(network)) == len(evaluation.problems)
+
+
+def test_a_selection_called_like_a_control_is_another_arm():
+    rows = pd.DataFrame({"row_id": ["a"]})
+    pool = SharedPool(pd.DataFrame({"row_id": ["a", "b"]}), whole=True)
+    names = ["random", "whole pool", "untuned", "top", "top"]
+    arms = arms_of([Drawn(name, rows, pool.table, {}) for name in names], pool)
+    assert len({arm.name for arm in arms}) == len(arms)
+    selections = [arm.name for arm in arms if arm.kind == "selection"]
+    assert selections == ["random #2", "whole pool #2", "untuned #2", "top", "top #2"]

@@ -11,7 +11,8 @@ import pytest
 from tests.trial.made import N_ROWS, TUNING, Made, rows_of
 from workbench.errors import InputError
 from workbench.options import SpendOptions, TrialOptions
-from workbench.stages import Place, run_trial
+from workbench.stages import Place, plan_trial, run_trial
+from workbench.stages.calibrate import seconds_a_new_token
 
 pytest.importorskip("trl", reason="needs the extra `train`")
 
@@ -53,6 +54,25 @@ def once(made, small_and_large):
     """One training an arm, by the default budget, measured on few rows that none has read."""
     asked = made.asked(*small_and_large, rows=rows_of(9, first=200))
     return run_trial(made.place, made.source, asked, ONCE, SINGLY)
+
+
+def test_a_plan_prices_the_answers_too(made, asked, monkeypatch):
+    slow = "workbench.stages.trial.seconds_a_new_token"
+    monkeypatch.setattr(slow, lambda *asked: 1e3 if seconds_a_new_token(*asked) > 0 else 0.0)
+    plans = [
+        plan_trial(
+            made.source,
+            asked,
+            TrialOptions(seeds=1, accuracy=n),
+            TUNING,
+            runs=made.place.runs,
+        )
+        for n in (0, 2)
+    ]
+    assert [plan["answers"] for plan in plans] == [0, 7 * 2]
+    assert plans[1]["decoded_tokens"] > 0
+    assert plans[1]["estimated_seconds"] >= 1e3 * plans[1]["decoded_tokens"]
+    assert plans[0]["estimated_seconds"] < 1e3
 
 
 def contents(run):

@@ -18,20 +18,26 @@ def recut(
     *,
     importance: Importance | None = None,
     control: Importance | None = None,
+    contributions: Importance | None = None,
 ) -> HeadScores:
     """The same ranking with its `n_top` first heads selected.
 
-    With the per-sample `importance` behind the ranking (and that on the control probe) stability
-    becomes that of the new circuit; without, each head keeps the one it has.
+    With the per-sample `importance` behind the ranking (and that on the control probe, or under
+    mean ablation where it ranks) stability becomes that of the new circuit; without, each head
+    keeps the one it has.
     """
     stability: dict[Head, float] = {}
-    if importance is not None:
+    if heads.ablation == "mean":
+        contributions = importance
+    is_known = contributions is not None or heads.rank_by not in ("contribution", "both")
+    if importance is not None and is_known:
         ranked = rank_heads(
             importance,
             heads.model,
             fraction=n_top / len(heads.heads),
             min_heads=n_top,
             control=control,
+            contributions=contributions,
             rank_by=heads.rank_by,
         )
         stability = {Head(h.layer, h.head): h.stability for h in ranked.heads}

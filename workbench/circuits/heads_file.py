@@ -27,19 +27,30 @@ KINDS = {
     "rank_by": str,
     "control": dict,
     "search": dict,
+    "robust": dict,
 }
 MODEL_KINDS = {
     **dict.fromkeys(("id", "revision", "weights_sha256", "config_sha256"), str),
     "n_layers": int,
     "n_heads": int,
 }
-NUMBERS = "delta ci_low ci_high stability control_delta contrast contribution sink_share"
+NUMBERS = "delta ci_low ci_high stability control_delta contrast contribution sink_share kept"
 HEAD_KINDS = {
     **dict.fromkeys(("layer", "head", "rank"), int),
     **dict.fromkeys(("selected", "idle"), bool),
     **dict.fromkeys(NUMBERS.split(), float),
     "basis": str,
     "n_samples": float,
+}
+CONSENSUS_KINDS = {
+    **dict.fromkeys(("keep", "overlap", "strict_by_chance"), float),
+    **dict.fromkeys(("settings", "strict", "majority", "idle"), list),
+}
+SETTING_KINDS = {
+    **dict.fromkeys(("run", "ablation", "count"), str),
+    "data": list,
+    "n_circuit": int,
+    "seed": float,  # of any size
 }
 """What is in each field; None, where a field may be without a value, is for the records to say."""
 
@@ -120,10 +131,29 @@ def _check_kinds(content: dict[str, Any]) -> None:
         for name, kind in kinds.items():
             if name in of and not _is_kind(of[name], kind):
                 raise ValueError(f"{name} is {str(of[name])[:80]!r}")
+    if content.get("robust") is not None:
+        _check_consensus(content["robust"], heads)
     shape = (model["n_layers"], model["n_heads"])
     places = [(head["layer"], head["head"]) for head in heads]
     if not heads or len(set(places)) < len(places) or not all(_inside(p, shape) for p in places):
         raise ValueError(f"{len(heads)} heads do not fit {shape[0]} layers x {shape[1]} heads")
+
+
+def _check_consensus(robust: dict[str, Any], heads: list[dict[str, Any]]) -> None:
+    """The same of a consensus, where nothing but a seed and a contribution may be unknown."""
+    for of, kinds in (
+        (robust, CONSENSUS_KINDS),
+        *((one, SETTING_KINDS) for one in robust["settings"]),
+        *((head, {"kept": float, "contribution": float}) for head in heads),
+    ):
+        for name, kind in kinds.items():
+            is_unknown = of[name] is None and name in ("seed", "contribution")
+            if not is_unknown and (of[name] is None or not _is_kind(of[name], kind)):
+                raise ValueError(f"{name} is {str(of[name])[:80]!r}")
+    texts = [robust[name] for name in ("strict", "majority", "idle")]
+    texts += [one["data"] for one in robust["settings"]]
+    if not all(isinstance(text, str) for some in texts for text in some):
+        raise ValueError("a list of names of its consensus holds something else")
 
 
 def _is_kind(value: Any, kind: type | None) -> bool:

@@ -101,9 +101,13 @@ class _Held:
 
 
 def gpus_each(n_gpus: int, n_workers: int, *, is_spread: bool = False) -> float:
-    """One, or the share of one that as many workers can have; all that there are, for a spread."""
+    """One, or the share of one that as many workers can have; all that there are, for a spread.
+
+    A share lies on one GPU: of two GPUs three workers have a half each, no two thirds would fit.
+    """
     if not is_spread:
-        return min(1.0, int(1e4 * n_gpus / n_workers) / 1e4)
+        n_sharing = -(-n_workers // n_gpus) if n_gpus else 0
+        return int(1e4 / n_sharing) / 1e4 if n_sharing else 0.0
     if n_gpus < n_workers:
         raise InputError(
             f"{n_workers} workers were asked for and a model spread over devices, and the Ray "

@@ -20,8 +20,9 @@ from workbench.runs.manifest import MANIFEST, read_manifest
 
 SUMS = "SHA256SUMS"
 LOCK = ".lock"
-# marks.json is chosen by hand in the browser, and changes after the run.
-_OWN = {MANIFEST, LOCK, EVENTS, SUMS, "marks.json"}
+# The last three come from pages, after the run, and change: what is said of rows by hand, and what
+# kind of head each is.
+_OWN = {MANIFEST, LOCK, EVENTS, SUMS, "marks.json", "labels.json", "kinds.json"}
 
 
 def note_sum(folder: Path, file: Path, name: str) -> str:
@@ -42,7 +43,10 @@ def files_of(folder: Path, *, without: frozenset[str] = frozenset()) -> dict[str
     return {
         path.name: file_digest(path)
         for path in sorted(folder.iterdir())
-        if path.is_file() and path.name not in left_out and path.suffix != TMP
+        if path.is_file()
+        and path.name not in left_out
+        and path.suffix != TMP
+        and not path.name.startswith(".")
     }
 
 

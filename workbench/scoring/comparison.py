@@ -33,8 +33,14 @@ class ComparedScores(NamedTuple):
 
 
 def compare_scores(first: pd.DataFrame, second: pd.DataFrame, *, fraction: float) -> ComparedScores:
-    """Hold two tables of `row_id` and `score` against each other; the top is `fraction` of them."""
-    rows = first.merge(second[["row_id", "score"]], on="row_id", suffixes=("", "_second"))
+    """Hold two tables of `row_id` and `score` against each other; the top is `fraction` of them.
+
+    Where both have `row_sha256` as well, rows of one id with other content are not one row.
+    """
+    same = [name for name in ("row_id", "row_sha256") if name in first and name in second]
+    theirs: pd.DataFrame = second.loc[:, [*same, "score"]]
+    theirs = theirs.drop_duplicates(same)
+    rows = first.drop_duplicates(same).merge(theirs, on=same, suffixes=("", "_second"))
     are_known = np.isfinite(rows[["score", "score_second"]].to_numpy(float)).all(axis=1)
     rows: pd.DataFrame = rows.loc[are_known]
     if not len(rows):
@@ -45,7 +51,7 @@ def compare_scores(first: pd.DataFrame, second: pd.DataFrame, *, fraction: float
     a, b = (rows[name].to_numpy(float) for name in ("score", "score_second"))
     in_a, in_b = _top(a, n_top), _top(b, n_top)
     side = np.select([in_a & in_b, in_a, in_b], [BOTH, FIRST, SECOND], NEITHER)
-    beside = rows.drop(columns=["score", "score_second"])
+    beside = rows.drop(columns=["score", "score_second", *same[1:]])
     frame = beside.assign(first=_percentiles(a), second=_percentiles(b), side=side)
     overlap = float((in_a & in_b).sum() / n_top)
     return ComparedScores(frame, spearman(a, b), overlap, n_top / len(rows))

@@ -13,9 +13,10 @@ from typing import Any
 import torch
 
 from workbench.data import batches_by_length
-from workbench.engines import Engine
+from workbench.engines import Decoder, Engine, decode
 
 CALIBRATION_TOKENS = 2048
+DECODED_ROWS, DECODED_NEW = 64, 8
 # A calibration that has taken as long is not refined.
 ENOUGH_SECONDS = 5.0
 N_BATCHES = 5
@@ -79,6 +80,17 @@ def seconds_per_token(engine: Engine, lengths: Sequence[int]) -> float:
     none = torch.zeros_like(ids, dtype=torch.bool)
     engine.losses(ids, none)
     return timed(lambda: engine.losses(ids, none)) / ids.numel()
+
+
+def seconds_a_new_token(engine: Decoder, prompts: Sequence[Sequence[int]]) -> float:
+    """From a few steps of a batch as large as those that answers are decoded in."""
+    rows = [prompts[i % len(prompts)] for i in range(DECODED_ROWS)]
+    decode(engine, rows[:2], max_new_tokens=2, stop_ids=())
+    new: list[Sequence[int]] = []
+    seconds = timed(
+        lambda: new.extend(decode(engine, rows, max_new_tokens=DECODED_NEW, stop_ids=()))
+    )
+    return seconds / sum(map(len, new))
 
 
 def plan_of(

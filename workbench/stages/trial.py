@@ -39,9 +39,10 @@ from workbench.runs import (
     without_place,
 )
 from workbench.selection import Drawn, SharedPool, read_drawn, shared_pool
-from workbench.stages.calibrate import timed
+from workbench.stages.calibrate import seconds_a_new_token, timed
 from workbench.stages.tune import check_source
 from workbench.trial import (
+    UNTUNED,
     Arm,
     Budget,
     Corpus,
@@ -63,7 +64,6 @@ from workbench.types import Progress, Sample
 
 RESULT, PAGE = "report.json", "trial.html"
 LOSSES, CURVES = "losses", "curves"
-UNTUNED = "untuned"
 SCHEMA = pa.schema(
     [
         ("arm", pa.string()),
@@ -176,6 +176,12 @@ def plan_trial(
     n = len(ready.trainings)
     eval_tokens = (n + 1) * sum(len(r.ids) for r in ready.evaluation.rendered)
     trained = n * ready.budget.tokens
+    problems = ready.evaluation.problems
+    n_new = (n + 1) * sum(problem.n_solution for problem in problems)
+    # A pass without a backward pass costs a third.
+    seconds = {"passes": per_token * (trained + eval_tokens / 3)}
+    if problems:
+        seconds["decoding"] = n_new * seconds_a_new_token(network, [p.prompt for p in problems])
     return {
         "arms": [arm.name for arm in ready.arms],
         "trainings": n,
@@ -185,9 +191,10 @@ def plan_trial(
         "backward_passes": n * ready.n_steps,
         "tokens": trained + eval_tokens,
         "eval_rows": len(ready.evaluation.rendered),
-        "answers": (n + 1) * len(ready.evaluation.problems),
-        # A pass without a backward pass costs a third.
-        "estimated_seconds": round(per_token * (trained + eval_tokens / 3), 1),
+        "answers": (n + 1) * len(problems),
+        "decoded_tokens": n_new,
+        "estimated_seconds": round(sum(seconds.values()), 1),
+        "seconds_by_part": {name: round(value, 1) for name, value in seconds.items()},
         "weights_mb": round(sum(p.numel() * p.element_size() for p in model.parameters()) / 1e6),
     }
 

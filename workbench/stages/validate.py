@@ -31,14 +31,19 @@ from workbench.data import (
     read_usable,
     unseen,
 )
-from workbench.engines import Engine, decode
+from workbench.engines import Engine
 from workbench.engines import batch_tokens as free_tokens
 from workbench.models import Model, ModelSource, Rendered, check_same_model
 from workbench.options import RECOGNISED, ReadOptions, ValidateOptions
 from workbench.probe import usable_samples
 from workbench.reports import validation_page
 from workbench.runs import Finding, Outcome, Place, RunSpec, Task, answer, check_same_template
-from workbench.stages.calibrate import padded_tokens, plan_of, seconds_per_token, timed
+from workbench.stages.calibrate import (
+    padded_tokens,
+    plan_of,
+    seconds_a_new_token,
+    seconds_per_token,
+)
 from workbench.stages.engine import engine_of
 from workbench.stages.heads import read_importance, seen_rows
 from workbench.stages.heads.find import FACTS
@@ -47,7 +52,6 @@ from workbench.types import Head, HeadScores, Sample
 
 RESULT = "validation.json"
 PAGE = "validation.html"
-CALIBRATION_ROWS, CALIBRATION_NEW = 64, 8
 
 
 @dataclass(frozen=True)
@@ -164,7 +168,7 @@ def plan_validate(
     n_sets = len(head_sets(model, heads, n_random=options.random, seed=options.seed).every)
     n_new = n_sets * sum(problem.n_solution for problem in answered)
     if answered:
-        seconds["decoding"] = n_new * _seconds_a_new_token(engine, [p.prompt for p in answered])
+        seconds["decoding"] = n_new * seconds_a_new_token(engine, [p.prompt for p in answered])
     plan = plan_of(engine, lengths, full.batch_tokens, passes=1.0, seconds=0.0)
     tokens = sum(parts.values())
     return plan | {
@@ -259,14 +263,3 @@ def _tokens(
     padded = padded_tokens(lengths, batches_by_length(lengths, max_tokens=batch_tokens))
     lowest = [min(head.layer for head in heads) for heads in sets if heads]
     return padded * (1 + sum(1 - layer / model.n_layers for layer in lowest))
-
-
-def _seconds_a_new_token(engine: Engine, prompts: Sequence[Sequence[int]]) -> float:
-    """From a few steps of a batch as large as those of the validation."""
-    rows = [prompts[i % len(prompts)] for i in range(CALIBRATION_ROWS)]
-    decode(engine, rows[:2], max_new_tokens=2, stop_ids=())
-    new: list[Sequence[int]] = []
-    seconds = timed(
-        lambda: new.extend(decode(engine, rows, max_new_tokens=CALIBRATION_NEW, stop_ids=()))
-    )
-    return seconds / sum(map(len, new))

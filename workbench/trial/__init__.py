@@ -3,7 +3,7 @@
 from workbench.trial import paired_effect, trial_report
 """
 
-from workbench.trial.arms import POOL, RANDOM, Arm, arms_of
+from workbench.trial.arms import POOL, RANDOM, UNTUNED, Arm, arms_of
 from workbench.trial.effects import Effect, paired_effect
 from workbench.trial.measure import Evaluation, held_out, losses_of, network_of
 from workbench.trial.report import Measured, trial_report
@@ -14,6 +14,7 @@ from workbench.trial.verdict import sentences, warnings_of
 __all__ = [
     "POOL",
     "RANDOM",
+    "UNTUNED",
     "Arm",
     "Budget",
     "Corpus",

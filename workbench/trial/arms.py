@@ -16,6 +16,8 @@ from workbench.errors import InputError
 from workbench.selection import Drawn, SharedPool, like_lengths, row_lengths
 
 RANDOM, POOL = "random", "whole pool"
+UNTUNED = "untuned"
+"""Not an arm: the model as it was before."""
 SELECTION, LENGTHS = "selection", "lengths"
 # Apart from the seeds of trainings and of selections: equal numbers would draw like rows.
 DRAW = 0x7E57
@@ -72,9 +74,9 @@ def arms_of(drawn: Sequence[Drawn], pool: SharedPool) -> list[Arm]:
 
 
 def _names(drawn: Sequence[Drawn]) -> list[str]:
-    """The names of the runs; one that comes again is numbered."""
-    names: list[str] = []
+    """The names of the runs; one that comes again, or is that of a control, is numbered."""
+    names = [RANDOM, POOL, UNTUNED]
     for one in drawn:
         n = sum(name.partition(" #")[0] == one.name for name in names)
         names.append(f"{one.name} #{n + 1}" if n else one.name)
-    return names
+    return names[3:]

@@ -13,6 +13,7 @@ from apps.reading.files import load
 from apps.widgets.addressed import choose_addressed
 from apps.widgets.chart import chart
 from apps.widgets.runs import workspace
+from apps.words.markdown import literal
 from apps.words.numbers import WORDS
 from workbench.circuits import circuit_of, compare_heads, read_heads
 from workbench.figures import head_name, heads_difference, rank_scatter
@@ -116,7 +117,8 @@ def _show_heads(report: dict) -> None:
         for head in report["heads"]
     ]
     with st.expander("Heads of either circuit"):
-        st.caption(f"First: {report['kinds'][0]}. Second: {report['kinds'][1]}.")
+        first, second = map(literal, report["kinds"])
+        st.caption(f"First: {first}. Second: {second}.")
         st.dataframe(pd.DataFrame(rows), hide_index=True, alt="Heads of either circuit in both")
 
 

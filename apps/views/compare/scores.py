@@ -5,6 +5,8 @@ compare_runs()
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import streamlit as st
@@ -21,6 +23,7 @@ from apps.words.numbers import WORDS
 from workbench.errors import InputError
 from workbench.figures import rank_scatter
 from workbench.scoring import ComparedScores, compare_scores
+from workbench.selection import CONTENT
 
 COLUMNS = ("row_id", "row_index", "n_tokens", "score")
 MOST_POINTS = 3_000
@@ -47,7 +50,10 @@ def compare_runs() -> None:
         "Top, %", 1, 50, 10, key="top", bind="query-params", help=WORDS["top_share"]
     )
     try:
-        compared = compare_scores(_frame(first), _frame(second), fraction=share / 100)
+        frames = [
+            _frame(run, same_files=_data_of(first) == _data_of(second)) for run in (first, second)
+        ]
+        compared = compare_scores(*frames, fraction=share / 100)
     except InputError as err:
         st.info(literal(f"These cannot be compared: {err}"), icon=":material/link_off:")
         return
@@ -63,9 +69,15 @@ def _same_data_first(first: FoundRun, titles: list[str], runs: dict[str, FoundRu
     return sorted(titles, key=lambda title: runs[title].data != first.data)
 
 
-def _frame(run: FoundRun) -> pd.DataFrame:
+def _data_of(run: FoundRun) -> Any:
+    """The files that were scored, by their content."""
+    return run.manifest["inputs"].get("data")
+
+
+def _frame(run: FoundRun, *, same_files: bool) -> pd.DataFrame:
+    """The scored rows; of other files also what tells that a row of the same id is the same."""
     table = load(ScoreTable.open, run.result)
-    return table.rows(table.ok, COLUMNS)
+    return table.rows(table.ok, COLUMNS if same_files else (*COLUMNS, CONTENT))
 
 
 def _show_numbers(compared: ComparedScores) -> None:

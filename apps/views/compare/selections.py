@@ -17,8 +17,10 @@ from apps.reading.scores import ScoreTable
 from apps.views.compare.rows import show_rows
 from apps.widgets.addressed import choose_addressed
 from apps.widgets.runs import workspace
+from apps.words.markdown import literal
 from apps.words.numbers import WORDS
-from workbench.selection import overlap_of, read_selection
+from workbench.errors import InputError
+from workbench.selection import CONTENT, overlap_of, read_selection, shared_ids
 
 COLUMNS = ("row_id", "row_index", "n_tokens", "score")
 
@@ -35,12 +37,21 @@ def compare_saved() -> None:
     with right:
         others = [title for title in runs if title != first.title]
         second = runs[choose_addressed("Second", others, key="selection_2")]
-    scores = workspace().parent(first, "score")
-    if scores is None:
-        st.info("The scores of the first selection are gone.", icon=":material/link_off:")
+    scores, theirs = (workspace().parent(run, "score") for run in (first, second))
+    if scores is None or theirs is None:
+        which = "first" if scores is None else "second"
+        st.info(f"The scores of the {which} selection are gone.", icon=":material/link_off:")
         return
-    pool = _pool(scores)
+    try:
+        pool = _pool(scores, theirs)
+    except InputError as err:
+        st.info(literal(f"These cannot be compared: {err}"), icon=":material/link_off:")
+        return
     ids = [_ids(run) for run in (first, second)]
+    known = frozenset(pool["row_id"])
+    if n_outside := sum(len(some - known) for some in ids):
+        st.caption(f"{n_outside:,} selected rows are not in both pools, and left out.")
+        ids = [some & known for some in ids]
     _show_numbers(ids, pool)
     in_first, in_second = (pool["row_id"].isin(list(some)).to_numpy() for some in ids)
     names = ["both", "first only", "second only"]
@@ -48,9 +59,20 @@ def compare_saved() -> None:
     show_rows(scores, pool.assign(side=sides))
 
 
-def _pool(scores: FoundRun) -> pd.DataFrame:
+def _pool(scores: FoundRun, theirs: FoundRun) -> pd.DataFrame:
+    """The rows scored by the first; where other files were scored by the second, those of both."""
     table = load(ScoreTable.open, scores.result)
-    return table.rows(table.ok, COLUMNS)
+    rows = table.rows(table.ok, COLUMNS)
+    if scores.manifest["inputs"].get("data") == theirs.manifest["inputs"].get("data"):
+        return rows
+    tables = {run.title: load(ScoreTable.open, run.result) for run in (scores, theirs)}
+    known = {
+        title: one.rows(one.ok, ("row_id", "status", CONTENT)) for title, one in tables.items()
+    }
+    shared: pd.DataFrame = rows.loc[
+        rows["row_id"].isin(shared_ids(known, same_files=False).tolist())
+    ]
+    return shared
 
 
 def _ids(run: FoundRun) -> frozenset[str]:

@@ -11,6 +11,7 @@ import streamlit as st
 from apps.reading.runs import FoundRun, forget_runs
 from apps.reading.workspace import own_root
 from apps.widgets.runs import workspace
+from apps.words.markdown import literal
 from apps.words.numbers import WORDS
 from workbench.circuits import circuit_of
 from workbench.errors import WorkbenchError
@@ -80,7 +81,7 @@ def _save(run: FoundRun, chosen: list[Head]) -> None:
     try:
         outcome = run_chosen(Place(own_root()), run.result, chosen, by=by)
     except WorkbenchError as err:
-        st.error(f"Not saved: {err}")
+        st.error(literal(f"Not saved: {err}"))
         return
     forget_runs()
     saved = next(r for r in workspace().finished("heads") if r.name == outcome.run.name)

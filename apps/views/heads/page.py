@@ -22,7 +22,7 @@ from apps.words.markdown import literal
 from apps.words.numbers import WORDS
 from workbench.circuits import circuit_of, read_heads
 from workbench.figures import LAYERS, SCALES, elbow, head_name, heads_heatmap, layers_of
-from workbench.types import Head, HeadScores
+from workbench.types import Head, HeadScore, HeadScores
 
 LAYER_NAMES = {
     "delta": "loss increase",
@@ -80,15 +80,22 @@ def choose_cut(run: FoundRun, heads: HeadScores, *, where: DeltaGenerator) -> He
     if n_top == own:
         return heads
     cut = recut_of(run, n_top)
-    between = sorted(
-        (h for h in cut.heads if min(own, n_top) < h.rank <= max(own, n_top)),
-        key=lambda h: h.rank,
-    )
-    word = "enter" if n_top > own else "leave"
-    names = [f"{head_name(h.layer, h.head)} ({h.stability:.0%} stable)" for h in between[:12]]
-    more = f" and {len(between) - 12} more" if len(between) > 12 else ""
-    st.caption(f"Of the run's own {own}: {len(between)} {word}: {', '.join(names)}{more}.")
+    # Heads that were chosen by hand need not be the first in rank: some may leave as others enter.
+    before = {Head(h.layer, h.head) for h in heads.heads if h.selected}
+    moved = [h for h in cut.heads if h.selected != ((h.layer, h.head) in before)]
+    said = [
+        _said_of_moved([h for h in moved if h.selected == enters], "enter" if enters else "leave")
+        for enters in (True, False)
+    ]
+    st.caption(f"Of the run's own {own}: {'; '.join(filter(None, said))}.")
     return cut
+
+
+def _said_of_moved(moved: list[HeadScore], word: str) -> str:
+    first = sorted(moved, key=lambda h: h.rank)[:12]
+    names = [f"{head_name(h.layer, h.head)} ({h.stability:.0%} stable)" for h in first]
+    more = f" and {len(moved) - 12} more" if len(moved) > 12 else ""
+    return f"{len(moved)} {word}: {', '.join(names)}{more}" if moved else ""
 
 
 def choose_scale(where: DeltaGenerator) -> None:
@@ -207,7 +214,7 @@ st.caption(
 )
 show_settings(heads)
 if heads.probe.get("chosen_from"):
-    st.caption(f"Chosen by {heads.probe['by']} from {heads.probe['chosen_from']}.")
+    st.caption(literal(f"Chosen by {heads.probe.get('by')} from {heads.probe['chosen_from']}."))
 deltas, second = deltas_of(run), second_measure(heads, workspace())
 left, right = st.columns([3, 2], gap="large")
 wide = st.container()

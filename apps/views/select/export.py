@@ -147,7 +147,7 @@ def _show_card(export: Export) -> None:
     try:
         text = _card(export.selection.name, export.name, str(export.options), export)
     except (WorkbenchError, OSError) as err:
-        st.error(f"This cannot be exported: {err}")
+        st.error(literal(f"This cannot be exported: {err}"))
         return
     st.code(text, language="markdown", wrap_lines=True)
 

@@ -26,8 +26,8 @@ from workbench.types import Head, Sample
 MEAN = "the circuit, mean"
 
 
-def choose_shown(model: Model, circuit: tuple[Head, ...], part: str) -> Shown:
-    """Whose attention, how shaded, with or without the sink."""
+def choose_shown(model: Model, circuit: tuple[Head, ...], part: str, *, drop_sink: bool) -> Shown:
+    """Whose attention, how shaded, with or without the sink: at first as the run scores."""
     every = [Head(i, j) for i in range(model.n_layers) for j in range(model.n_heads)]
     names = {f"{head_name(*h)} (circuit)": h for h in circuit}
     names |= {head_name(*h): h for h in every if h not in circuit}
@@ -45,7 +45,7 @@ def choose_shown(model: Model, circuit: tuple[Head, ...], part: str) -> Shown:
         help=WORDS["contribution"],
     )
     drop_sink = right.toggle(
-        "Leave out the sink", key="no_sink", bind="query-params", help=WORDS["sink"]
+        "Leave out the sink", drop_sink, key="no_sink", bind="query-params", help=WORDS["sink"]
     )
     only = names.get(whose or "")
     return Shown(
@@ -98,8 +98,8 @@ if model is None:
     st.stop()
 warn_of_idle(load(read_heads, heads_run.result))
 circuit = circuit_of(load(read_heads, heads_run.result)).heads
-shown = choose_shown(model, circuit, load(read_json, run.folder / "summary.json")["part"])
-config = run.manifest["config"]
+config, part = run.manifest["config"], load(read_json, run.folder / "summary.json")["part"]
+shown = choose_shown(model, circuit, part, drop_sink=bool(config.get("drop_sink")))
 columns = st.columns(2, gap="large") if is_double else [st.container()]
 for column, row, key in zip(columns, rows, ("a", "b"), strict=False):
     with column:

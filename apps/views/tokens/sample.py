@@ -64,8 +64,10 @@ def show_sample(
         st.warning(literal(f"This sample cannot be shown: {err}"))
         return
     _show_numbers(shown, row, view)
-    by = score.get("variant") or "paper"
-    show_split(shown.model, heads, view, by, per_head=bool(score.get("per_head")))
+    if shown.only is None and shown.drop_sink == bool(score.get("drop_sink")):
+        # Of another window, or of one head, it would not be this score that is told of.
+        by = score.get("variant") or "paper"
+        show_split(shown.model, heads, view, by, per_head=bool(score.get("per_head")))
     values = view.received if shown.shade == "received" else contributions(view.received)
     window = choose_window(values, title="The whole sample", key=f"{key}-window")
     _show_tokens(shown, view, values, window, key)

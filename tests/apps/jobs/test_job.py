@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from apps.jobs import job as jobs
 
@@ -118,6 +119,14 @@ def test_progress_is_that_of_the_run_the_job_works_on(root, monkeypatch):
     monkeypatch.setattr("workbench.runs.listing._is_locked", lambda folder: True)
     progress = jobs.progress_of(root, job)
     assert (progress.done, progress.total, progress.message) == (3, 4, "new")
+
+
+def test_a_run_that_has_no_manifest_yet_tells_no_progress(tmp_path):
+    folder = tmp_path / "score-new"
+    folder.mkdir()
+    job = jobs.Job(tmp_path, "score", "a", (), True, 0.0, "running", started=0.0)
+    with FileLock(folder / ".lock"):
+        assert jobs.progress_of(tmp_path, job) is None
 
 
 def test_a_job_ends_where_there_are_no_process_groups(root, monkeypatch):

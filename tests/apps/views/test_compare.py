@@ -84,6 +84,31 @@ def test_scores_of_other_rows_are_not_compared(two_scores):
     assert "no row in common" in words(compare_scores(open_page("compare")))
 
 
+def test_rows_of_other_data_that_only_share_their_ids_are_not_compared(two_scores):
+    path = two_scores[1] / "manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["inputs"]["data"] = [{"name": "other", "sha256": "0"}]
+    write_manifest(path, manifest)
+    frame = pd.read_parquet(two_scores[1] / "scores.parquet")
+    frame["row_sha256"] = "0" * 64
+    frame.to_parquet(two_scores[1] / "scores.parquet")
+    assert "no row in common" in words(compare_scores(open_page("compare")))
+
+
+def test_selections_of_other_data_that_only_share_ids_are_not_compared(two_scores, no_demo):
+    root, path = two_scores[0].parent, two_scores[1] / "manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["inputs"]["data"] = [{"name": "other", "sha256": "0"}]
+    write_manifest(path, manifest)
+    frame = pd.read_parquet(two_scores[1] / "scores.parquet")
+    frame["row_sha256"] = "0" * 64
+    frame.to_parquet(two_scores[1] / "scores.parquet")
+    run_select(Place(root), two_scores[1] / "scores.parquet", SelectOptions("bottom", n=3))
+    at = open_page("compare")
+    at.segmented_control(key="what").select("selections").run()
+    assert "are not known to be the same rows" in words(at)
+
+
 def test_two_selections_tell_what_they_share(copied, no_demo):
     scores = next(copied.glob("score-*")) / "scores.parquet"
     run_select(Place(copied), scores, SelectOptions("bottom", n=3))

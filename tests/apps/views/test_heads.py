@@ -8,9 +8,10 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from tests.apps.conftest import charts, heads_by_rank, name, open_page, words
+from tests.apps.conftest import charts, heads_by_rank, markdown_of, name, open_page, words
 from tests.support.manifests import write_manifest
 from workbench.circuits import Setting, heads_to_json, read_heads, robust_heads
+from workbench.stages import Place, run_chosen
 
 
 def test_the_heads_page_begins_with_the_costliest_head(finished):
@@ -169,6 +170,18 @@ def test_a_circuit_of_ones_own_is_saved_shown_and_can_be_validated(copied):
     assert sorted(name(h) for h in content["heads"] if h["selected"]) == sorted(chosen)
     links = {link.proto.label: link.proto for link in at.get("page_link")}
     assert folder.name[-8:] in str(links["Validate this circuit"])
+
+
+def test_a_cut_of_chosen_heads_says_which_of_them_leave(copied):
+    ranked = [name(h) for h in heads_by_rank(copied)]
+    origin = next(copied.glob("heads-exact-*/heads.json"))
+    chosen = [(h["layer"], h["head"]) for h in heads_by_rank(copied)[4:6]]
+    run_chosen(Place(copied), origin, chosen, by="![x](http://x.it/x)")
+    at = open_page("heads")
+    assert r"\!\[x\]" in markdown_of(at)
+    at.select_slider(key="cut").set_value(1).run()
+    assert f"1 enter: {ranked[0]} (" in words(at)
+    assert f"2 leave: {ranked[4]} (" in words(at)
 
 
 def test_heads_that_contribute_and_are_not_idle_fill_the_box(copied):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pandas as pd
 
 from apps.widgets.one_sample import ADDRESS
 from tests.apps.conftest import HOSTILE, open_page, words
+from tests.support.manifests import write_manifest
 
 
 def scores_of(root) -> pd.DataFrame:
@@ -71,3 +73,23 @@ def test_the_score_is_told_by_token_and_by_head_in_words(finished):
     shares = [int(share) for share in re.findall(r"L\dH\d (-?\d+)%", by_head)]
     assert len(shares) == 2
     assert abs(sum(shares) - 100) <= 1
+
+
+def test_what_is_not_the_score_of_the_run_is_not_told_as_it(finished):
+    at = open_page("tokens")
+    at.toggle(key="no_sink").set_value(True).run()
+    assert "of this score" not in words(at)
+    at.toggle(key="no_sink").set_value(False).run()
+    assert "of this score" in words(at)
+    at.selectbox(key="whose").select(at.selectbox(key="whose").options[1]).run()
+    assert "of this score" not in words(at)
+
+
+def test_the_sink_is_left_out_where_the_run_leaves_it_out(copied):
+    path = next(copied.glob("score-*/manifest.json"))
+    manifest = json.loads(path.read_text())
+    manifest["config"]["drop_sink"] = True
+    write_manifest(path, manifest)
+    at = open_page("tokens")
+    assert at.toggle(key="no_sink").value
+    assert "of this score" in words(at)

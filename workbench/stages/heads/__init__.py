@@ -4,6 +4,7 @@ from workbench.stages.heads.chosen import run_chosen, with_circuit
 from workbench.stages.heads.deltas import (
     DELTAS,
     RESULT,
+    read_contributions,
     read_importance,
     read_raced,
     seen_rows,
@@ -19,6 +20,7 @@ __all__ = [
     "plan_heads",
     "plan_robust",
     "plan_settings",
+    "read_contributions",
     "read_importance",
     "read_raced",
     "run_chosen",

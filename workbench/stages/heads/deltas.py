@@ -71,6 +71,15 @@ def read_importance(folder: Path) -> tuple[Importance | None, Importance | None]
     return found[0], found[1]
 
 
+def read_contributions(folder: Path) -> Importance | None:
+    """The same under mean ablation, where it ranks the heads run in `folder`; None without."""
+    path = folder / CONTRIBUTIONS
+    if not path.is_file():
+        return None
+    shape = json.loads((folder / RESULT).read_text(encoding="utf-8"))["model"]
+    return read_deltas([path], int(shape["n_layers"]), int(shape["n_heads"]))
+
+
 def read_raced(folder: Path) -> Importance | None:
     """The per-sample deltas of the race in `folder`, NaN where a head was not run; None without."""
     if not (folder / RACED).is_file():
