@@ -40,6 +40,10 @@ def layout_of(row):
             PairLayout("instruction", "output", history="history"),
         ),
         (
+            {"prompt": "p", "completion": "c", "history": ["of", "it"]},
+            PairLayout("prompt", "completion"),
+        ),
+        (
             {"system": "s", "conversations": [ASK, SAY]},
             TurnsLayout("conversations", "role", "content", "user", "assistant", "system"),
         ),
