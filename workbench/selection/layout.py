@@ -105,10 +105,14 @@ def _turns_layout(row: Mapping[str, Any], column: str, system: str | None) -> Tu
         return None
     role = "role" if "role" in turns[0] else "from"
     content = "content" if "content" in turns[0] else "value"
+    if not all(role in turn and content in turn for turn in turns):
+        return None
+    said = {turn[role] for turn in turns}
     # A speaker who says nothing in this row is called as the column's spelling has it.
     names = {"user": "human", "assistant": "gpt"} if role == "from" else {}
-    for turn in reversed(turns):
-        names[ROLES[turn[role]]] = turn[role]
+    names |= {ROLES[name]: name for name in said}
+    if len({ROLES[name] for name in said}) < len(said):
+        return None
     user, assistant = (names.get(speaker, speaker) for speaker in ("user", "assistant"))
     return TurnsLayout(column, role, content, user, assistant, system)
 
