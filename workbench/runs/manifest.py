@@ -149,5 +149,5 @@ def _what_is_wrong(manifest: Any) -> str | None:
     if SEAL in manifest and sealed(manifest)[SEAL] != manifest[SEAL]:
         return "was changed after the run wrote it (its seal does not fit)"
     names = [manifest["result"], *manifest["parents"], *(manifest.get("files") or {})]
-    odd = [name for name in names if not isinstance(name, str) or Path(name).name != name]
+    odd = [n for n in names if not isinstance(n, str) or Path(n).name != n or n == ".."]
     return f"names the file {odd[0]!r}, which lies elsewhere" if odd else None

@@ -20,6 +20,7 @@ from workbench.selection.provenance import (
     provenance_of,
     scored_as,
     scored_data,
+    scored_files,
     scores_of,
     stages_behind,
 )
@@ -68,6 +69,7 @@ __all__ = [
     "row_lengths",
     "scored_as",
     "scored_data",
+    "scored_files",
     "scored_rows",
     "scores_of",
     "select",

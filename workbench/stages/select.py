@@ -31,6 +31,7 @@ from workbench.selection import (
     read_scores,
     scored_as,
     scored_data,
+    scored_files,
     scored_rows,
     select,
     stages_behind,
@@ -66,7 +67,7 @@ class Tables:
         if self.combine is None:
             return read_scores(self.first)
         behind = [self.score(path) for path in self.paths]
-        data = behind[0]["inputs"]["data"] if behind[0] else []
+        data = scored_files(behind[0])
         same_files = all(is_scored_data(score, data) for score in behind)
         tables = [read_scores(path) for path in self.paths]
         return combined(tables, how=self.combine, same_files=same_files)
@@ -74,7 +75,7 @@ class Tables:
     def methods(self) -> list[str]:
         """What made each table, as far as its run still says so."""
         behind = [self.score(path) for path in self.paths]
-        return [score["config"]["method"] if score else "unknown" for score in behind]
+        return [str(score["config"].get("method")) if score else "unknown" for score in behind]
 
     @staticmethod
     def score(path: Path) -> dict[str, Any] | None:

@@ -1,0 +1,71 @@
+"""Manifests behind a selection are followed once each, and what no run writes is said."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from workbench.errors import InputError
+from workbench.runs import RunSpec, read_manifest
+from workbench.runs.manifest import new_manifest
+from workbench.selection import is_scored_data, provenance, scored_data, scored_files, stages_behind
+
+FILE = {"name": "a.jsonl", "bytes": 1, "sha256": "1a2b"}
+
+
+def write(folder: Path, stage: str, *parents: str) -> Path:
+    folder.mkdir()
+    manifest = new_manifest(RunSpec(stage, {}, {}, parents=parents))
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    return folder / "selection.parquet"
+
+
+def test_runs_that_name_each_other_as_parents_are_followed_once(tmp_path, monkeypatch):
+    path = write(tmp_path / "a", "select-top", "b", "a")
+    write(tmp_path / "b", "score-length", "a", "b")
+    read = []
+
+    def watched(folder):
+        read.append(folder.name)
+        assert len(read) < 9, "followed without end"
+        return read_manifest(folder)
+
+    monkeypatch.setattr(provenance, "read_manifest", watched)
+    assert list(stages_behind(path, tmp_path)) == ["select", "score"]
+    assert read == ["a", "b"]
+
+
+def test_a_run_has_no_parent_above_its_folder(tmp_path):
+    path = write(tmp_path / "a", "select-top", "..")
+    with pytest.raises(InputError, match=r"names the file '\.\.', which lies elsewhere"):
+        read_manifest(path.parent)
+
+
+@pytest.mark.parametrize(
+    "score",
+    [
+        {"run": "s", "inputs": {}, "details": {"data": ["a.jsonl"]}},
+        {"run": "s", "inputs": {"data": 5}, "details": {}},
+        {"run": "s", "inputs": {"data": [{"name": "a.jsonl"}]}, "details": {"a": 1}},
+        {"run": "s", "inputs": {"data": ["a.jsonl"]}, "details": None},
+    ],
+)
+@pytest.mark.parametrize("ask", [scored_data, lambda score: is_scored_data(score, [FILE])])
+def test_a_score_run_without_its_data_is_said_in_words(score, ask, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.jsonl").write_text("{}")
+    with pytest.raises(InputError, match="the manifests of the runs s cannot be followed"):
+        ask(score)
+
+
+def test_data_is_what_was_scored_by_its_bytes_or_its_part_of_the_hub():
+    assert is_scored_data({"inputs": {"data": [FILE]}}, [FILE | {"name": "moved.jsonl"}])
+    assert not is_scored_data({"inputs": {"data": [FILE]}}, [FILE | {"sha256": "3c4d"}])
+    hub = {"name": "hf:org/sums:train", "bytes": None, "sha256": None, "revision": "c0ffee"}
+    assert is_scored_data({"inputs": {"data": [hub]}}, [hub])
+    assert not is_scored_data({"inputs": {"data": [hub]}}, [hub | {"name": "hf:org/sums:test"}])
+    assert not is_scored_data({"inputs": {"data": [hub]}}, [hub | {"revision": None}])
+    assert scored_files(None) == []
+    assert not is_scored_data(None, [])
