@@ -10,7 +10,14 @@ import pytest
 from workbench.errors import InputError
 from workbench.runs import RunSpec, read_manifest
 from workbench.runs.manifest import new_manifest
-from workbench.selection import is_scored_data, provenance, scored_data, scored_files, stages_behind
+from workbench.selection import (
+    is_scored_data,
+    provenance,
+    provenance_of,
+    scored_data,
+    scored_files,
+    stages_behind,
+)
 
 FILE = {"name": "a.jsonl", "bytes": 1, "sha256": "1a2b"}
 
@@ -69,3 +76,22 @@ def test_data_is_what_was_scored_by_its_bytes_or_its_part_of_the_hub():
     assert not is_scored_data({"inputs": {"data": [hub]}}, [hub | {"revision": None}])
     assert scored_files(None) == []
     assert not is_scored_data(None, [])
+
+
+def test_a_selection_by_several_scores_tells_nothing_of_the_first_alone():
+    manifest = {"run": "x", "inputs": {}, "versions": {}, "parents": [], "counts": {}}
+    manifest |= {"model": {"id": "m", "revision": None, "weights_sha256": "w"}}
+    follows = {"length": [0.9, None]}
+    details = {"follows": follows, "circuit": ["L0H1"], "idle": ["L0H1"]}
+    config = {"method": "circuitseer", "variant": "cv2", "part": "all"}
+    score = {**manifest, "stage": "score", "config": config, "details": details}
+    config = dict.fromkeys(("policy", "adjust", "temperature", "group_by", "seed"))
+    config |= dict.fromkeys(("fraction", "n", "tokens")) | {"combine": "max"}
+    chosen = {**manifest, "stage": "select", "config": config, "details": {}}
+    alone = provenance_of({"select": chosen, "score": score})
+    assert (alone["variant"], alone["follows"], alone["idle"]) == ("cv2", follows, ["L0H1"])
+    chosen["details"] = {"combined": ["circuitseer", "loss"]}
+    found = provenance_of({"select": chosen, "score": score})
+    assert found["method"] == "max of circuitseer, loss"
+    told = ("variant", "part", "circuit", "idle", "follows")
+    assert [found[name] for name in told] == [None] * len(told)

@@ -17,7 +17,7 @@ from workbench.data import fingerprint_sources
 from workbench.errors import InputError, first_line
 from workbench.options import RECOGNISED, ReadOptions
 from workbench.runs import located, read_manifest, without_place
-from workbench.scoring import SCORERS, exported_options
+from workbench.scoring import SCORERS, exported_names, exported_options
 from workbench.selection.tables import read_scores
 
 SCORES = "scores.parquet"
@@ -99,9 +99,12 @@ def _score_settings(score: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _combined(chosen: Mapping[str, Any]) -> dict[str, Any]:
-    """The method of a selection by several scores: that of the first alone would be untrue."""
+    """The method of a selection by several scores: what is told of the first alone is untrue."""
     methods = chosen["details"].get("combined")
-    return {"method": f"{chosen['config']['combine']} of {', '.join(methods)}"} if methods else {}
+    if not methods:
+        return {}
+    of_one = dict.fromkeys(("part", "circuit", "idle", "follows", *exported_names()))
+    return {**of_one, "method": f"{chosen['config']['combine']} of {', '.join(methods)}"}
 
 
 def _select_settings(config: Mapping[str, Any]) -> dict[str, Any]:
