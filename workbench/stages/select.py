@@ -14,7 +14,6 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from workbench.config import file_digest
 from workbench.data import fingerprint_sources, read_samples
@@ -29,6 +28,7 @@ from workbench.selection import (
     is_scored_data,
     parse_quotas,
     read_scores,
+    score_columns,
     scored_as,
     scored_data,
     scored_files,
@@ -177,7 +177,7 @@ def _other_data(
     scores_path: Path, options: SelectOptions, data: Sequence[str]
 ) -> dict[str, list[dict[str, Any]]]:
     """The fingerprint of data that is read and is not, byte for byte, what was scored."""
-    if not data or not _outside(pq.read_schema(scores_path).names, options):
+    if not data or not _outside(score_columns(scores_path), options):
         return {}
     found = fingerprint_sources(data)
     score = stages_behind(scores_path, scores_path.parent).get("score")
