@@ -95,3 +95,9 @@ def test_a_selection_by_several_scores_tells_nothing_of_the_first_alone():
     assert found["method"] == "max of circuitseer, loss"
     told = ("variant", "part", "circuit", "idle", "follows")
     assert [found[name] for name in told] == [None] * len(told)
+
+
+def test_data_of_a_user_who_is_not_there_is_not_found(tmp_path):
+    score = {"run": "s", "inputs": {"data": []}, "details": {"data": ["~nobody-of-that-name/x"]}}
+    with pytest.raises(InputError, match="is no path of data"):
+        scored_data(score)

@@ -87,7 +87,10 @@ def located(manifest: Mapping[str, Any], name: str, *others: Path) -> str:
     if name in ("", *DATASETS, *MODELS) or name.startswith("hf:"):
         return name
     told = [Path(manifest["folder"])] if manifest.get("folder") else []
-    path = Path(name).expanduser()
+    try:
+        path = Path(name).expanduser()
+    except RuntimeError:  # of a user who is not there
+        return name
     places = [folder / path for folder in (*told, Path.cwd(), *others)]
     # As a pattern, which a source may be; `Path.glob` takes none that begins with "..".
     found = (str(place) for place in places if glob(str(place)))  # noqa: PTH207
