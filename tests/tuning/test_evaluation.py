@@ -11,7 +11,7 @@ from tests.tuning.exports import ROWS, write_export
 from workbench.data import to_sample, write_jsonl
 from workbench.errors import InputError
 from workbench.models import load_plain
-from workbench.stages import ModelSource, Place, run_tune
+from workbench.stages import ModelSource, Place, plan_tune, run_tune
 from workbench.tuning import HeldOut, TuneOptions, held_out_loss, make_examples
 
 pytest.importorskip("trl", reason="needs the extra `train`")
@@ -67,6 +67,15 @@ def test_a_row_that_is_trained_on_is_known_by_its_tokens_and_not_by_its_id(check
     write_jsonl(data, ROWS[:2])
     with pytest.raises(InputError, match="all 2 rows of the data to evaluate on are trained on"):
         held_out.examples(trained, tokenizer, 96, end_token=False)
+
+
+def test_a_plan_counts_the_passes_over_other_rows_before_and_after(checkpoint, tmp_path):
+    export, data = write_export(tmp_path / "subset"), tmp_path / "others.jsonl"
+    write_jsonl(data, OTHERS)
+    source = ModelSource(str(checkpoint("llama")), device="cpu")
+    options = TuneOptions(max_steps=2, batch_size=2)
+    plan = plan_tune(source, export, options, held_out=HeldOut((str(data),)))
+    assert (plan["forward_passes"], plan["backward_passes"], plan["eval_samples"]) == (6, 2, 3)
 
 
 def samples():

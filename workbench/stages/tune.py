@@ -134,7 +134,9 @@ def plan_tune(
     export = read_export(export_folder)
     require_extra()
     tally = Tally()
-    model, _, examples = read_inputs(source, export, options, steps=steps, tally=tally)
+    model, tokenizer, examples = read_inputs(source, export, options, steps=steps, tally=tally)
+    others = _others(held_out, examples, tokenizer, n_ctx_of(model), options)
+    n_measured = 2 * -(-len(others.rows) // options.batch_size) if others else 0
     vocab = model.get_input_embeddings().weight.shape[0]
     if options.lora:
         model = with_lora(model, options)
@@ -150,7 +152,8 @@ def plan_tune(
         "samples": len(examples.rows),
         "counts": dict(examples.counts),
         "steps": options.n_steps(len(examples.rows)),
-        "forward_passes": len(widths),
+        **({"eval_samples": len(others.rows)} if others else {}),
+        "forward_passes": len(widths) + n_measured,
         "backward_passes": len(widths),
         "tokens": n_tokens,
         "trained_parameters": trained,
