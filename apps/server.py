@@ -12,7 +12,7 @@ import sys
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 import streamlit as st
 from starlette.middleware import Middleware
@@ -54,19 +54,14 @@ def is_own(headers: Iterable[tuple[bytes, bytes]]) -> bool:
     if len(hosts) != 1 or len(origins) > 1 or _name(f"//{hosts[0]}") not in OWN:
         return False
     # A browser sends "null" for pages without an address, which are not ours either.
-    return all(_split(origin).netloc == hosts[0] for origin in origins)
+    return all(urlsplit(origin).netloc == hosts[0] for origin in origins)
 
 
 def _name(address: str) -> str | None:
-    return _split(address).hostname
-
-
-def _split(address: str) -> SplitResult:
-    """The parts of an address; none of one that is torn."""
     try:
-        return urlsplit(address)
+        return urlsplit(address).hostname
     except ValueError:
-        return SplitResult("", "", "", "", "")
+        return None
 
 
 app = st.App(Path(__file__).with_name("app.py"), middleware=[Middleware(Guard)])

@@ -30,7 +30,6 @@ FOREIGN = (
     {"host": OWN, "origin": "http://localhost:3000"},
     {"host": OWN, "origin": "null"},
     {"host": OWN, "origin": "file://"},
-    {"host": OWN, "origin": "http://[::1"},
 )
 ALLOWED = (
     {"host": OWN},
