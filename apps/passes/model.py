@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
-from apps.reading.roots import checked_model, is_there
+from apps.reading.roots import checked_model
 from apps.reading.runs import FoundRun
 from apps.reading.workspace import allowed_roots
 from apps.words.markdown import literal
@@ -44,7 +45,7 @@ def loaded(
 
     `how` are the options of `load_model` that change numbers: dtype, template, quantize.
     """
-    is_local = name in here() or is_there(name)
+    is_local = name in here() or Path(name).expanduser().exists()
     if not is_local and not st.toggle(
         f"Load {literal(name)} from the Hugging Face hub", key="load"
     ):
