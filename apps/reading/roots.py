@@ -40,7 +40,10 @@ def allowed(text: str, within: tuple[Path, ...]) -> Path:
     """The path that `text` means, links followed; InputError if that is outside of `within`."""
     if not text or "\0" in text:
         raise InputError("the path is empty or unreadable", expected="a file below an allowed root")
-    path = Path(text).expanduser().resolve()
+    try:
+        path = Path(text).expanduser().resolve()
+    except (OSError, RuntimeError) as err:
+        raise InputError(f"'{text[:200]}' is no path ({err})") from err
     if not any(path.is_relative_to(root) for root in within):
         raise InputError(
             f"'{text}' lies outside of the folders this app may use",
@@ -74,7 +77,7 @@ def checked_model(name: str, within: tuple[Path, ...]) -> str:
     """A model as the command line gets it: a bundled name, an allowed folder, or a hub id."""
     if name in here():
         return name
-    if Path(name).expanduser().exists():
+    if is_there(name):
         path = allowed(name, within)
         if is_adapter(path):
             checked_model(base_name(path), within)
@@ -85,6 +88,14 @@ def checked_model(name: str, within: tuple[Path, ...]) -> str:
         f"no model named '{name}'",
         expected=f"{', '.join(here())}, a folder below an allowed root, or a hub id owner/name",
     )
+
+
+def is_there(name: str) -> bool:
+    """Whether the name of a model is that of a file or folder."""
+    try:
+        return Path(name).expanduser().exists()
+    except (OSError, RuntimeError):
+        return False
 
 
 def below(folder: Path, name: str) -> Path:

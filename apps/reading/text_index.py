@@ -26,7 +26,7 @@ SCHEMA = pa.schema(
         ("row_id", pa.string()),
         ("prompt", pa.string()),
         ("completion", pa.string()),
-        # Turns as JSON where they are more than one of the user and one of the assistant.
+        # Turns as JSON where they are more than one of the user and one of the assistant, as text.
         ("turns", pa.string()),
         # The functions that a chat template is told of, as JSON where there are any.
         ("tools", pa.string()),
@@ -66,6 +66,7 @@ def _record(row: Sample | BadRow) -> dict[str, Any]:
     if isinstance(row, BadRow):
         return empty | {"row_id": row.row_id, "source": row.source}
     is_simple = [m.role for m in row.messages] in (["user"], ["user", "assistant"])
+    is_simple = is_simple and not any(m.more for m in row.messages)
     turns = "" if is_simple or row.text is not None else json.dumps(row.messages)
     return empty | {
         "row_id": row.row_id,

@@ -67,6 +67,12 @@ def test_a_saved_dataset_is_read_in_the_order_that_it_says(tmp_path):
         resolve_source(str(tmp_path / "two"))
 
 
+def test_a_saved_dataset_without_its_split_is_refused(tmp_path):
+    (tmp_path / "dataset_dict.json").write_text('{"splits": ["train"]}')
+    with pytest.raises(InputError, match="lacks train, expected the whole folder"):
+        resolve_source(str(tmp_path))
+
+
 def test_a_saved_dataset_without_one_of_its_files_is_refused(tmp_path):
     datasets = pytest.importorskip("datasets")
     datasets.Dataset.from_list(ROWS).save_to_disk(str(tmp_path / "one"), num_shards=3)

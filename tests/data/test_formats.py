@@ -144,6 +144,24 @@ def test_a_row_already_in_the_format_stays_as_it_is():
     assert to_format(to_sample(row, 0, "here"), "alpaca") == row
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        [{"role": "user", "content": "u"}, {"from": "gpt", "value": "a"}],
+        [
+            {"role": "user", "content": "u"},
+            {"role": "assistant", "content": "a"},
+            {"role": "human", "content": "v"},
+            {"role": "assistant", "content": "b"},
+        ],
+    ],
+)
+def test_turns_in_two_spellings_are_written_in_one(said):
+    sample = to_sample({"messages": said}, 0, "test")
+    spelt = [{"role": m.role, "content": m.content} for m in sample.messages]
+    assert to_format(sample, "messages")["messages"] == spelt
+
+
 def test_a_prompt_only_row_gets_an_empty_completion():
     sample = to_sample({"prompt": "p", "completion": None}, 0, "here")
     assert to_format(sample, "prompt-completion") == {"prompt": "p", "completion": ""}

@@ -46,6 +46,7 @@ def prints(folder, **how):
 def put(folder, name, text):
     (folder / name).parent.mkdir(exist_ok=True)
     (folder / name).write_text(text, encoding="utf-8")
+    return folder / name
 
 
 def change_json(path, **values):
@@ -137,6 +138,22 @@ def test_an_adapter_and_legacy_tokens_are_inputs(folder):
     }
     change_json(folder / "tokenizer_config.json", added_tokens_decoder={})
     assert not {f"{name}_sha256" for name in LEGACY} & {*prints(folder)}
+
+
+def test_of_an_adapter_the_files_of_its_base_are_inputs_where_they_are_read(folder, tmp_path):
+    adapter = tmp_path / "adapter"
+    change_json(put(adapter, "adapter_config.json", "{}"), base_model_name_or_path=str(folder))
+    before = prints(adapter)
+    for name in (*LEGACY, "additional_chat_templates/tool.jinja"):
+        put(folder, name, "{}")
+        assert {*prints(adapter)} - {*before} == {f"base_{name}_sha256"}
+        before = prints(adapter)
+    put(adapter, "tokenizer_config.json", "{}")
+    assert not {f"base_{name}_sha256" for name in LEGACY} & {*prints(adapter)}
+    trusted = prints(adapter, trust_remote_code=True)
+    put(folder, "modeling.py", "")
+    assert prints(adapter) == {k: v for k, v in trusted.items() if "code" not in k}
+    assert prints(adapter, trust_remote_code=True) != trusted
 
 
 @pytest.mark.parametrize("name", ["math-tiny"])

@@ -142,6 +142,14 @@ def test_a_missing_path_is_not_taken_for_a_hub_id():
         find_model("./missing")
 
 
+@pytest.mark.parametrize("name", ["~nobody-of-that-name/x", "x" * 5000, "x" * 5000 + ".gguf"])
+def test_what_can_be_no_path_is_refused_in_words(name, tmp_path):
+    (tmp_path / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": name}))
+    for model in (name, str(tmp_path)):
+        with pytest.raises(InputError, match="is no path of a model"):
+            model_fingerprint(find_model(model)[0])
+
+
 def test_weights_in_a_format_that_can_run_code_are_refused(copied):
     (copied / "model.safetensors").rename(copied / "pytorch_model.bin")
     with pytest.raises(InputError, match=r"has no safetensors weights.*can run code"):

@@ -49,6 +49,11 @@ def test_a_device_that_is_not_there_is_refused(device, monkeypatch):
     assert resolve_device("auto") == torch.device("cpu")
 
 
+def test_a_device_whose_number_is_none_is_refused():
+    with pytest.raises(InputError, match="the device is 'cpu:x', expected a name such as cpu"):
+        resolve_device("cpu:x")
+
+
 def test_auto_takes_cuda_before_mps_before_the_cpu(monkeypatch):
     for cuda, mps, expected in ((True, True, "cuda"), (False, True, "mps"), (False, False, "cpu")):
         monkeypatch.setattr(torch.cuda, "is_available", lambda there=cuda: there)

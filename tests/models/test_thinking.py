@@ -1,5 +1,6 @@
 """Think blocks through chat templates of real models: what TRL trains on is what is scored."""
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -144,3 +145,11 @@ def test_halves_lie_around_the_first_closing_tag():
     assert (reasoning.text, reasoning.start) == ("a", 9)
     assert answer.text == "b</think>\n"
     assert halves("no block") is None
+
+
+def test_white_space_in_a_row_costs_no_more_than_letters():
+    spaces, began = " " * 30_000, time.process_time()
+    reasoning, answer = halves(f"a{spaces}b</think>{spaces}c")
+    assert (reasoning.text, reasoning.start) == (f"a{spaces}b", 0)
+    assert (answer.text, answer.start) == ("c", 2 * len(spaces) + len("ab</think>"))
+    assert time.process_time() - began < 0.5

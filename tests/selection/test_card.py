@@ -90,6 +90,12 @@ def test_the_card_of_any_method_tells_its_bias_and_the_options_it_exports(method
     assert all(f"| {name} | 3 |" in card for name in shown)
 
 
+def test_where_quotas_are_the_budget_there_is_no_other():
+    card = dataset_card(contents(), {"policy": "top", "budget": {}, "quota": ["source=a:2"]})
+    assert "| budget |" not in card
+    assert "source=a:2" in card
+
+
 def test_the_bias_of_a_new_method_is_that_of_its_record(monkeypatch):
     assert "No bias of this score" in dataset_card(contents(), {"method": "new"})
     new = replace(SCORERS["length"], name="new", bias="Only its own record says this.")

@@ -66,6 +66,13 @@ def test_rows_without_a_score_in_each_table_are_counted_and_not_drawn():
     assert chosen.diagnostics["status_counts"] == {"not_joined": 2, "ok": 1}
 
 
+def test_tables_without_reasons_are_combined_all_the_same():
+    one, other = table([1.0, 2.0, 3.0]), table([3.0, 2.0, 1.0]).iloc[:2]
+    found = combined([one.drop(columns="reason"), other], how="max", same_files=False)
+    assert found["status"].tolist() == ["ok", "ok", "not_joined"]
+    assert found["reason"].tolist() == ["", "", "no score in all of the tables"]
+
+
 def test_the_length_adjustment_is_of_the_combined_score():
     one = scores_table(60).assign(row_sha256="c")
     found = combined([one, one], how="rank-mean", same_files=False)

@@ -40,6 +40,10 @@ def layout_of(row):
             PairLayout("instruction", "output", history="history"),
         ),
         (
+            {"prompt": "p", "completion": "c", "history": ["of", "it"]},
+            PairLayout("prompt", "completion"),
+        ),
+        (
             {"system": "s", "conversations": [ASK, SAY]},
             TurnsLayout("conversations", "role", "content", "user", "assistant", "system"),
         ),
@@ -58,6 +62,8 @@ def test_a_pair_is_named_by_its_own_columns(row, layout):
         {"prompt": [ASK], "completion": [SAY]},
         {"messages": [ASK, {**SAY, "reasoning_content": "r"}]},
         {"messages": [{**ASK, "role": "User"}, SAY]},
+        {"messages": [ASK, {"from": "gpt", "value": "a"}]},
+        {"messages": [ASK, SAY, {**ASK, "role": "human"}, SAY]},
         {"messages": [{**ASK, "content": [{"type": "text", "text": "u"}]}, SAY]},
     ],
 )

@@ -194,3 +194,9 @@ def test_a_part_of_other_rows_is_made_again(scored, tmp_path):
     again = run_score(place, scored.source, [str(data)], request)
     assert not again.reused
     assert again.result.read_bytes() == bytes_of
+
+
+def test_scores_that_are_no_table_are_refused_beside_data_too(tmp_path):
+    (tmp_path / "scores.parquet").write_text("nonsense")
+    with pytest.raises(InputError, match="cannot be read as Parquet"):
+        run_select(Place(tmp_path), tmp_path / "scores.parquet", GROUPED, data=("gsm8k",))

@@ -9,8 +9,9 @@ import torch
 
 from tests.tuning.exports import ROWS, write_export
 from workbench.data import to_sample, write_jsonl
+from workbench.errors import InputError
 from workbench.models import load_plain
-from workbench.stages import ModelSource, Place, run_tune
+from workbench.stages import ModelSource, Place, plan_tune, run_tune
 from workbench.tuning import HeldOut, TuneOptions, held_out_loss, make_examples
 
 pytest.importorskip("trl", reason="needs the extra `train`")
@@ -42,7 +43,7 @@ def test_a_tuning_measures_other_rows_before_and_after(checkpoint, tmp_path):
     place, held_out = Place(tmp_path / "runs"), HeldOut((str(data),))
     done = run_tune(place, source, export, options, held_out=held_out)
     found = done.summary["eval"]
-    assert (found["counts"], found["data"]) == ({"ok": 3}, [str(data)])
+    assert (found["counts"], found["data"]) == ({"ok": 3, "trained": 2}, [str(data)])
     assert found["loss_before"] != found["loss_after"]
     assert f"{found['loss_after']:.4f}" in (done.run / "model" / "README.md").read_text()
     manifest = json.loads((done.run / "manifest.json").read_text())
@@ -52,6 +53,29 @@ def test_a_tuning_measures_other_rows_before_and_after(checkpoint, tmp_path):
     assert held_out_loss(tuned[0], rows, batch_size=4, pad_id=0) == pytest.approx(
         found["loss_after"], rel=1e-4
     )
+
+
+def test_a_row_that_is_trained_on_is_known_by_its_tokens_and_not_by_its_id(checkpoint, tmp_path):
+    tokenizer = load_plain(str(checkpoint("llama")))[1]
+    trained = make_examples(samples(), tokenizer, n_ctx=96, end_token=False)
+    data = tmp_path / "others.jsonl"
+    write_jsonl(data, [ROWS[0] | {"id": "again"}, OTHERS[0] | {"id": ROWS[1]["id"]}, {"id": "x"}])
+    held_out = HeldOut((str(data),))
+    found = held_out.examples(trained, tokenizer, 96, end_token=False)
+    assert [row.row_id for row in found.rows] == [ROWS[1]["id"]]
+    assert found.counts == {"malformed": 1, "ok": 1, "trained": 1}
+    write_jsonl(data, ROWS[:2])
+    with pytest.raises(InputError, match="all 2 rows of the data to evaluate on are trained on"):
+        held_out.examples(trained, tokenizer, 96, end_token=False)
+
+
+def test_a_plan_counts_the_passes_over_other_rows_before_and_after(checkpoint, tmp_path):
+    export, data = write_export(tmp_path / "subset"), tmp_path / "others.jsonl"
+    write_jsonl(data, OTHERS)
+    source = ModelSource(str(checkpoint("llama")), device="cpu")
+    options = TuneOptions(max_steps=2, batch_size=2)
+    plan = plan_tune(source, export, options, held_out=HeldOut((str(data),)))
+    assert (plan["forward_passes"], plan["backward_passes"], plan["eval_samples"]) == (6, 2, 3)
 
 
 def samples():

@@ -79,6 +79,8 @@ def _only_split(folder: Path) -> Path:
     named = _read(folder / "dataset_dict.json").get("splits")
     splits = [str(name) for name in named] if isinstance(named, list) else []
     if len(splits) == 1 and _is_plain(splits[0]):
+        if not (folder / splits[0]).is_dir():
+            raise _lacking(folder, splits[0])
         return folder / splits[0]
     raise InputError(
         f"the saved dataset '{folder}' has the splits {', '.join(splits) or '(none)'}",
@@ -117,12 +119,14 @@ def _existing(folder: Path, names: list) -> list[Path]:
     paths = [folder / name for name in names if (folder / name).is_file()]
     if not paths or len(paths) < len(names):
         missing = next((name for name in names if not (folder / name).is_file()), "its data file")
-        raise InputError(
-            f"the folder '{folder}' lacks {missing}",
-            expected="the whole folder",
-            do="copy it again",
-        )
+        raise _lacking(folder, missing)
     return paths
+
+
+def _lacking(folder: Path, missing: str) -> InputError:
+    return InputError(
+        f"the folder '{folder}' lacks {missing}", expected="the whole folder", do="copy it again"
+    )
 
 
 def _read(path: Path) -> dict:

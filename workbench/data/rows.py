@@ -120,16 +120,20 @@ def _history(row: Mapping[str, Any], shape: Shape) -> tuple[Message, ...]:
     pairs = from_json(row.get(shape.history))
     if not pairs:
         return ()
-    is_pairs = isinstance(pairs, list) and all(
-        isinstance(pair, list | tuple) and [type(text) for text in pair] == [str, str]
-        for pair in pairs
-    )
-    if not is_pairs and shape.name != "alpaca":
+    if not is_pairs(pairs) and shape.name != "alpaca":
         return ()
-    if not is_pairs:
+    if not is_pairs(pairs):
         raise MalformedRow(f"{shape.history} is no list of pairs of question and answer")
     roles = ("user", "assistant")
     return tuple(Message(*turn) for pair in pairs for turn in zip(roles, pair, strict=True))
+
+
+def is_pairs(value: Any) -> bool:
+    """Whether a column of history holds questions with their answers, and so is read."""
+    return isinstance(value, list) and all(
+        isinstance(pair, list | tuple) and [type(text) for text in pair] == [str, str]
+        for pair in value
+    )
 
 
 def _prompt(row: Mapping[str, Any], shape: Shape) -> tuple[Message, ...]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.errors import InputError, first_line
-from workbench.models.find import find_model, is_adapter
+from workbench.models.find import find_model, is_adapter, path_of
 from workbench.models.hub import ADAPTER
 
 WEIGHTS = "adapter_model.safetensors"
@@ -33,7 +33,7 @@ def base_name(path: Path) -> str:
             expected="base_model_name_or_path",
             do="write the base's folder or hub id there",
         )
-    is_local = Path(name).expanduser().exists()
+    is_local = path_of(name).exists()
     return name if is_local or not revision else f"{name}@{revision}"
 
 

@@ -40,9 +40,9 @@ def find_model(name: str, *, code: bool = False) -> tuple[Path, str | None]:
         return _named(name), None
     if re.match(r"https?://", name):
         _refuse_url(name)
+    path = path_of(name)
     if name.endswith(GGUF):
         return _gguf_file(name), None
-    path = Path(name).expanduser()
     if (path / "config.json").is_file() or is_adapter(path):
         return path, None
     if path.is_dir():
@@ -60,6 +60,20 @@ def find_model(name: str, *, code: bool = False) -> tuple[Path, str | None]:
             do=f"pass {owned}" if owned else "check the spelling or the path",
         )
     return from_hub(hub_id, revision or None, code=code)
+
+
+def path_of(name: str) -> Path:
+    """The name as a path; InputError where it can be none: too long, of a user who is not there."""
+    try:
+        path = Path(name).expanduser()
+        path.is_dir()
+    except (OSError, RuntimeError) as err:
+        raise InputError(
+            f"'{name[:200]}' is no path of a model ({getattr(err, 'strerror', None) or err})",
+            expected=WHAT,
+            do="check the spelling or the path",
+        ) from err
+    return path
 
 
 def _named(name: str) -> Path:

@@ -38,8 +38,9 @@ def text_fingerprint(path: Path) -> dict[str, Any]:
     texts = [path / own, *(tokenizer_of(path) / name for name in TOKENIZER)]
     digests = {f"{text.name}_sha256": file_digest(text) for text in texts if text.is_file()}
     if is_adapter(path):
-        base = text_fingerprint(adapter_base(path)[0])
-        digests |= {f"base_{key}": value for key, value in base.items() if _is_read(key)}
+        base, borrows = text_fingerprint(adapter_base(path)[0]), tokenizer_of(path) != path
+        more = [key for key in base if _is_read(key) or (borrows and key not in digests)]
+        digests |= {f"base_{key}": base[key] for key in more}
     return {**digests, **more_inputs(path)}
 
 

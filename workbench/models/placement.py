@@ -99,7 +99,12 @@ def resolve_device(name: str) -> torch.device:
             expected=" or ".join(["auto", *(k for k, there in available.items() if there)]),
             do="pass --device cpu",
         )
-    return torch.device(name)
+    try:
+        return torch.device(name)
+    except RuntimeError as err:
+        raise InputError(
+            f"the device is '{name}'", expected="a name such as cpu, cuda or cuda:1"
+        ) from err
 
 
 def resolve_dtype(name: str) -> torch.dtype:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from workbench.errors import InputError
-from workbench.models.adapter import tokenizer_of
-from workbench.models.find import find_model
+from workbench.models.adapter import adapter_base, tokenizer_of
+from workbench.models.find import find_model, is_adapter
 from workbench.models.fingerprint import code_digest, model_fingerprint, text_fingerprint
 from workbench.models.inputs import CLOCK, in_template, template_clock
 from workbench.models.load import load_model
@@ -88,8 +88,14 @@ class ModelSource:
             **({} if self.engine == "auto" else {"engine": self.engine}),
             **(template_clock(CLOCK) if clock else {}),
             **({"think_blocks": "kept"} if thinks else {}),
-            **({"code_sha256": code_digest(texts)} if self.trust_remote_code else {}),
+            **(self._code() if self.trust_remote_code else {}),
         }
+
+    def _code(self) -> dict[str, str]:
+        """Digests of what is run of the model's own: beside its tokenizer, and of the network."""
+        path = self.find()[0]
+        base = {"base_code_sha256": code_digest(adapter_base(path)[0])} if is_adapter(path) else {}
+        return {"code_sha256": code_digest(tokenizer_of(path)), **base}
 
     def _check_unchanged(self, model: Model) -> None:
         """InputError where the files are no longer those that the run is named by."""

@@ -19,7 +19,7 @@ _DROPPED = re.compile(
     r"\{%-?\s*if '</think>' in (\w+)\s*-?%\}\s*"
     r"\{%-?\s*set \1 = \1\.split\('</think>'\)\[-1\][^%]*%\}\s*\{%-?\s*endif\s*-?%\}"
 )
-_BLOCK = re.compile(r"\s*(?:<think>\s*)?(?P<reasoning>.*?)\s*</think>\s*(?P<answer>.*)", re.DOTALL)
+_OPEN = re.compile(r"\s*(?:<think>\s*)?")
 _R, _A = "\ue001", "\ue002"
 Turns = list[dict[str, str]]
 
@@ -41,11 +41,14 @@ def kept_reasoning(template: str) -> str:
 
 def halves(content: str) -> tuple[Half, Half] | None:
     """Reasoning and answer around the first `</think>`; None where there is none."""
-    found = _BLOCK.fullmatch(content) if CLOSE in content else None
-    if found is None:
+    close = content.find(CLOSE)
+    opened = _OPEN.match(content, 0, close) if close >= 0 else None
+    if opened is None:
         return None
-    reasoning, answer = (Half(found[name], found.start(name)) for name in ("reasoning", "answer"))
-    return reasoning, answer
+    # Not by one pattern for all: that takes time by the square of white space in a row.
+    answer = content[close + len(CLOSE) :].lstrip()
+    reasoning = content[opened.end() : close].rstrip()
+    return Half(reasoning, opened.end()), Half(answer, len(content) - len(answer))
 
 
 def treatment(own: str, fill: Callable[[Turns], str]) -> dict[str, str]:

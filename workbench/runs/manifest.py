@@ -87,7 +87,10 @@ def located(manifest: Mapping[str, Any], name: str, *others: Path) -> str:
     if name in ("", *DATASETS, *MODELS) or name.startswith("hf:"):
         return name
     told = [Path(manifest["folder"])] if manifest.get("folder") else []
-    path = Path(name).expanduser()
+    try:
+        path = Path(name).expanduser()
+    except RuntimeError:  # of a user who is not there
+        return name
     places = [folder / path for folder in (*told, Path.cwd(), *others)]
     # As a pattern, which a source may be; `Path.glob` takes none that begins with "..".
     found = (str(place) for place in places if glob(str(place)))  # noqa: PTH207
@@ -149,5 +152,5 @@ def _what_is_wrong(manifest: Any) -> str | None:
     if SEAL in manifest and sealed(manifest)[SEAL] != manifest[SEAL]:
         return "was changed after the run wrote it (its seal does not fit)"
     names = [manifest["result"], *manifest["parents"], *(manifest.get("files") or {})]
-    odd = [name for name in names if not isinstance(name, str) or Path(name).name != name]
+    odd = [n for n in names if not isinstance(n, str) or Path(n).name != n or n == ".."]
     return f"names the file {odd[0]!r}, which lies elsewhere" if odd else None

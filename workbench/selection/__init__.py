@@ -20,6 +20,7 @@ from workbench.selection.provenance import (
     provenance_of,
     scored_as,
     scored_data,
+    scored_files,
     scores_of,
     stages_behind,
 )
@@ -27,7 +28,7 @@ from workbench.selection.publish import check_hub_id, publish
 from workbench.selection.quotas import parse_quotas
 from workbench.selection.scored_rows import CONTENT, scored_rows
 from workbench.selection.select import Selection, select
-from workbench.selection.tables import read_scores, read_selection
+from workbench.selection.tables import read_scores, read_selection, score_columns
 
 __all__ = [
     "ADJUSTED",
@@ -66,8 +67,10 @@ __all__ = [
     "read_scores",
     "read_selection",
     "row_lengths",
+    "score_columns",
     "scored_as",
     "scored_data",
+    "scored_files",
     "scored_rows",
     "scores_of",
     "select",

@@ -199,7 +199,9 @@ def size_category(n_rows: int) -> str:
 
 
 def _settings(contents: Contents, provenance: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-    given = [(name, provenance[name]) for name in SHOWN if provenance.get(name) is not None]
+    # Where quotas are the budget there is no other.
+    asked = {name: value for name, value in provenance.items() if value not in (None, {})}
+    given = [(name, asked[name]) for name in SHOWN if name in asked]
     form = "repeat-weight" if contents.repeats else "subset"
     return [*given, ("format", contents.format), ("as", form)]
 

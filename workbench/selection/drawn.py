@@ -24,6 +24,7 @@ from workbench.selection.provenance import (
     provenance_of,
     scored_as,
     scored_data,
+    scored_files,
     stages_behind,
 )
 from workbench.selection.scored_rows import scored_rows
@@ -97,7 +98,7 @@ class SharedPool:
 
 def shared_pool(drawn: Sequence[Drawn]) -> SharedPool:
     """Join the pools by row id, each row checked to be one row; InputError if they share none."""
-    data = drawn[0].chain["score"]["inputs"]["data"]
+    data = scored_files(drawn[0].chain["score"])
     same_files = all(is_scored_data(one.chain["score"], data) for one in drawn)
     names = [f"{place}: {one.name}" for place, one in enumerate(drawn, start=1)]
     pools = {name: one.pool for name, one in zip(names, drawn, strict=True)}

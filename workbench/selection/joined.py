@@ -86,12 +86,14 @@ def combined(tables: Sequence[pd.DataFrame], *, how: str, same_files: bool) -> p
     score = np.full(len(first), np.nan)
     score[inside] = COMBINATIONS[how](ranks)
     lost = (first["status"] == "ok").to_numpy() & ~inside
+    # A table of others need not give reasons.
+    reasons = first["reason"] if "reason" in first else pd.Series("", first.index, dtype=object)
     within = score_within_length(score, first["n_tokens"].to_numpy(), first["row_id"].tolist())
     return first.assign(
         score=score,
         score_within_length=within,
         status=first["status"].mask(lost, MISSING),
-        reason=first["reason"].mask(lost, "no score in all of the tables"),
+        reason=reasons.mask(lost, "no score in all of the tables"),
     )
 
 

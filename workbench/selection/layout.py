@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from workbench.data import NAMED, REASONING, Shape
+from workbench.data.rows import is_pairs
 from workbench.data.turns import ROLES
 from workbench.types import Sample
 
@@ -92,9 +93,9 @@ def _pair_layout(row: Mapping[str, Any], shape: Shape, system: str | None) -> Pa
     extra = [column for column in others if column in row]
     turns = [isinstance(row.get(column), list) for column in (prompt, shape.completion)]
     before = row.get(shape.history) if shape.history else None
-    if len(extra) > 1 or any(turns) or not isinstance(before, list | None):
+    if len(extra) > 1 or any(turns) or isinstance(before, str):
         return None
-    history = shape.history if before else None
+    history = shape.history if before and is_pairs(before) else None
     return PairLayout(prompt, shape.completion, *extra, system=system, history=history)
 
 
@@ -104,10 +105,14 @@ def _turns_layout(row: Mapping[str, Any], column: str, system: str | None) -> Tu
         return None
     role = "role" if "role" in turns[0] else "from"
     content = "content" if "content" in turns[0] else "value"
+    if not all(role in turn and content in turn for turn in turns):
+        return None
+    said = {turn[role] for turn in turns}
     # A speaker who says nothing in this row is called as the column's spelling has it.
     names = {"user": "human", "assistant": "gpt"} if role == "from" else {}
-    for turn in reversed(turns):
-        names[ROLES[turn[role]]] = turn[role]
+    names |= {ROLES[name]: name for name in said}
+    if len({ROLES[name] for name in said}) < len(said):
+        return None
     user, assistant = (names.get(speaker, speaker) for speaker in ("user", "assistant"))
     return TurnsLayout(column, role, content, user, assistant, system)
 

@@ -6,7 +6,8 @@ provenance_of(chain)["method"], scored_data(chain.get("score"))
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from workbench.data import fingerprint_sources
 from workbench.errors import InputError, first_line
 from workbench.options import RECOGNISED, ReadOptions
 from workbench.runs import located, read_manifest, without_place
-from workbench.scoring import SCORERS, exported_options
+from workbench.scoring import SCORERS, exported_names, exported_options
 from workbench.selection.tables import read_scores
 
 SCORES = "scores.parquet"
@@ -28,9 +29,12 @@ def stages_behind(selection_path: Path, runs: Path) -> dict[str, Any]:
     A parent lies beside its child, or under `runs`.
     """
     chain: dict[str, Any] = {}
-    queue = [selection_path.parent]
+    queue, known = [selection_path.parent], set[Path]()
     while queue:
         folder = queue.pop(0)
+        if folder in known:
+            continue
+        known.add(folder)
         try:
             manifest = read_manifest(folder)
         except InputError:
@@ -48,11 +52,18 @@ def provenance_of(chain: Mapping[str, Any]) -> dict[str, Any]:
     Times and places are left out, so that the same selection gives the same bytes anywhere.
     InputError for manifests that hold what no run writes.
     """
-    try:
+    with _as_written(chain.values()):
         return _provenance_of(chain)
+
+
+@contextmanager
+def _as_written(manifests: Iterable[Mapping[str, Any]]) -> Iterator[None]:
+    """InputError in place of what following a manifest raises that holds what no run writes."""
+    try:
+        yield
     except (AttributeError, KeyError, TypeError, ValueError) as err:
         raise InputError(
-            f"the manifests of the runs {', '.join(str(m['run']) for m in chain.values())} cannot "
+            f"the manifests of the runs {', '.join(str(m.get('run')) for m in manifests)} cannot "
             f"be followed ({type(err).__name__}: {first_line(err)})",
             expected="what the runs wrote",
             do="run the stages again",
@@ -88,9 +99,12 @@ def _score_settings(score: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _combined(chosen: Mapping[str, Any]) -> dict[str, Any]:
-    """The method of a selection by several scores: that of the first alone would be untrue."""
+    """The method of a selection by several scores: what is told of the first alone is untrue."""
     methods = chosen["details"].get("combined")
-    return {"method": f"{chosen['config']['combine']} of {', '.join(methods)}"} if methods else {}
+    if not methods:
+        return {}
+    of_one = dict.fromkeys(("part", "circuit", "idle", "follows", *exported_names()))
+    return {**of_one, "method": f"{chosen['config']['combine']} of {', '.join(methods)}"}
 
 
 def _select_settings(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -124,11 +138,23 @@ def scored_as(score: Mapping[str, Any] | None) -> ReadOptions:
 
 def is_scored_data(score: Mapping[str, Any] | None, found: Sequence[Mapping[str, Any]]) -> bool:
     """Whether `found`, the fingerprint of some sources, is of the very files that were scored."""
-    before, now = (
-        sorted(str(file["sha256"] or file.get("revision")) for file in files)
-        for files in (score["inputs"]["data"] if score else [], found)
-    )
-    return bool(before) and before == now and "None" not in before
+    before, now = (sorted(map(_content_of, files)) for files in (scored_files(score), found))
+    return bool(before) and before == now and "" not in before
+
+
+def _content_of(file: Mapping[str, Any]) -> str:
+    """What tells the rows of a source: its bytes, or the part of a hub's dataset and its commit."""
+    revision = file.get("revision")
+    return str(file["sha256"] or (revision and f"{file['name']}@{revision}") or "")
+
+
+def scored_files(score: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+    """The fingerprint of the data that was scored; empty where that is not known."""
+    if score is None:
+        return []
+    with _as_written([score]):
+        files = list(score["inputs"]["data"])
+        return [{**file, "name": file["name"], "sha256": file["sha256"]} for file in files]
 
 
 def scored_data(score: Mapping[str, Any] | None) -> list[str]:
@@ -138,8 +164,9 @@ def scored_data(score: Mapping[str, Any] | None) -> list[str]:
             "the scored data of this selection is not known (its score run is gone)",
             do="pass it with --data",
         )
-    sources = [located(score, name) for name in score["details"]["data"]]
-    if fingerprint_sources(sources) != score["inputs"]["data"]:
+    with _as_written([score]):
+        sources = [located(score, name) for name in score["details"]["data"]]
+    if fingerprint_sources(sources) != scored_files(score):
         raise InputError(
             f"the data {', '.join(sources)} has changed since it was scored",
             expected="the same files",

@@ -32,18 +32,30 @@ def read_selection(path: Path) -> pd.DataFrame:
     return _read_table(path, SELECTION_COLUMNS, "workbench select")
 
 
+def score_columns(path: Path) -> list[str]:
+    """The names of the columns of a scores table, read without its rows."""
+    try:
+        return pq.read_schema(path).names
+    except (OSError, pa.ArrowException) as err:
+        raise _unreadable(path, "the result of `workbench score`") from err
+
+
 def _read_table(path: Path, columns: set[str], command: str) -> pd.DataFrame:
     expected = f"the result of `{command}`"
     try:
         table = pq.read_table(path)
     except (OSError, pa.ArrowException) as err:
-        raise InputError(f"{path} cannot be read as Parquet", expected=expected) from err
+        raise _unreadable(path, expected) from err
     if missing := sorted(columns - set(table.column_names)):
         raise InputError(f"{path} has no column {', '.join(missing)}", expected=expected)
     for name in table.column_names:
         if problem := _what_is_wrong(table, name):
             raise InputError(f"the column {name} of {path} {problem}", expected=expected)
     return table.to_pandas()
+
+
+def _unreadable(path: Path, expected: str) -> InputError:
+    return InputError(f"{path} cannot be read as Parquet", expected=expected)
 
 
 def _what_is_wrong(table: pa.Table, name: str) -> str:

@@ -14,7 +14,6 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from workbench.config import file_digest
 from workbench.data import fingerprint_sources, read_samples
@@ -29,8 +28,10 @@ from workbench.selection import (
     is_scored_data,
     parse_quotas,
     read_scores,
+    score_columns,
     scored_as,
     scored_data,
+    scored_files,
     scored_rows,
     select,
     stages_behind,
@@ -66,7 +67,7 @@ class Tables:
         if self.combine is None:
             return read_scores(self.first)
         behind = [self.score(path) for path in self.paths]
-        data = behind[0]["inputs"]["data"] if behind[0] else []
+        data = scored_files(behind[0])
         same_files = all(is_scored_data(score, data) for score in behind)
         tables = [read_scores(path) for path in self.paths]
         return combined(tables, how=self.combine, same_files=same_files)
@@ -74,7 +75,7 @@ class Tables:
     def methods(self) -> list[str]:
         """What made each table, as far as its run still says so."""
         behind = [self.score(path) for path in self.paths]
-        return [score["config"]["method"] if score else "unknown" for score in behind]
+        return [str(score["config"].get("method")) if score else "unknown" for score in behind]
 
     @staticmethod
     def score(path: Path) -> dict[str, Any] | None:
@@ -176,7 +177,7 @@ def _other_data(
     scores_path: Path, options: SelectOptions, data: Sequence[str]
 ) -> dict[str, list[dict[str, Any]]]:
     """The fingerprint of data that is read and is not, byte for byte, what was scored."""
-    if not data or not _outside(pq.read_schema(scores_path).names, options):
+    if not data or not _outside(score_columns(scores_path), options):
         return {}
     found = fingerprint_sources(data)
     score = stages_behind(scores_path, scores_path.parent).get("score")

@@ -134,7 +134,9 @@ def plan_tune(
     export = read_export(export_folder)
     require_extra()
     tally = Tally()
-    model, _, examples = read_inputs(source, export, options, steps=steps, tally=tally)
+    model, tokenizer, examples = read_inputs(source, export, options, steps=steps, tally=tally)
+    others = _others(held_out, examples, tokenizer, n_ctx_of(model), options)
+    n_measured = 2 * -(-len(others.rows) // options.batch_size) if others else 0
     vocab = model.get_input_embeddings().weight.shape[0]
     if options.lora:
         model = with_lora(model, options)
@@ -150,7 +152,8 @@ def plan_tune(
         "samples": len(examples.rows),
         "counts": dict(examples.counts),
         "steps": options.n_steps(len(examples.rows)),
-        "forward_passes": len(widths),
+        **({"eval_samples": len(others.rows)} if others else {}),
+        "forward_passes": len(widths) + n_measured,
         "backward_passes": len(widths),
         "tokens": n_tokens,
         "trained_parameters": trained,
@@ -202,7 +205,7 @@ def _tune(
 ) -> Finding:
     run, tally = task.run, Tally()
     model, tokenizer, examples = read_inputs(source, export, options, steps=steps, tally=tally)
-    others = held_out.examples(examples, tokenizer, n_ctx_of(model)) if held_out else None
+    others = _others(held_out, examples, tokenizer, n_ctx_of(model), options)
     task.has_read(tally.summary())
     keep_tokens(run, tokenizer_facts(tokenizer, source.find()[0]))
     # The trainer aligns these with the tokenizer; the tuned model keeps what its base says.
@@ -240,6 +243,15 @@ def _tune(
     versions = {name: metadata.version(name) for name in PACKAGES}
     result = {**summary, "model": {"folder": MODEL, "files": files}, "versions": versions}
     return Finding(result, examples.counts)
+
+
+def _others(
+    held_out: HeldOut | None, trained: Examples, tokenizer: Any, n_ctx: int, options: TuneOptions
+) -> Examples | None:
+    """The rows that are measured on, their targets those of the training."""
+    if held_out is None:
+        return None
+    return held_out.examples(trained, tokenizer, n_ctx, end_token=options.end_token)
 
 
 def read_inputs(

@@ -6,6 +6,8 @@ held_out.fingerprint()
 
 from __future__ import annotations
 
+import dataclasses
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +15,7 @@ from typing import Any
 import torch
 
 from workbench.data import fingerprint_sources, read_usable
+from workbench.errors import InputError
 from workbench.tuning.batches import Collator, columns_of
 from workbench.tuning.examples import Example, Examples, make_examples
 from workbench.tuning.loss import IGNORED
@@ -27,11 +30,30 @@ class HeldOut:
     def fingerprint(self) -> list[dict[str, Any]]:
         return fingerprint_sources(self.data)
 
-    def examples(self, trained: Examples, tokenizer: Any, n_ctx: int) -> Examples:
-        """Its rows that have a completion and fit, those that are trained on left out."""
-        known = {row.row_id for row in trained.rows}
-        rows = [row for row in read_usable(self.data) if row.row_id not in known]
-        return make_examples(rows, tokenizer, n_ctx=n_ctx, what="data to evaluate on")
+    def examples(
+        self, trained: Examples, tokenizer: Any, n_ctx: int, *, end_token: bool = True
+    ) -> Examples:
+        """Its rows that have a completion and fit, those that are trained on left out and counted.
+
+        A row is known by its tokens: ids of other data may be the same, as those of a split are.
+        """
+        left_out = Counter[str]()
+        samples = read_usable(self.data, left_out=left_out)
+        found = make_examples(
+            samples, tokenizer, n_ctx=n_ctx, end_token=end_token, what="data to evaluate on"
+        )
+        known = {row.ids for row in trained.rows}
+        rows = tuple(row for row in found.rows if row.ids not in known)
+        if not rows:
+            raise InputError(
+                f"all {len(found.rows)} rows of the data to evaluate on are trained on",
+                expected="other rows",
+                do="pass another --eval-data",
+            )
+        counts = Counter(found.counts) + left_out
+        counts += Counter(trained=len(found.rows) - len(rows))
+        counts["ok"] = len(rows)
+        return dataclasses.replace(found, rows=rows, counts=dict(sorted(counts.items())))
 
     def summary(self, rows: Examples, losses: Mapping[str, float]) -> dict[str, Any]:
         """What a run says of it."""

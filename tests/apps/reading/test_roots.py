@@ -39,6 +39,8 @@ def test_a_file_below_a_root_is_allowed(home):
         "~/.ssh/id_rsa",
         "",
         "a\0b",
+        "~nobody-of-that-name/x.jsonl",
+        "x" * 5000,
     ],
 )
 def test_nothing_outside_of_the_roots_is(home, text, monkeypatch):
@@ -72,7 +74,10 @@ def test_bundled_names_and_hub_names_need_no_root():
     assert roots.checked_model("Qwen/Qwen2.5-1.5B@main", ()) == "Qwen/Qwen2.5-1.5B@main"
 
 
-@pytest.mark.parametrize("name", ["--out=/x", "hf:../x", "../a/b", "-m/x", "a b/c", "x"])
+@pytest.mark.parametrize(
+    "name",
+    ["--out=/x", "hf:../x", "../a/b", "-m/x", "a b/c", "x", "~nobody-of-that-name/x", "x" * 5000],
+)
 def test_no_name_passes_for_an_option_or_a_path(name):
     with pytest.raises(InputError):
         roots.checked_model(name, ())
