@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from apps.reading.roots import roots
+from apps.reading.roots import is_there, roots
 from apps.reading.runs import FoundRun, finished_in, runs_in
 from workbench.bundled import bundled_dir
 from workbench.catalog import here
@@ -94,7 +94,7 @@ class Workspace:
 
 def is_here(name: str) -> bool:
     """Whether the model `name` can be loaded with nothing fetched."""
-    return name in here() or Path(name).expanduser().exists()
+    return name in here() or is_there(name)
 
 
 def ready_first(runs: Sequence[FoundRun]) -> list[FoundRun]:

@@ -146,3 +146,11 @@ def name(head: dict) -> str:
 
 def charts(at) -> list:
     return at.get("plotly_chart")
+
+
+def button(at, label: str):
+    return next(b for b in at.button if b.label == label)
+
+
+def field(at, label: str):
+    return next(b for b in at.text_input if b.label == label)
