@@ -78,9 +78,10 @@ def test_a_link_shows_the_same_view_in_a_new_browser(page, browser, address):
 
 def test_choices_survive_a_change_of_page(page, address):
     visit(page, f"{address}/samples?search=more")
-    page.get_by_role("link", name="Heads").click()
+    menu = page.locator("[data-testid=stSidebarNav]")
+    menu.get_by_role("link", name="Heads").click()
     page.get_by_role("heading", name="Heads", exact=True).wait_for()
-    page.get_by_role("link", name="Samples").click()
+    menu.get_by_role("link", name="Samples").click()
     page.get_by_role("heading", name="Samples", exact=True).wait_for()
     wait_for_value(page.get_by_role("searchbox", name="Search"), "more")
 
