@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -112,6 +113,15 @@ def test_the_plan_of_heads_cuts_the_batches_that_the_run_cuts(found):
         plan_heads(*request)
 
 
+def test_contributions_that_are_the_deltas_already_are_planned_once(found):
+    def passes(rank):
+        options = HeadsOptions(rank=rank, ablation="mean")
+        request = (found.source, found.probe.result, options)
+        return plan_heads(*request, batch_tokens=200)["forward_passes"]
+
+    assert passes("contribution") == passes("delta")
+
+
 def test_contrast_without_control_data_is_refused_before_any_work(found, tmp_path):
     with pytest.raises(InputError, match="no control data; pass --control"):
         run_heads(Place(tmp_path), found.source, found.probe.result, HEADS)
@@ -157,6 +167,23 @@ def test_the_report_has_every_part(found):
     assert report["stability"]["n_samples"] == 10
     assert report["model"]["id"] == HOSTILE
     assert report["data"] == [str(found.data)]
+
+
+@pytest.mark.parametrize("chosen", ["contribution", "by hand"])
+def test_a_circuit_that_deltas_alone_do_not_choose_has_no_stability(found, tmp_path, chosen):
+    for name in ("heads.json", "deltas.parquet"):
+        shutil.copy(found.heads.run / name, tmp_path)
+    content = json.loads((tmp_path / "heads.json").read_text())
+    if chosen == "contribution":
+        content["rank_by"] = chosen
+    else:
+        first, *_, last = sorted(content["heads"], key=lambda head: head["rank"])
+        first["selected"], last["selected"] = False, True
+    (tmp_path / "heads.json").write_text(json.dumps(content))
+    assert read_importance(tmp_path)[0] is not None
+    options = ValidateOptions(n=2, random=1, decode_n=0, curve_n=0)
+    request = (found.place, found.source, tmp_path / "heads.json", [str(found.data)], options)
+    assert run_validate(*request, control=()).summary["stability"] is None
 
 
 def test_the_page_is_one_file_in_which_no_name_becomes_markup(found):

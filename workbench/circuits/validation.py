@@ -194,13 +194,16 @@ def _curve(
 def _stability(
     heads: HeadScores, importance: tuple[Importance | None, Importance | None], seed: int
 ) -> dict[str, Any] | None:
+    """Of the circuit on other probes; None where the deltas alone do not choose it."""
     measured, control = importance
-    if measured is None:
+    n_selected = sum(h.selected for h in heads.heads)
+    is_cut = all(h.selected == (h.rank <= n_selected) for h in heads.heads)
+    if measured is None or heads.rank_by not in ("delta", "contrast") or not is_cut:
         return None
     return probe_stability(
         measured,
         control if heads.rank_by == "contrast" else None,
-        n_selected=sum(h.selected for h in heads.heads),
+        n_selected=n_selected,
         seed=seed,
     )
 

@@ -68,7 +68,7 @@ def plan_heads(
     exact = passes = 1 + model.n_heads * (model.n_layers + 1) / 2
     if options.method in RACES:
         passes = expected_passes(model.info, max(1, len(rendered)), race_options(options))
-    if options.rank in ("contribution", "both"):
+    if options.rank in ("contribution", "both") and options.ablation != "mean":
         passes += exact
     n_circuit = n_selected(
         model.n_layers * model.n_heads, options.fraction, min_heads=options.min_heads
