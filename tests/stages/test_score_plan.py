@@ -13,6 +13,7 @@ from workbench.models import render
 from workbench.options import ReadOptions
 from workbench.scoring import SCORERS, ScoreRequest
 from workbench.stages import ModelSource, Place, plan_score, run_score
+from workbench.stages.score import FACTS
 
 
 def write(path: Path, rows: list[dict]) -> Path:
@@ -119,6 +120,7 @@ def test_the_name_of_a_run_depends_on_what_its_method_reads(source, data, tmp_pa
     config = json.loads((first.run / "manifest.json").read_text(encoding="utf-8"))["config"]
     assert config == {
         "batch_tokens": None,
+        "facts": FACTS,
         "method": "length",
         "part": "prompt",
         "seed": 0,
