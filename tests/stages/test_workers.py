@@ -14,6 +14,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+import torch
 
 from tests.support import workers as support
 from tests.support.head_scores import write_circuit
@@ -21,6 +22,7 @@ from tests.support.spread import PATIENCE, start_score, wait_for, write_rows
 from workbench.circuits import RetrievalSample, circuit_of, read_heads
 from workbench.data import read_samples
 from workbench.distributed.cluster import joined
+from workbench.distributed.shares import THREADS
 from workbench.errors import InputError
 from workbench.models import render
 from workbench.options import (
@@ -49,6 +51,17 @@ from workbench.stages.score import _part
 N_ROWS = 5 * SHARD_ROWS + 40
 AIR = ScoreRequest.of("air", batch_tokens=256)
 FILES = ("scores.parquet", "steps.parquet", "summary.json")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """Here as in every worker: with another number of threads sums are taken in another order."""
+    n_threads = torch.get_num_threads()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(THREADS, "1")
+        torch.set_num_threads(1)
+        yield
+    torch.set_num_threads(n_threads)
 
 
 @pytest.fixture(scope="module")
