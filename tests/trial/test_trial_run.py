@@ -57,7 +57,7 @@ def once(made, small_and_large):
 
 
 def test_a_plan_prices_the_answers_too(made, asked, monkeypatch):
-    slow = "workbench.stages.trial.seconds_a_new_token"
+    slow = "workbench.stages.trial.plan.seconds_a_new_token"
     monkeypatch.setattr(slow, lambda *asked: 1e3 if seconds_a_new_token(*asked) > 0 else 0.0)
     plans = [
         plan_trial(
