@@ -110,6 +110,7 @@ def test_each_control_is_told_on_its_own(low, high, words):
 def test_what_the_circuit_does_alone_is_told():
     assert "these heads keep 25% of what all do" in verdict(report())
     assert "Alone" not in verdict(report(only={"recovered": None}))
+    assert "these heads keep 0% of" in verdict(report(only={"recovered": -0.002}))
 
 
 def test_a_circuit_that_half_a_probe_does_not_find_again_is_told():

@@ -158,9 +158,9 @@ def _sufficient(report: Report) -> str:
     if recovered is None:
         return ""
     others = ABLATED[report.get("ablation", "uniform")].state
-    return (
-        f"Alone, with every other head {others}, these heads keep {recovered:.0%} of what all do."
-    )
+    # Of less than nothing by a rounding the sign would say something.
+    kept = round(recovered, 2) + 0.0
+    return f"Alone, with every other head {others}, these heads keep {kept:.0%} of what all do."
 
 
 def _stable(report: Report) -> str:
