@@ -33,6 +33,7 @@ PROMISES = {
     ),
     "Models and results of others are refused before they are followed": (
         "tests/trust/test_foreign.py",
+        "tests/trust/test_foreign_results.py",
         "tests/circuits/test_heads_file.py",
     ),
     "No text of a file is markup, in reports and on pages": (

@@ -279,7 +279,7 @@ def test_what_peft_brings_in_says_nothing_of_this_machine(monkeypatch, caplog):
     def imported(name):
         logging.getLogger("bitsandbytes.backends").warning("%s found no card", name)
 
-    monkeypatch.setattr("workbench.tuning.trainer.import_module", imported)
+    monkeypatch.setattr("workbench.tuning.extra.import_module", imported)
     # Whatever another test's model of few bits has left it at.
     caplog.set_level(logging.WARNING, "bitsandbytes")
     require_extra()

@@ -6,7 +6,6 @@ heads_heatmap(heads), heads_difference(a, b)
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Collection, Sequence
 from itertools import chain
 from pathlib import Path
@@ -16,7 +15,8 @@ import numpy as np
 import plotly.graph_objects as go
 from jaxtyping import Float
 
-from workbench.figures.look import DIVERGING, GREY, SEQUENTIAL, framed, row_height
+from workbench.figures.look import DIVERGING, SEQUENTIAL, framed, row_height
+from workbench.figures.margins import add_means
 from workbench.figures.ranking import head_hover, measure_name
 from workbench.figures.scales import Scale, scale_of
 from workbench.names import NATS
@@ -26,7 +26,6 @@ from workbench.types import Head, HeadScores
 CELLS_WIDTH, _LETTER = 480, 7
 # Above and below the cells: the title, and the axis with its name.
 _MARGINS = 66 + 50
-_MEAN_SIZE = 16
 # Small enough for the cells of any model: what counts is which centre is nearest.
 MARKER = 6
 _PER_TOKEN = NATS.replace(" ", "<br>", 1)
@@ -200,56 +199,12 @@ def _map(
     figure.update_xaxes(dtick=dtick, showgrid=False, range=[-edge, n_heads - 1 + edge])
     figure.update_yaxes(dtick=1, showgrid=False, range=[n_layers - 0.4, -0.6])
     if has_means:
-        _add_means(figure, values, colours, shown)
+        colorscale = DIVERGING if shown.is_signed else SEQUENTIAL
+        add_means(figure, values, colours, colorscale=colorscale, width=CELLS_WIDTH)
     # However far it is: the nearest centre is that of the cell that the pointer is in.
     figure.update_layout(hoverdistance=-1, clickmode="event+select", showlegend=False)
     figure.update_layout(dragmode=False)
     return figure
-
-
-def _add_means(
-    figure: go.Figure, values: Float[np.ndarray, "layer head"], colours: Scale, shown: Layer
-) -> None:
-    """The mean of every layer to the right and of every head below, with the map's colours."""
-    n_layers, n_heads = values.shape
-    # So many pixels from the edge that boxes have room, in units of a cell.
-    step = _MEAN_SIZE * n_heads / CELLS_WIDTH
-    right, below = n_heads - 0.5 + step, n_layers + 0.25
-    with warnings.catch_warnings():
-        # A layer of heads that were never run has no mean.
-        warnings.simplefilter("ignore", RuntimeWarning)
-        of_layers, of_heads = np.nanmean(values, axis=1), np.nanmean(values, axis=0)
-    means = np.concatenate([of_layers, of_heads])
-    names = [f"layer {i}" for i in range(n_layers)] + [
-        f"head {i} of all layers" for i in range(n_heads)
-    ]
-    figure.add_scatter(
-        x=[right] * n_layers + list(range(n_heads)),
-        y=list(range(n_layers)) + [below] * n_heads,
-        text=[f"mean of {name}: {mean:.4g}" for name, mean in zip(names, means, strict=True)],
-        hovertemplate="%{text}<extra></extra>",
-        mode="markers",
-        name="means",
-        marker={
-            "symbol": "square",
-            "size": max(6, min(_MEAN_SIZE, CELLS_WIDTH / n_heads - 4)),
-            "color": colours.of(means),
-            "cmin": colours.low,
-            "cmax": colours.high,
-            "colorscale": DIVERGING if shown.is_signed else SEQUENTIAL,
-            "line": {"width": 1, "color": GREY},
-        },
-        selected={"marker": {"opacity": 1}},
-        unselected={"marker": {"opacity": 1}},
-    )
-    figure.update_xaxes(range=[figure.layout.xaxis.range[0], right + step])
-    figure.update_yaxes(range=[below + 0.6, -0.6])
-    every = list(range(n_layers))
-    figure.update_yaxes(tickmode="array", tickvals=[*every, below], ticktext=[*every, "mean"])
-    shown_heads = list(range(0, n_heads, figure.layout.xaxis.dtick))
-    figure.update_xaxes(
-        tickmode="array", tickvals=[*shown_heads, right], ticktext=[*shown_heads, "mean"]
-    )
 
 
 def _cells(values: Float[np.ndarray, "layer head"], scale: Scale, shown: Layer) -> dict[str, Any]:

@@ -18,11 +18,12 @@ from workbench.tuning.examples import (
     make_examples,
 )
 from workbench.tuning.export import Export, read_export
+from workbench.tuning.extra import require_extra, require_report
 from workbench.tuning.folder import model_folder, save_model
 from workbench.tuning.loss import weighted_loss
 from workbench.tuning.plan import row_order, training_order
 from workbench.tuning.steps_source import StepsSource
-from workbench.tuning.trainer import Training, require_extra, require_report, train
+from workbench.tuning.trainer import Training, train
 from workbench.tuning.weights import Steps, read_steps, token_weights
 
 __all__ = [

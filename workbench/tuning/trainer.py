@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import importlib.util
-import logging
 import math
 import os
 import tempfile
@@ -38,12 +36,10 @@ from workbench.tuning.checkpoint import (
 )
 from workbench.tuning.curve import Curve
 from workbench.tuning.examples import Example
+from workbench.tuning.extra import quiet
 from workbench.tuning.loss import weighted_loss
 from workbench.tuning.plan import learning_rate_factor, training_batches
 from workbench.types import Progress, no_progress
-
-EXTRA = ("trl", "accelerate", "datasets", "peft")
-NOISY = ("transformers", "trl", "accelerate", "datasets", "peft", "bitsandbytes")
 
 
 @dataclass(frozen=True)
@@ -73,29 +69,6 @@ class Training:
         return len(self.passes(n_rows, options)) // options.accumulate
 
 
-def require_extra() -> None:
-    """InputError naming the extra unless everything that tuning needs is installed."""
-    for name in EXTRA:
-        try:
-            # peft imports bitsandbytes, which speaks of what this machine has not.
-            with _quiet():
-                import_module(name)
-        except ImportError as err:
-            raise InputError(
-                f"tuning needs the package '{name}', which cannot be imported ({err})",
-                do="pip install circuit-workbench[train]",
-            ) from err
-
-
-def require_report(name: str) -> None:
-    """InputError unless the package is there that losses are to be sent through."""
-    packages = {"tensorboard": ("tensorboard", "tensorboardX")}.get(name, (name,))
-    if name != "none" and not any(importlib.util.find_spec(package) for package in packages):
-        raise InputError(
-            f"losses are to go to {name}, which is not installed", do=f"pip install {name}"
-        )
-
-
 def train(
     model: Any,
     tokenizer: Any,
@@ -113,7 +86,7 @@ def train(
     n_steps = training.n_steps(len(examples), options)
     resumed = load_checkpoint(training.checkpoint, digest=training.digest)
     done = resumed.done if resumed else 0
-    with _quiet(), _boards_beside(training.checkpoint), tempfile.TemporaryDirectory() as unused:
+    with quiet(), _boards_beside(training.checkpoint), tempfile.TemporaryDirectory() as unused:
         trainer = build_trainer(
             model,
             tokenizer,
@@ -311,17 +284,3 @@ def _boards_beside(checkpoint: Path) -> Iterator[None]:
     finally:
         if not is_named:
             del os.environ[name]
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """The libraries' loggers speak of errors only: progress is told by the run's own events."""
-    loggers = [logging.getLogger(name) for name in NOISY]
-    levels = [logger.level for logger in loggers]
-    try:
-        for logger in loggers:
-            logger.setLevel(logging.ERROR)
-        yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
