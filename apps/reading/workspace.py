@@ -1,7 +1,7 @@
 """The runs that every page looks at: the reader's own, and behind them those that come along.
 
-These are a tour of a pretrained model and the demo of the bundled one, always there, and marked, so
-that no page is ever empty and no result hides another.
+That is the demo of the bundled model and, where an installation has one, a tour of a pretrained
+model; they are marked, so that no page is ever empty and no result hides another.
 
 runs = open_workspace()
 runs.finished("score"), runs.children(scores, "select")
@@ -35,7 +35,7 @@ def own_root() -> Path:
 
 
 def demo_roots() -> tuple[Path, ...]:
-    """The runs that come with the installation: of a pretrained model, and of the bundled one."""
+    """The runs that come with the installation, of a pretrained model first."""
     folders = [bundled_dir("data") / name for name in BUNDLED]
     return tuple(folder for folder in folders if folder.is_dir())
 
