@@ -7,7 +7,7 @@ SPREAD := -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 OUT ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-real app test test-gpu test-tl3 test-trust test-consumers lint check
+.PHONY: help install demo demo-real app test test-readme test-gpu test-tl3 test-trust test-consumers lint check
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-16s%s\n", $$1, $$2}'
@@ -30,6 +30,9 @@ test: .venv/installed ## the tests, also the slow ones
 test-tl3: .venv-tl3/installed ## model-facing tests on TransformerLens 3.9 (HookedTransformer)
 	.venv-tl3/bin/python -m pytest $(SPREAD) -m "not slow" tests/models tests/ablation \
 		tests/engines tests/scoring/test_circuitseer.py
+
+test-readme: .venv/installed ## every command of the README in turn, a quarter of an hour
+	$(BIN)/python -m pytest -m thorough tests/test_readme.py
 
 test-gpu: .venv/installed ## the tests that need a graphics card
 	$(BIN)/python -m pytest -m gpu -rs tests/gpu

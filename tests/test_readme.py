@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -43,7 +44,19 @@ def test_readme_has_commands_and_code():
     assert len(code_blocks("python")) == 1
 
 
-@pytest.mark.slow
+@pytest.mark.parametrize("command", typed_commands(), ids=" ".join)
+def test_a_readme_command_has_options_that_exist(command):
+    from workbench.cli.main import cli
+
+    options = [word for word in command if word.startswith("--")]
+    names = command[1 : command.index(options[0])] if options else command[1:]
+    shown = CliRunner().invoke(cli, [*names, "--help"])
+    assert shown.exit_code == 0, shown.output
+    for option in options:
+        assert f"{option} " in shown.output or f"{option}\n" in shown.output
+
+
+@pytest.mark.thorough
 def test_readme_commands_work_one_after_the_other(tmp_path: Path):
     for command in typed_commands():
         run([sys.executable, "-m", "workbench.cli.main", *command[1:]], tmp_path)

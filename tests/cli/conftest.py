@@ -28,14 +28,15 @@ def workbench(monkeypatch, capsys) -> Callable[..., Done]:
     def call(*arguments: object) -> Done:
         capsys.readouterr()
         monkeypatch.setattr(sys, "argv", ["workbench", *map(str, arguments)])
-        before = signal.getsignal(signal.SIGTERM)
+        before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
         code = 0
         try:
             main()
         except SystemExit as done:
             code = int(done.code or 0)
         finally:
-            signal.signal(signal.SIGTERM, before)
+            for number, handler in before.items():
+                signal.signal(number, handler)
         return Done(code, *capsys.readouterr())
 
     return call

@@ -96,7 +96,7 @@ def test_an_interrupted_run_goes_on_to_the_same_bytes(
     wait_for(process, tmp_path, when)
     process.send_signal(blow)
     stdout, stderr = process.communicate(timeout=PATIENCE)
-    assert process.returncode == code
+    assert process.returncode == code, stderr
     assert stdout == ""
     if code == 130:
         assert "Interrupted. Run the same command again" in stderr

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import io
 import os
-import signal
 import sys
-from types import FrameType
 
 import click
 
@@ -26,6 +24,7 @@ from workbench.cli.export import export
 from workbench.cli.heads import heads
 from workbench.cli.models import models
 from workbench.cli.probe import probe
+from workbench.cli.progress import interrupt_on_signals
 from workbench.cli.runs import runs
 from workbench.cli.score import score
 from workbench.cli.select import select
@@ -58,7 +57,7 @@ heads.add_command(validate)
 
 def main() -> None:
     """Run the command line; exit 0 done, 1 failed, 2 wrong usage or input, 130 interrupted."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    interrupt_on_signals()
     keep_freed_memory()
     _say_every_letter()
     try:
@@ -106,10 +105,6 @@ def _close_stdout() -> None:
         sys.stdout.flush()
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _interrupt(_signal: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

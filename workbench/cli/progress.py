@@ -1,14 +1,35 @@
-"""A progress bar on stderr.
+"""A progress bar on stderr, and the place where a lost interrupt is found again.
 
 place = Place(Path("runs"), Bar())
 """
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
+from types import FrameType
 
 import click
+
+_interrupts: list[int] = []
+
+
+def interrupt_on_signals() -> None:
+    """Ctrl-C and SIGTERM end the command.
+
+    An exception raised while another library calls back, or while an object is deleted, is printed
+    and lost; the bar raises it again with its next step. A shell that started the command with
+    SIGINT ignored (`nohup`, `&` in a script) is obeyed.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _interrupt)
+    signal.signal(signal.SIGTERM, _interrupt)
+
+
+def _interrupt(number: int, _frame: FrameType | None) -> None:
+    _interrupts.append(number)
+    raise KeyboardInterrupt
 
 
 class Bar:
@@ -21,6 +42,8 @@ class Bar:
         self._first = 0
 
     def __call__(self, done: int, total: int, text: str) -> None:
+        if _interrupts:
+            raise KeyboardInterrupt
         now = time.monotonic()
         if not self._started or done <= self._first:
             self._started, self._first = now, done
