@@ -5,6 +5,7 @@ raise InputError("fraction is 2", expected="a number in (0, 1]", do="pass --frac
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 
@@ -54,6 +55,11 @@ class NoRoomError(WorkbenchError):
 
 class RunBusyError(WorkbenchError):
     """Another process holds the run's lock."""
+
+
+def kind_of(err: Exception) -> str:
+    """What the system said, as `Too many open files`; of another error its class."""
+    return os.strerror(err.errno) if isinstance(err, OSError) and err.errno else type(err).__name__
 
 
 def first_line(err: Exception) -> str:

@@ -22,7 +22,7 @@ from workbench.amplification.components import (
     components,
 )
 from workbench.amplification.mask import FoundMask
-from workbench.errors import InputError
+from workbench.errors import InputError, kind_of
 from workbench.options import MaskOptions
 from workbench.types import ModelInfo
 
@@ -69,7 +69,7 @@ def read_mask_file(path: Path) -> dict[str, Any]:
         ModelShape(**content["shape"])
     except (OSError, ValueError, KeyError, TypeError) as err:
         raise InputError(
-            f"'{path}' cannot be read as a mask ({type(err).__name__})",
+            f"'{path}' cannot be read as a mask ({kind_of(err)})",
             expected="a mask.json",
             do="pass the run of `workbench amplify mask`",
         ) from err

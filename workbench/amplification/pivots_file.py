@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from workbench.amplification.mask import Example
 from workbench.amplification.pivots import OK, REASONS, Located
-from workbench.errors import InputError
+from workbench.errors import InputError, kind_of
 from workbench.models import TextModel
 
 IDS = pa.list_(pa.int32())
@@ -91,7 +91,7 @@ def read_pivots(path: Path) -> list[dict[str, Any]]:
         table = pq.read_table(path)
     except (OSError, pa.ArrowInvalid) as err:
         raise InputError(
-            f"'{path}' cannot be read as Parquet", expected="a pivots.parquet"
+            f"'{path}' cannot be read as Parquet ({kind_of(err)})", expected="a pivots.parquet"
         ) from err
     missing = [name for name in SCHEMA.names if name not in table.column_names]
     if missing:

@@ -41,8 +41,9 @@ class EventLog:
         self._last_written: float | None = None
         self._held_back: dict[str, Any] | None = None
         with writing(self._path):
+            torn = self._path.exists() and _ends_torn(self._path)
             self._file = self._path.open("ab")
-            if _ends_torn(self._path):
+            if torn:
                 self._file.write(b"\n")
 
     def write(self, done: int, total: int, message: str) -> None:

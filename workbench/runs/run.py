@@ -229,8 +229,8 @@ def open_run(root: Path, spec: RunSpec, *, scratch: Sequence[str] = ()) -> Itera
     with writing(run.path):
         run.path.mkdir(parents=True, exist_ok=True)
     with _locked(run.path):
-        run._take_up()
         try:
+            run._take_up()
             yield run
         except BaseException as err:
             _leave_quietly(run, err)

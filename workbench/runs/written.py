@@ -53,11 +53,14 @@ def files_of(folder: Path, *, without: frozenset[str] = frozenset()) -> dict[str
 def damage(folder: Path, digest: str) -> list[str]:
     """Files of a finished run that are not as it wrote them; of earlier versions none is known.
 
-    InputError if the folder holds the answer to another question than that of `digest`.
+    InputError if the folder holds the answer to another question than that of `digest`, or if the
+    system does not let the manifest be read.
     """
     try:
         manifest = read_manifest(folder)
-    except InputError:
+    except InputError as err:
+        if isinstance(err.__cause__, OSError) and not isinstance(err.__cause__, FileNotFoundError):
+            raise
         return [MANIFEST]
     if manifest["digest"] != digest:
         raise InputError(

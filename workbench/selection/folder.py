@@ -61,6 +61,7 @@ def new_folder(out: Path, *, record: str) -> Iterator[Path]:
             while lock is None:
                 building.mkdir(exist_ok=True)
                 lock = _lock(building)
+            _empty(building)
         with _writing(out):
             yield building
         with _alone(out):
@@ -102,6 +103,15 @@ def _listed(record: Path) -> set[str]:
         return set(files)
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return set()
+
+
+def _empty(folder: Path) -> None:
+    """Take away what an earlier call of this process could not, for want of open files."""
+    for left in folder.iterdir():
+        if left.is_dir():
+            shutil.rmtree(left)
+        else:
+            left.unlink()
 
 
 def _lock(folder: Path) -> int | None:

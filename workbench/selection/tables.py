@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from workbench.errors import InputError
+from workbench.errors import InputError, kind_of
 
 SCORE_COLUMNS = {"row_id", "row_index", "source", "n_tokens", "score", "status"}
 SELECTION_COLUMNS = {"row_id", "score", "p", "rank"}
@@ -37,7 +37,7 @@ def score_columns(path: Path) -> list[str]:
     try:
         return pq.read_schema(path).names
     except (OSError, pa.ArrowException) as err:
-        raise _unreadable(path, "the result of `workbench score`") from err
+        raise _unreadable(path, "the result of `workbench score`", err) from err
 
 
 def _read_table(path: Path, columns: set[str], command: str) -> pd.DataFrame:
@@ -45,7 +45,7 @@ def _read_table(path: Path, columns: set[str], command: str) -> pd.DataFrame:
     try:
         table = pq.read_table(path)
     except (OSError, pa.ArrowException) as err:
-        raise _unreadable(path, expected) from err
+        raise _unreadable(path, expected, err) from err
     if missing := sorted(columns - set(table.column_names)):
         raise InputError(f"{path} has no column {', '.join(missing)}", expected=expected)
     for name in table.column_names:
@@ -54,8 +54,8 @@ def _read_table(path: Path, columns: set[str], command: str) -> pd.DataFrame:
     return table.to_pandas()
 
 
-def _unreadable(path: Path, expected: str) -> InputError:
-    return InputError(f"{path} cannot be read as Parquet", expected=expected)
+def _unreadable(path: Path, expected: str, err: Exception) -> InputError:
+    return InputError(f"{path} cannot be read as Parquet ({kind_of(err)})", expected=expected)
 
 
 def _what_is_wrong(table: pa.Table, name: str) -> str:

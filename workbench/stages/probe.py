@@ -29,7 +29,7 @@ from workbench.data import (
 from workbench.distributed import Work
 from workbench.engines import Engine, HookedEngine, sample_losses
 from workbench.engines import batch_tokens as free_tokens
-from workbench.errors import InputError
+from workbench.errors import InputError, kind_of
 from workbench.models import ModelSource, Rendered
 from workbench.options import ALONE, RECOGNISED, ProbeOptions, ReadOptions, WorkerOptions
 from workbench.probe import build_probe, usable_samples
@@ -226,7 +226,7 @@ def read_probe(path: Path) -> ProbeSet:
         )
     except (OSError, ValueError, KeyError, TypeError) as err:
         raise InputError(
-            f"{path} is not a probe ({type(err).__name__})",
+            f"{path} is not a probe ({kind_of(err)})",
             expected=f"a run of `workbench probe build` with {RESULT} and {ROWS}",
         ) from err
     return ProbeSet(

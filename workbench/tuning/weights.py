@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from jaxtyping import Float64, Int64
 
-from workbench.errors import InputError
+from workbench.errors import InputError, kind_of
 from workbench.options import StepWeights
 from workbench.options.tune import FILE
 from workbench.scoring.steps import step_of_token
@@ -55,7 +55,9 @@ def read_steps(path: Path, weights: StepWeights) -> Mapping[str, Steps]:
         table = pq.read_table(path).to_pandas()
     except (OSError, pa.ArrowInvalid) as err:
         raise InputError(
-            f"the steps file '{path}' cannot be read as Parquet", expected="a steps.parquet", do=DO
+            f"the steps file '{path}' cannot be read as Parquet ({kind_of(err)})",
+            expected="a steps.parquet",
+            do=DO,
         ) from err
     missing = [name for name in COLUMNS if name not in table.columns]
     if missing:

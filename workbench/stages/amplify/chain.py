@@ -24,7 +24,7 @@ from workbench.amplification import (
     problems_of,
 )
 from workbench.data import Tally, read_usable
-from workbench.errors import InputError
+from workbench.errors import InputError, kind_of
 from workbench.models import ModelSource, TextModel
 from workbench.options import RECOGNISED, ReadOptions
 from workbench.runs import located, read_manifest
@@ -102,7 +102,7 @@ def read_parent(path: Path) -> dict[str, Any]:
         return content
     except (OSError, ValueError) as err:
         raise InputError(
-            f"'{path}' cannot be read ({type(err).__name__})",
+            f"'{path}' cannot be read ({kind_of(err)})",
             expected="the result of an earlier stage of `workbench amplify`",
             do="run that stage again, or pass its run folder",
         ) from err

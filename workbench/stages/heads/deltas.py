@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from workbench.ablation import ImportanceBatch
 from workbench.circuits import Importance
-from workbench.errors import InputError
+from workbench.errors import InputError, kind_of
 
 RESULT = "heads.json"
 DELTAS = "deltas.parquet"
@@ -65,7 +65,7 @@ def read_importance(folder: Path) -> tuple[Importance | None, Importance | None]
         ]
     except (OSError, ValueError, KeyError, TypeError) as err:
         raise InputError(
-            f"the deltas of {folder} cannot be read ({type(err).__name__})",
+            f"the deltas of {folder} cannot be read ({kind_of(err)})",
             expected="a run of `workbench heads find`",
         ) from err
     return found[0], found[1]
