@@ -1,6 +1,6 @@
 import pytest
 
-from workbench.circuits.verdict import trusted_measure, verdict
+from workbench.circuits.verdict import is_doubtful, trusted_measure, verdict
 
 
 def report(
@@ -33,6 +33,7 @@ def report(
         },
         "controls": [],
         "stability": None,
+        "supported": (p if decoded else p_loss) < 0.05,
         **more,
     }
 
@@ -44,6 +45,18 @@ def test_the_verdict_of_a_clear_case_claims_no_more_than_was_shown():
     assert "These heads matter more than others of their layers on this data" in words
     assert "does not show that these heads do nothing else" in words
     assert "nor what holds on other data" in words
+
+
+@pytest.mark.parametrize(("p", "doubtful"), [(0.01, False), (0.09, True)])
+def test_a_circuit_that_only_uniform_attention_sets_apart_is_doubtful(p, doubtful):
+    found = report(contribution={"cost": 1.25, "random_cost": 0.3, "p": p})
+    assert is_doubtful(found) == doubtful
+    assert ("By what the heads contribute nothing is shown" in verdict(found)) == doubtful
+
+
+def test_what_is_not_shown_at_all_is_not_doubtful_besides():
+    found = report(p=0.4, contribution={"cost": 1.25, "random_cost": 0.3, "p": 0.09})
+    assert not is_doubtful(found)
 
 
 def test_the_verdict_of_an_unclear_case_claims_nothing():

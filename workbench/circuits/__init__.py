@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from workbench.circuits.stability import probe_stability
     from workbench.circuits.validation import validate_circuit
     from workbench.circuits.validation_file import read_validation
+    from workbench.circuits.verdict import is_doubtful
     from workbench.circuits.window import counted_window
 
 HEAVY = {
@@ -123,6 +124,7 @@ HEAVY = {
     "stability": ("probe_stability",),
     "validation": ("validate_circuit",),
     "validation_file": ("read_validation",),
+    "verdict": ("is_doubtful",),
     "window": ("counted_window",),
 }
 
@@ -152,6 +154,7 @@ __all__ = [
     "head_sets",
     "head_values",
     "heads_to_json",
+    "is_doubtful",
     "knockout_sets",
     "layer_matched_sets",
     "leading_heads",

@@ -51,6 +51,15 @@ def trusted_measure(report: Report) -> tuple[str, str]:
     return "accuracy", ""
 
 
+def is_doubtful(report: Report) -> bool:
+    """Whether a circuit beats random sets under uniform attention and not at its mean output.
+
+    Then what was measured may be what switching on idle heads breaks.
+    """
+    found = report.get("contribution")
+    return bool(report["supported"] and found and found["p"] >= LEVEL)
+
+
 def verdict(report: Report) -> str:
     """Figures, claim, specificity, sufficiency, stability, limits: one sentence or two of each."""
     measure, reason = trusted_measure(report)
@@ -122,10 +131,11 @@ def _by_contribution(report: Report) -> str:
     found = report.get("contribution")
     if not found or report.get("ablation", "uniform") != "uniform":
         return ""
+    doubt = " By what the heads contribute nothing is shown." if is_doubtful(report) else ""
     return (
         f"With outputs at their mean, which takes away what heads contribute and switches none on, "
         f"the circuit costs {found['cost']:+.3f} nats and random sets {found['random_cost']:+.3f} "
-        f"(p = {found['p']:.3f})."
+        f"(p = {found['p']:.3f}).{doubt}"
     )
 
 

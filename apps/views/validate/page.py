@@ -14,7 +14,7 @@ from apps.widgets.runs import choose_run
 from apps.words.guides import show_heading
 from apps.words.markdown import as_markdown, literal
 from apps.words.numbers import WORDS
-from workbench.circuits import read_validation
+from workbench.circuits import is_doubtful, read_validation
 from workbench.figures import (
     control_rises,
     head_name,
@@ -140,7 +140,9 @@ st.caption(
         f"on {report['n_samples']} samples, {report['n_decoded']} of them answered by decoding."
     )
 )
-(st.success if report["supported"] else st.warning)(as_markdown(report["verdict"], maths=False))
+(st.success if report["supported"] and not is_doubtful(report) else st.warning)(
+    as_markdown(report["verdict"], maths=False)
+)
 show_numbers(report)
 show_draws(report)
 left, right = st.columns([3, 1], gap="large")
