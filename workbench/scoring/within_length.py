@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float64, Int
 
 MOST, LEAST = 200, 20
-CHUNK = 100_000
+CHUNK = 4_096
 
 
 def n_neighbours(n_rows: int) -> int:
