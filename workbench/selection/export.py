@@ -20,7 +20,8 @@ from workbench.selection.card import Contents, dataset_card
 from workbench.selection.folder import new_folder
 from workbench.selection.layout import CallsLayout, Layout, one_layout
 from workbench.selection.rows import Tally, marked_rows, marks_of
-from workbench.selection.trainers import MESSAGES, is_misread, learned, trainer_files
+from workbench.selection.spoken import MESSAGES, learned
+from workbench.selection.trainers import is_misread, trainer_files
 from workbench.types import BadRow, Sample
 
 RECORD = "provenance.json"

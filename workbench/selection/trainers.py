@@ -11,17 +11,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
 from typing import Any
 
-from workbench.data import json_bytes
 from workbench.selection.layout import CallsLayout, Layout, PairLayout, TextLayout, TurnsLayout
+from workbench.selection.spoken import MESSAGES, TRAIN
 from workbench.selection.trl_script import trl_script
-from workbench.types import Sample
-
-MESSAGES = "messages.jsonl"
-TRAIN = "train"
-"""Field of a turn that says whether axolotl learns it."""
 
 
 def trainer_files(
@@ -64,34 +58,6 @@ def is_misread(layout: Layout, *, is_chat: bool, several: bool) -> bool:
         return is_chat or layout.history is not None
     is_turns = isinstance(layout, TurnsLayout)
     return is_turns and (several or layout.system not in (None, "system"))
-
-
-def learned(sample: Sample, turns: str) -> dict[str, Any]:
-    """The turns of a sample for axolotl; with `last` each answer says whether it is learned.
-
-    Arguments of calls and the functions are JSON text: a table would give each row the keys of all.
-    """
-    last = len(sample.messages) - 1
-    said: list[dict[str, Any]] = [
-        {"role": m.role, "content": m.content, **_packed(m.more or {})} for m in sample.messages
-    ]
-    for place, turn in enumerate(said):
-        if turns == "last" and turn["role"] == "assistant":
-            turn[TRAIN] = place == last
-    tools = {"tools": _text(list(sample.tools))} if sample.tools else {}
-    return {"messages": said, **tools}
-
-
-def _packed(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_packed(one) for one in value]
-    if not isinstance(value, Mapping):
-        return value
-    return {k: _text(v) if k == "arguments" else _packed(v) for k, v in value.items()}
-
-
-def _text(value: Any) -> str:
-    return json_bytes(value).decode()
 
 
 def llama_factory_json(

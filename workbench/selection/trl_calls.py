@@ -33,8 +33,8 @@ def training_row(row, tokenizer):
     answers = [i for i, turn in enumerate(turns) if turn["role"] == "assistant"]
     for i in answers if TURNS == "all" else answers[-1:]:
         asked, said = tokens(turns[:i], asked=True), tokens(turns[: i + 1])
-        start, end = (len(commonprefix([part, ids])) for part in (asked, said))
-        if start >= end:
+        start, end = len(commonprefix([asked, ids])), len(said)
+        if said != ids[:end]:
             raise SystemExit("The template writes earlier turns anew: export with --turns last.")
         labels[start:end] = ids[start:end]
     return {{"input_ids": ids, "labels": labels}}
