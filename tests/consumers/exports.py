@@ -5,6 +5,7 @@ folders = write_exports(tmp_path, "last")
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,11 +20,17 @@ from workbench.selection import export_selection
 from workbench.types import Sample
 
 CHATML = (
-    "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n' + m['content'] + '<|im_end|>' + "
-    "'\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+    "{% if tools %}{{ '<|im_start|>system\n' + (tools | tojson) + '<|im_end|>\n' }}{% endif %}"
+    "{% for m in messages %}{{ '<|im_start|>' + m.role + '\n' + m.content }}"
+    "{% for call in m.tool_calls or [] %}"
+    "{{ '<call>' + (call.function | tojson) + '</call>' }}"
+    "{% endfor %}{{ '<|im_end|>' + '\n' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )
 END = "<|im_end|>"
-CALL = {"type": "function", "function": {"name": "add", "arguments": {"a": 1}}}
+ADD = {"name": "add", "arguments": {"a": 1}}
+CALL = {"type": "function", "function": ADD}
+FUNCTIONS = [{"type": "function", "function": {"name": "add", "parameters": {"a": {}}}}]
 KINDS = {
     "plain": [{"question": f"What is {i} + 1?", "answer": f"It is {i + 1}."} for i in range(3)],
     "several turns": [
@@ -53,10 +60,23 @@ KINDS = {
         {
             "messages": [
                 {"role": "user", "content": f"{i} + 1?"},
-                {"role": "assistant", "content": "", "tool_calls": [CALL]},
+                {"role": "assistant", "content": "Wait." if i else "", "tool_calls": [CALL]},
                 {"role": "tool", "content": "2"},
                 {"role": "assistant", "content": "It is 2."},
-            ]
+            ],
+            **({"tools": FUNCTIONS} if i else {}),
+        }
+        for i in range(3)
+    ],
+    "tool calls of ShareGPT": [
+        {
+            "conversations": [
+                {"from": "human", "value": f"{i} + 1?"},
+                {"from": "function_call", "value": json.dumps(ADD | {"arguments": {"abc"[i]: 1}})},
+                {"from": "observation", "value": "2"},
+                {"from": "gpt", "value": "It is 2."},
+            ],
+            "tools": json.dumps([FUNCTIONS[0]["function"]]),
         }
         for i in range(3)
     ],

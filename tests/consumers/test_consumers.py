@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.consumers.exports import END, KINDS, chat_model, write_exports
+from workbench.data.formats import PAIRS
 from workbench.models import render
 
 pytestmark = pytest.mark.consumers
@@ -31,12 +32,18 @@ READERS = {
     ),
     "axolotl": (ROOT / ".venv-consumers/axolotl/bin/python", "axolotl_reader.py"),
 }
+FILES = {"TRL": "sft.py", "LLaMA-Factory": "llamafactory.yaml", "axolotl": "axolotl.yaml"}
 OFFLINE = {
     "HF_HUB_OFFLINE": "1",
     "DISABLE_VERSION_CHECK": "1",
     "AXOLOTL_DO_NOT_TRACK": "1",
     "CUDA_VISIBLE_DEVICES": "",
 }
+
+
+def is_for(reader, folder):
+    """Whether an export has the file that this trainer starts from."""
+    return folder is not None and (folder / "trainers" / FILES[reader]).exists()
 
 
 def ask(reader, model, folders, cache):
@@ -56,10 +63,16 @@ def ask(reader, model, folders, cache):
     return json.loads(done.stdout.splitlines()[-1])
 
 
+def said_by(message):
+    """An answer as the template writes it, with its calls."""
+    calls = (message.more or {}).get("tool_calls", ())
+    return message.content + "".join(f"<call>{json.dumps(c['function'])}</call>" for c in calls)
+
+
 def compared(tokenizer, sample, turns, ids, labels):
     """`same`, or in which way the row is another one than was scored."""
     scored = list(render(sample, tokenizer).ids)
-    answers = [m.content for m in sample.messages if m.role == "assistant"]
+    answers = [said_by(m) for m in sample.messages if m.role == "assistant"]
     wanted = answers if turns == "all" else answers[-1:]
     said = tokenizer.decode([i for i, label in zip(ids, labels, strict=True) if label != -100])
     learned = [part.removeprefix("\n") for part in said.split(END) if part.strip()]
@@ -94,7 +107,7 @@ def answers(chat, written, place):
 
     def of(reader, turns):
         if (reader, turns) not in known:
-            folders = [w.folder for w in written[turns] if w.folder]
+            folders = [w.folder for w in written[turns] if is_for(reader, w.folder)]
             known[reader, turns] = ask(reader, chat[0], folders, place)
         return known[reader, turns]
 
@@ -106,7 +119,7 @@ def found_of(answers, written, chat, reader, turns):
     found = {}
     for export in written[turns]:
         key = (export.kind, export.format)
-        if export.folder is None:
+        if not is_for(reader, export.folder):
             found[key] = "refused" if "tools" in export.reason else "no files"
             continue
         rows = answers(reader, turns)[str(export.folder)]
@@ -125,8 +138,12 @@ def test_what_a_trainer_reads_and_learns_is_what_was_scored(reader, turns, answe
     if (reader, turns) == ("TRL", "all"):
         pytest.skip("TRL wants generation marks in the template, which ChatML has not")
     found = found_of(answers, written, chat, reader, turns)
-    others = {key: how for key, how in found.items() if how != "same" and key[0] != "tool calls"}
-    assert others == {}
+    others = {key: how for key, how in found.items() if how != "same"}
+    calling = {key: how for key, how in others.items() if key[0].startswith("tool calls")}
+    assert others == calling
+    without = {"refused"} if reader != "LLaMA-Factory" else {"refused", "no files"}
+    assert set(calling.values()) == without
+    assert {fmt for (_, fmt), how in calling.items() if how == "refused"} == set(PAIRS)
 
 
 def table(answers, written, chat):

@@ -19,11 +19,11 @@ def read(model, folder):
     arguments = SFTConfig(
         output_dir="unused",
         max_length=None,
-        assistant_only_loss=chat and script["TURNS"] == "all",
+        assistant_only_loss=chat and script["TURNS"] == "all" and "whole" not in script,
         report_to="none",
         use_cpu=True,
     )
-    rows = script["training_rows"](chat=chat)
+    rows = script["training_rows"](tokenizer)
     found = SFTTrainer(model, args=arguments, train_dataset=rows, processing_class=tokenizer)
     return [[row["input_ids"], row["labels"]] for row in found.train_dataset]
 

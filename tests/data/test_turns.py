@@ -68,6 +68,14 @@ def test_sharegpt_calls_are_the_same_calls():
     assert to_format(sample, "sharegpt")["conversations"] == row["conversations"]
 
 
+@pytest.mark.parametrize("of", [list, json.dumps])
+def test_functions_by_themselves_are_wrapped_as_templates_look_for_them(of):
+    bare, wrapped = {"name": "f"}, {"type": "function", "function": {"name": "f"}}
+    turns = [{"role": "user", "content": "u"}, {"role": "assistant", "content": "a"}]
+    sample = to_sample({"messages": turns, "tools": of([bare, wrapped])}, 0, "here")
+    assert sample.tools == (wrapped, wrapped)
+
+
 @pytest.mark.parametrize(
     ("turns", "reason"),
     [

@@ -152,6 +152,17 @@ def test_tool_calls_go_through_the_template_with_the_functions():
     assert tokenizer.decode(counted) == "It is 2."
 
 
+def test_a_template_that_wants_a_call_before_each_result_is_no_template_without_calls():
+    tokenizer = byte_tokenizer()
+    tokenizer.chat_template = (
+        "{% set ns = namespace(called=false) %}{% for m in messages %}"
+        "{% if m.tool_calls %}{% set ns.called = true %}{% endif %}"
+        "{% if m.role == 'tool' and not ns.called %}{{ raise_exception('no call') }}{% endif %}"
+        "<|user|>{{ m.content }}{% endfor %}"
+    )
+    assert tokenizer.decode(render(calling(), tokenizer).ids).endswith("It is 2.")
+
+
 @pytest.mark.parametrize(
     ("chat", "reason"),
     [(True, "has no tool calls, which the row makes"), (False, "needs a chat template")],

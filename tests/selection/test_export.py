@@ -406,3 +406,31 @@ def test_rows_with_and_without_a_system_prompt_share_one_layout(tmp_path):
     (entry,) = json.loads((tmp_path / "out/trainers/dataset_info.json").read_text()).values()
     assert entry["columns"]["system"] == "system"
     assert "All three learn the last answer" in (tmp_path / "out/README.md").read_text()
+
+
+@pytest.mark.parametrize(("form", "n_rows"), [("subset", 3), ("repeat-weight", 8)])
+def test_rows_that_call_functions_are_told_to_the_trainers_that_keep_the_calls(
+    tmp_path, form, n_rows
+):
+    call = {"type": "function", "function": {"name": "add", "arguments": {"a": 1}}}
+    turns = [
+        {"role": "user", "content": "1+1?"},
+        {"role": "assistant", "content": "", "tool_calls": [call]},
+        {"role": "tool", "content": "2"},
+        {"role": "assistant", "content": "2"},
+    ]
+    plain = turns[:1] + turns[3:]
+    rows = [{"id": str(i), "messages": turns if i % 2 else plain} for i in range(8)]
+    samples = [to_sample(row, i, "x") for i, row in enumerate(rows)]
+    export(tmp_path / "out", samples=samples, format="messages", form=form)
+    names = {path.name for path in (tmp_path / "out/trainers").iterdir()}
+    assert names == {"axolotl.yaml", "messages.jsonl", "sft.py"}
+    lines = (tmp_path / "out/trainers/messages.jsonl").read_text().splitlines()
+    said = [json.loads(line) for line in lines]
+    assert len(said) == n_rows
+    assert sum(row.get("_repeat", 1) for row in said) == n_rows + (form != "subset") * 3
+    assert sum("tool_calls" in turn for row in said for turn in row["messages"]) == (
+        sum(i % 2 for i in ((0, 3, 5) if form == "subset" else range(8)))
+    )
+    card = (tmp_path / "out/README.md").read_text()
+    assert "there is nothing for it. Both learn the last answer" in card

@@ -6,11 +6,13 @@ import pytest
 
 from workbench.data import to_sample
 from workbench.selection.layout import (
+    CallsLayout,
     PairLayout,
     TextLayout,
     TurnsLayout,
     one_layout,
     row_layout,
+    sample_layout,
 )
 
 ASK, SAY = {"role": "user", "content": "u"}, {"role": "assistant", "content": "a"}
@@ -77,3 +79,16 @@ def test_what_some_rows_have_is_told_of_all_and_a_contradiction_of_none():
     assert one_layout([some, PairLayout("q", "a", system="t")]) is None
     assert one_layout([some, TextLayout("q")]) is None
     assert one_layout([some, None]) is None
+
+
+def test_where_some_rows_call_functions_all_are_read_from_their_turns():
+    pair = PairLayout("q", "a")
+    assert one_layout([pair, CallsLayout()]) == CallsLayout()
+    assert one_layout([CallsLayout(), None, pair]) == CallsLayout()
+    assert one_layout([CallsLayout(), TextLayout("text")]) is None
+
+
+@pytest.mark.parametrize("more", [{"tools": [{"name": "f"}]}, {}])
+def test_functions_make_a_layout_also_where_none_is_called(more):
+    sample = to_sample({"messages": [ASK, SAY], **more}, 0, "here")
+    assert (sample_layout(sample, sample.row, "jsonl") == CallsLayout()) == bool(more)

@@ -8,6 +8,7 @@ import runpy
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -15,7 +16,8 @@ import yaml
 from workbench.data import FORMATS, to_format, to_sample
 from workbench.models.thinking import _DROPPED
 from workbench.selection.layout import row_layout, shape_of_export
-from workbench.selection.trainers import is_misread, learned, slug, trainer_files
+from workbench.selection.spoken import learned
+from workbench.selection.trainers import is_misread, slug, trainer_files
 
 ROWS = {
     "prompt-completion": {"prompt": "1 + 1?", "completion": "2"},
@@ -127,7 +129,7 @@ def test_the_trl_script_loads_the_folder_it_lies_in(tmp_path, monkeypatch):
     script = tmp_path / "trainers" / "sft.py"
     script.parent.mkdir()
     script.write_text(files["sft.py"])
-    rows = runpy.run_path(str(script))["training_rows"](chat=False)
+    rows = runpy.run_path(str(script))["training_rows"](SimpleNamespace(chat_template=None))
     assert rows.to_list() == [{"prompt": "1 + 1?\n", "completion": "2"}]
 
 
@@ -202,7 +204,7 @@ def test_system_prompt_and_earlier_turns_reach_the_trl_script_from_every_format(
     expected = {"prompt": TURNS[:-1], "completion": TURNS[-1:]}
     assert make(row, chat=True) == ({"messages": TURNS} if turns == "all" else expected)
     assert make(row, chat=False) == {"prompt": f"{sample.prompt}\n", "completion": "4"}
-    assert ('assistant_only_loss=chat and TURNS == "all"' in files["sft.py"]) is True
+    assert ('assistant_only_loss=own is not None and TURNS == "all"' in files["sft.py"]) is True
     assert f'TURNS = "{turns}"' in files["sft.py"]
 
 

@@ -70,9 +70,18 @@ def with_reasoning(reasoning: str | None, content: str) -> str:
 
 
 def functions_of(value: Any) -> tuple[Mapping[str, Any], ...]:
-    """The functions in a column `tools`, a list or its JSON text; none where it holds no list."""
+    """The functions in a column `tools`, a list or its JSON text; none where it holds no list.
+
+    Those of LLaMA-Factory, which stand by themselves, are wrapped as OpenAI's are: templates look
+    for them there.
+    """
     value = from_json(value)
-    return tuple(value) if isinstance(value, list) else ()
+    return tuple(map(_function, value)) if isinstance(value, list) else ()
+
+
+def _function(tool: Any) -> Any:
+    is_bare = isinstance(tool, Mapping) and "name" in tool and "function" not in tool
+    return {"type": "function", "function": tool} if is_bare else tool
 
 
 def _turn(turn: Any, place: str) -> Message:

@@ -10,7 +10,7 @@ tokenising the parts (docs/methods.md, Ground rules).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from os.path import commonprefix
 from typing import Any, NamedTuple
@@ -175,14 +175,13 @@ def _through_template(sample: Sample, tokenizer: Any, prompt_only: bool) -> tupl
     try:
         text = fill(contents)
         found = places(fill, contents, text)
-        without = fill(contents, with_more=False) if has_calls else ""
         is_begun = with_completion and CLOSE in contents[-1]
         prompt = fill(contents[:-1], asked=True) if is_begun else ""
     except ModelRefusedError:
         raise
     except Exception as err:  # templates are programs of their own and raise what they like
         raise UnrenderableError(f"the chat template refused the row: {err}") from err
-    if has_calls and without == text:
+    if has_calls and _filled_without_calls(fill, contents) == text:
         raise UnrenderableError("the chat template has no tool calls, which the row makes")
     found = found or _searched(messages, contents, text)
     if not with_completion:
@@ -192,6 +191,16 @@ def _through_template(sample: Sample, tokenizer: Any, prompt_only: bool) -> tupl
     return text, [
         _span(place, begun if place.turn == len(messages) - 1 else None) for place in found
     ]
+
+
+def _filled_without_calls(fill: Callable[..., str], contents: list[str]) -> str | None:
+    """The text as if nothing were called; None where the template then refuses the results."""
+    try:
+        return fill(contents, with_more=False)
+    except ModelRefusedError:
+        raise
+    except Exception:  # as above
+        return None
 
 
 def _span(place: Place, begun: int | None) -> Span:

@@ -88,9 +88,14 @@ TRAINERS = (
     "`trainers/` holds a LLaMA-Factory `dataset_info.json` (`--dataset_dir trainers`) with a "
     "`llamafactory.yaml`, an axolotl `datasets:` block and a TRL script `sft.py`."
 )
+CALLS = (
+    "`trainers/` holds an axolotl `datasets:` block and a TRL script `sft.py`; both read "
+    "`trainers/messages.jsonl`, where calls of functions stand as they were scored. LLaMA-Factory "
+    "writes calls by templates of its own, so there is nothing for it."
+)
 LEARNED = {
-    "last": "All three learn the last answer of a row, which is what was scored.",
-    "all": "All three learn every answer of a row; the score is of the last one.",
+    "last": "{who} learn the last answer of a row, which is what was scored.",
+    "all": "{who} learn every answer of a row; the score is of the last one.",
 }
 
 
@@ -105,6 +110,7 @@ class Contents:
     n_selected: int
     sources: Mapping[str, tuple[int, int]]
     has_trainers: bool
+    has_calls: bool = False
     turns: str = "last"
     repeats: bool = False
     n_aside: int = 0
@@ -159,7 +165,8 @@ def _trainers(contents: Contents) -> str:
         return "No row has a completion, so there is nothing for a trainer to learn from."
     n = contents.n_aside
     aside = f" {n} rows without a completion stand in `prompt-only.jsonl`." if n else ""
-    files = f"{TRAINERS} {LEARNED[contents.turns]}" if contents.has_trainers else MIXED
+    told, who = (CALLS, "Both") if contents.has_calls else (TRAINERS, "All three")
+    files = f"{told} {LEARNED[contents.turns].format(who=who)}" if contents.has_trainers else MIXED
     return files + aside
 
 

@@ -18,9 +18,10 @@ from workbench.data import FORMATS, Written, json_bytes, write_jsonl, write_parq
 from workbench.errors import InputError
 from workbench.selection.card import Contents, dataset_card
 from workbench.selection.folder import new_folder
-from workbench.selection.layout import Layout, one_layout
+from workbench.selection.layout import CallsLayout, Layout, one_layout
 from workbench.selection.rows import Tally, marked_rows, marks_of
-from workbench.selection.trainers import MESSAGES, is_misread, learned, trainer_files
+from workbench.selection.spoken import MESSAGES, learned
+from workbench.selection.trainers import is_misread, trainer_files
 from workbench.types import BadRow, Sample
 
 RECORD = "provenance.json"
@@ -80,7 +81,9 @@ def export_selection(
                 *(samples, marks, format, tally),
                 others=others,
                 put_aside=lambda row: aside.write(json_bytes(row) + b"\n"),
-                write_turns=lambda sample: spoken.write(json_bytes(learned(sample, turns)) + b"\n"),
+                write_turns=lambda sample, repeat: spoken.write(
+                    json_bytes(learned(sample, turns) | repeat) + b"\n"
+                ),
             )
             written = _write_data(folder / data_file, rows)
         prompts_alone = not written.n_rows
@@ -97,6 +100,7 @@ def export_selection(
             n_selected=len(marks),
             sources={s: (n, tally.after.get(s, 0)) for s, n in tally.before.items()},
             has_trainers=layout is not None,
+            has_calls=isinstance(layout, CallsLayout),
             turns=turns,
             repeats=repeats,
             n_aside=0 if prompts_alone else tally.n_prompt_only,

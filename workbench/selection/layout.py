@@ -45,7 +45,12 @@ class TextLayout:
     column: str
 
 
-Layout = PairLayout | TurnsLayout | TextLayout
+@dataclass(frozen=True)
+class CallsLayout:
+    """Turns with calls of functions, which no columns tell: they stand in a file of their own."""
+
+
+Layout = PairLayout | TurnsLayout | TextLayout | CallsLayout
 
 
 def shape_of_export(sample: Sample, fmt: str) -> str:
@@ -53,10 +58,17 @@ def shape_of_export(sample: Sample, fmt: str) -> str:
     return sample.shape if fmt in ("jsonl", "parquet") else fmt
 
 
+def sample_layout(sample: Sample, row: Mapping[str, Any], fmt: str) -> Layout | None:
+    """The layout of a sample whose row in the format `fmt` is `row`."""
+    if sample.tools or any(message.more for message in sample.messages):
+        return CallsLayout()
+    return row_layout(row, shape_of_export(sample, fmt))
+
+
 def row_layout(row: Mapping[str, Any], shape: str) -> Layout | None:
     """The layout of one row of the given shape; None where columns alone do not say what was read.
 
-    Reasoning in a column of its own, generations, tools: no trainer is told of these.
+    Reasoning in a column of its own, generations: no trainer is told of these.
     """
     known = NAMED.get(shape)
     if known is None:
@@ -72,8 +84,13 @@ def row_layout(row: Mapping[str, Any], shape: str) -> Layout | None:
 
 
 def one_layout(layouts: Iterable[Layout | None]) -> Layout | None:
-    """The layout of all rows, with what only some have (a system prompt); None if they differ."""
-    first, *others = layouts
+    """The layout of all rows, with what only some have (a system prompt); None if they differ.
+
+    Where some call functions the turns of all are read from the file, however their rows differ.
+    """
+    first, *others = layouts = list(layouts)
+    if CallsLayout() in layouts:
+        return None if any(isinstance(one, TextLayout) for one in layouts) else CallsLayout()
     for other in others:
         first = _merged(first, other)
     return first

@@ -15,7 +15,7 @@ import pandas as pd
 from workbench.config import finite_or_none
 from workbench.data import to_format
 from workbench.errors import InputError
-from workbench.selection.layout import Layout, row_layout, shape_of_export
+from workbench.selection.layout import Layout, sample_layout
 from workbench.types import BadRow, Sample
 
 MARKS = ("_score", "_p", "_rank", "_row_id", "_repeat")
@@ -71,13 +71,13 @@ def marked_rows(
     *,
     others: Mapping[str, float] | None,
     put_aside: Callable[[dict[str, Any]], object] = lambda row: None,
-    write_turns: Callable[[Sample], object] = lambda sample: None,
+    write_turns: Callable[[Sample, dict[str, int]], object] = lambda sample, repeat: None,
 ) -> Iterator[dict[str, Any]]:
     """The selected rows in the chosen format; `InputError` at the end if any did not turn up.
 
     With the scores of the `others` these are written too, and each row with its `_repeat`. A row
     without a completion is no example to learn from: it goes to `put_aside` and is counted, every
-    other sample to `write_turns`.
+    other sample, with its `_repeat`, to `write_turns`.
     """
     missing = dict(marks)
     for sample in samples:
@@ -99,9 +99,9 @@ def marked_rows(
             tally.n_prompt_only += 1
             put_aside(row)
             continue
-        tally.layouts.add(row_layout(row, shape_of_export(sample, fmt)))
+        tally.layouts.add(sample_layout(sample, row, fmt))
         tally.n_several += [message.role for message in sample.messages].count("assistant") > 1
-        write_turns(sample)
+        write_turns(sample, repeat)
         yield row
     if missing:
         raise InputError(

@@ -1,7 +1,8 @@
 """Files that let three trainers read an export as it stands: LLaMA-Factory, axolotl and TRL.
 
 All paths in them are relative, so the folder may be moved or uploaded. All three learn the same
-turns: the last answer, which is what was scored, or every answer.
+turns: the last answer, which is what was scored, or every answer. Rows that call functions are for
+the latter two alone: LLaMA-Factory writes calls by templates of its own, not as they were scored.
 
     files = trainer_files(layout, data_file="data.jsonl", name="sums-top")
 """
@@ -12,13 +13,9 @@ import json
 import re
 from typing import Any
 
-from workbench.selection.layout import Layout, PairLayout, TextLayout, TurnsLayout
+from workbench.selection.layout import CallsLayout, Layout, PairLayout, TextLayout, TurnsLayout
+from workbench.selection.spoken import MESSAGES, TRAIN
 from workbench.selection.trl_script import trl_script
-from workbench.types import Sample
-
-MESSAGES = "messages.jsonl"
-TRAIN = "train"
-"""Field of a turn that says whether axolotl learns it."""
 
 
 def trainer_files(
@@ -35,13 +32,17 @@ def trainer_files(
     With `repeats` the TRL script reads a row as often as its `_repeat` says; `messages`: axolotl is
     to read the turns in `trainers/messages.jsonl`.
     """
-    return {
-        "dataset_info.json": llama_factory_json(layout, data_file=data_file, name=name),
-        "llamafactory.yaml": llama_factory_yaml(layout, name=name, turns=turns),
+    texts = {
         "axolotl.yaml": axolotl_yaml(
             layout, data_file=MESSAGES if messages else f"../{data_file}", turns=turns
         ),
         "sft.py": trl_script(layout, repeats=repeats, turns=turns),
+    }
+    if isinstance(layout, CallsLayout):
+        return texts
+    return texts | {
+        "dataset_info.json": llama_factory_json(layout, data_file=data_file, name=name),
+        "llamafactory.yaml": llama_factory_yaml(layout, name=name, turns=turns),
     }
 
 
@@ -51,23 +52,17 @@ def is_misread(layout: Layout, *, is_chat: bool, several: bool) -> bool:
     It renders pairs without a chat template, learns every answer of a conversation unless each says
     otherwise (`several`: that is not wanted), and looks for a system prompt in `system` only.
     """
+    if isinstance(layout, CallsLayout):
+        return True
     if isinstance(layout, PairLayout):
         return is_chat or layout.history is not None
     is_turns = isinstance(layout, TurnsLayout)
     return is_turns and (several or layout.system not in (None, "system"))
 
 
-def learned(sample: Sample, turns: str) -> dict[str, Any]:
-    """The turns of a sample for axolotl; with `last` each answer says whether it is learned."""
-    last = len(sample.messages) - 1
-    said: list[dict[str, Any]] = [{"role": m.role, "content": m.content} for m in sample.messages]
-    for place, turn in enumerate(said):
-        if turns == "last" and turn["role"] == "assistant":
-            turn[TRAIN] = place == last
-    return {"messages": said}
-
-
-def llama_factory_json(layout: Layout, *, data_file: str, name: str) -> str:
+def llama_factory_json(
+    layout: PairLayout | TurnsLayout | TextLayout, *, data_file: str, name: str
+) -> str:
     """`dataset_info.json` for `--dataset_dir trainers`; file names are relative to it."""
     entry: dict[str, Any] = {"file_name": f"../{data_file}"}
     if isinstance(layout, PairLayout):
@@ -118,7 +113,9 @@ def llama_factory_yaml(layout: Layout, *, name: str, turns: str) -> str:
 def axolotl_yaml(layout: Layout, *, data_file: str, turns: str = "last") -> str:
     """A `datasets:` block to paste into a configuration run from the folder `trainers`."""
     ds_type = "parquet" if data_file.endswith(".parquet") else "json"
-    of_rows = _turns_type(turns) if data_file == MESSAGES else _axolotl_type(layout)
+    has_calls = isinstance(layout, CallsLayout)
+    is_told = data_file == MESSAGES
+    of_rows = _turns_type(turns, has_calls) if is_told else _axolotl_type(layout)
     lines = [
         "# Paths are relative to this folder: run axolotl from here.",
         "datasets:",
@@ -129,12 +126,17 @@ def axolotl_yaml(layout: Layout, *, data_file: str, turns: str = "last") -> str:
     return "\n".join(lines) + "\n"
 
 
-def _turns_type(turns: str) -> list[str]:
+def _turns_type(turns: str, has_calls: bool) -> list[str]:
     of_one = [f"message_field_training: {TRAIN}"] if turns == "last" else []
-    return ["type: chat_template", "field_messages: messages", *of_one]
+    # Fields that are not named are read from templates whose loop is over `message` alone.
+    fields = ("role", "content", "tool_calls", "tool_call_id", "name") if has_calls else ()
+    named = ["message_property_mappings:", *(f"  {field}: {field}" for field in fields)]
+    return ["type: chat_template", "field_messages: messages", *of_one, *(named if fields else [])]
 
 
 def _axolotl_type(layout: Layout) -> list[str]:
+    if isinstance(layout, CallsLayout):
+        raise ValueError("calls of functions are read from messages.jsonl alone")
     if isinstance(layout, TextLayout):
         return ["type: completion", f"field: {json.dumps(layout.column)}"]
     if isinstance(layout, PairLayout):

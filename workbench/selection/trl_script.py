@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 
-from workbench.selection.layout import Layout, PairLayout, TextLayout, TurnsLayout
+from workbench.selection.layout import CallsLayout, Layout, PairLayout, TextLayout, TurnsLayout
+from workbench.selection.trl_calls import CALLS_ROWS
 
 SCRIPT = r'''"""Fine-tune a model on this selection with TRL.
 
@@ -21,8 +22,8 @@ The loss counts the tokens of {learned}. No row is cut unless
 """
 
 import argparse
-import re
-from pathlib import Path
+{imports}import re
+{paths}from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent.parent
 TURNS = "{which}"
@@ -33,18 +34,7 @@ DROPPED = (
 )
 
 
-def training_row(row, chat):
-    """One row as TRL reads it; `chat`: the tokenizer has a chat template."""
-{body}
-
-
-def training_rows(chat):
-    from datasets import load_dataset
-
-    dataset = load_dataset(str(FOLDER), split="train")
-{repeat}    return dataset.map(
-        training_row, fn_kwargs={{"chat": chat}}, remove_columns=dataset.column_names
-    )
+{rows}
 
 
 def say_lengths(dataset, max_length):
@@ -67,7 +57,7 @@ def main():
     parser.add_argument("--learning-rate", type=float, default=2e-5)
     options = parser.parse_args()
     tokenizer = AutoTokenizer.from_pretrained(options.model)
-    own, chat = tokenizer.chat_template, tokenizer.chat_template is not None
+    own = tokenizer.chat_template
     if isinstance(own, str):
         tokenizer.chat_template = re.sub(DROPPED, "", own)
     trainer = SFTTrainer(
@@ -81,7 +71,7 @@ def main():
             assistant_only_loss={masked},
             report_to="none",
         ),
-        train_dataset=training_rows(chat=chat),
+        train_dataset=training_rows(tokenizer),
         processing_class=tokenizer,
     )
     say_lengths(trainer.train_dataset, options.max_length)
@@ -93,6 +83,20 @@ def main():
 if __name__ == "__main__":
     main()
 '''
+
+ROWS = r'''def training_row(row, chat):
+    """One row as TRL reads it; `chat`: the tokenizer has a chat template."""
+{body}
+
+
+def training_rows(tokenizer):
+    from datasets import load_dataset
+
+    chat = tokenizer.chat_template is not None
+    dataset = load_dataset(str(FOLDER), split="train")
+{repeat}    return dataset.map(
+        training_row, fn_kwargs={{"chat": chat}}, remove_columns=dataset.column_names
+    )'''
 
 LEARNED = {
     "last": "the last answer; everything before it is context",
@@ -156,16 +160,19 @@ TEXT_BODY = """\
 def trl_script(layout: Layout, *, repeats: bool = False, turns: str = "last") -> str:
     """A script that trains on the folder above it with TRL's SFTTrainer."""
     repeat = REPEAT_LINES if repeats else ""
+    words = {"which": turns, "masked": "False", "imports": "", "paths": ""}
+    if isinstance(layout, CallsLayout):
+        rows = CALLS_ROWS.format(repeat=repeat)
+        words |= {"imports": "import json\n", "paths": "from os.path import commonprefix\n"}
+        return SCRIPT.format(rows=rows, learned=LEARNED[turns], **words)
     if isinstance(layout, TextLayout):
-        body, learned = TEXT_BODY.format(column=json.dumps(layout.column)), "the text"
-        return SCRIPT.format(body=body, repeat=repeat, which=turns, learned=learned, masked="False")
-    return SCRIPT.format(
-        body=_body(layout),
-        repeat=repeat,
-        which=turns,
-        learned=LEARNED[turns],
-        masked='chat and TURNS == "all"',
-    )
+        body = TEXT_BODY.format(column=json.dumps(layout.column))
+        return SCRIPT.format(
+            rows=ROWS.format(body=body, repeat=repeat), learned="the text", **words
+        )
+    words["masked"] = 'own is not None and TURNS == "all"'
+    rows = ROWS.format(body=_body(layout), repeat=repeat)
+    return SCRIPT.format(rows=rows, learned=LEARNED[turns], **words)
 
 
 def _body(layout: PairLayout | TurnsLayout) -> str:
