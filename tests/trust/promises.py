@@ -14,6 +14,7 @@ PROMISES = {
     "A disk that cannot be written is one sentence, and nothing is lost": (
         "tests/runs/test_files.py",
     ),
+    "Too little of anything ends in words": ("tests/trust/test_scarce.py",),
     "What was written is what is read": ("tests/runs/test_written.py",),
     "Rows are joined by id and content": ("tests/stages/test_changed_data.py",),
     "Every file of a model that a number depends on names the run": (
@@ -41,6 +42,8 @@ PROMISES = {
         "tests/apps/test_hostile.py",
         "tests/apps/words/test_markdown.py",
     ),
+    "The token of the hub is in no file, output or command line": ("tests/trust/test_secrets.py",),
+    "Memory grows by so much a row and no more": ("tests/trust/test_memory.py",),
     "Pages stay within their folders and say what is broken": (
         "tests/apps/reading/test_roots.py",
         "tests/apps/test_missing.py",
