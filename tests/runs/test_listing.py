@@ -105,6 +105,13 @@ def test_an_interrupted_run_is_found_only_to_say_what_to_do(tmp_path):
         find_run(tmp_path, "heads", ("heads.json",))
 
 
+@pytest.mark.parametrize("ref", ["x" * 5000, "a\0b"])
+def test_a_name_that_no_file_can_have_is_one_sentence(ref, tmp_path):
+    with pytest.raises(InputError, match=r"no run 'x+' \(File name too long\)|is no file") as info:
+        find_run(tmp_path, ref, NAMES)
+    assert len(str(info.value)) < 300
+
+
 def test_an_ambiguous_prefix_names_the_runs(tmp_path):
     names = [finished(tmp_path, seed).path.name for seed in (0, 1)]
     with pytest.raises(InputError, match="begins the names of 2 runs") as info:

@@ -63,6 +63,7 @@ def test_only_a_loss_beside_the_score_is_added():
     assert ScoreRequest.of("length", with_loss=True).runs_model
     assert not ScoreRequest.of("length").runs_model
     assert not ScoreRequest.of("loss", with_loss=True).adds_loss
+    assert ScoreRequest.of("loss", part="prompt", with_loss=True).adds_loss
 
 
 @pytest.mark.parametrize("folder", sorted(RUNS.glob("score-*")), ids=lambda path: path.name)

@@ -84,6 +84,14 @@ def test_one_token_is_enough_for_a_loss_and_none_is_not(tiny_model):
     assert frame["reason"][2] == "0 tokens of completion, at least 1 are needed"
 
 
+def test_the_loss_of_the_solution_stands_beside_that_of_the_prompt(tiny_model):
+    rows = [row("a", "What is 2 + 2?", "4")]
+    frame = scored(rows, tiny_model, method="loss", part="prompt", with_loss=True)
+    alone = scored(rows, tiny_model, method="loss")
+    assert frame["loss"][0] == pytest.approx(alone["score"][0], abs=1e-5)
+    assert frame["score"][0] != pytest.approx(frame["loss"][0], abs=1e-3)
+
+
 def test_a_solution_too_long_for_the_context_matters_only_where_it_is_read(tiny_model, circuit):
     rows = [row("a", "What is 2 + 2?", "4" * 100)]
     assert scored(rows, tiny_model, circuit, method="circuitseer")["status"][0] == "ok"

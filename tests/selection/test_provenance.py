@@ -44,6 +44,15 @@ def test_runs_that_name_each_other_as_parents_are_followed_once(tmp_path, monkey
     assert read == ["a", "b"]
 
 
+def test_every_score_of_a_joined_selection_is_among_the_stages(tmp_path):
+    path = write(tmp_path / "a", "select-soft", "b", "c")
+    write(tmp_path / "b", "score-length", "d")
+    write(tmp_path / "c", "score-circuitseer", "d")
+    write(tmp_path / "d", "heads-exact")
+    found = {stage: manifest["run"] for stage, manifest in stages_behind(path, tmp_path).items()}
+    assert found == {"select": "a", "score": "b", "score#2": "c", "heads": "d"}
+
+
 def test_a_run_has_no_parent_above_its_folder(tmp_path):
     path = write(tmp_path / "a", "select-top", "..")
     with pytest.raises(InputError, match=r"names the file '\.\.', which lies elsewhere"):

@@ -46,6 +46,13 @@ def test_public_rows_are_asked_for(hub, folder):
         publish(folder, "org/open")
 
 
+def test_rows_are_not_public_by_an_upload_to_what_is_private(hub, folder):
+    publish(folder, "org/closed")
+    with pytest.raises(InputError, match=r"'org/closed' is on the hub already, and private"):
+        publish(folder, "org/closed", public=True)
+    assert hub.pushed["org/closed"].private
+
+
 def test_a_hub_that_takes_nothing_is_one_sentence(hub, folder, monkeypatch):
     monkeypatch.setenv("HF_TOKEN", "hf_a_wrong_one")
     with pytest.raises(InputError, match=r"does not take the dataset 'org/sums'.*HF_TOKEN") as no:

@@ -20,6 +20,8 @@ Fill = Callable[[list[str]], str]
 MARK = "\ue000"
 _TAG = re.compile("</?think>")
 _TAGS = re.compile(r"(?:</?think>\s*)+\Z")
+# Tags that a template writes before a turn; from further on the search would be quadratic.
+_BEFORE = 256
 _CLOSED = re.compile(r"\s*</think>")
 
 
@@ -129,7 +131,7 @@ def _side_by_side(content: str, own: Sequence[Place], text: str) -> list[Place]:
     start, end = own[0].start, own[-1].end
     if own[-1].skipped < content.find(CLOSE) and (closed := _CLOSED.match(text, end)):
         end = closed.end()
-    opened = _TAGS.search(text, 0, start)
+    opened = _TAGS.search(text, max(0, start - _BEFORE), start)
     for tag in _TAG.finditer(text, opened.start() if opened else start, end):
         is_inside = any(place.start <= tag.start() < place.end for place in own)
         if tag[0] in content and not is_inside:

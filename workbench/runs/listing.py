@@ -12,7 +12,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from workbench.errors import InputError
+from workbench.errors import InputError, kind_of
 from workbench.runs.manifest import MANIFEST, read_manifest
 from workbench.runs.written import LOCK
 
@@ -100,11 +100,16 @@ def find_run(root: Path, ref: str, result_names: Sequence[str]) -> Path:
     `ref`: a result file, a run folder, the name of a run under `root`, or a prefix of just one.
     """
     path = Path(ref)
-    if path.is_file():
-        return path
-    for folder in (path, root / ref):
-        if folder.is_dir():
-            return _result_in(folder, result_names)
+    try:
+        if path.is_file():
+            return path
+        there = [folder for folder in (path, root / ref) if folder.is_dir()]
+    except (OSError, ValueError) as err:
+        raise InputError(
+            f"no run '{ref[:60]}' ({kind_of(err)})", expected="a run's name, folder or result"
+        ) from err
+    if there:
+        return _result_in(there[0], result_names)
     return _by_prefix(root, ref, result_names)
 
 

@@ -84,7 +84,8 @@ class ScoreRequest:
     @property
     def adds_loss(self) -> bool:
         """Whether the solution's loss is a column of its own: one more pass over the whole row."""
-        return self.with_loss and not self.method.is_loss
+        is_known = self.method.is_loss and self.scored_part == self.method.part
+        return self.with_loss and not is_known
 
     @property
     def runs_model(self) -> bool:

@@ -27,7 +27,8 @@ def summarize(
     method = request.method
     scored: pd.DataFrame = frame.loc[frame["status"] == "ok"]
     labels, confounds = numeric_labels(scored), numeric_labels(scored, FACTS)
-    loss = None if method.is_loss else known_loss(scored, method.known_loss)
+    is_score = method.is_loss and not request.adds_loss
+    loss = None if is_score else known_loss(scored, method.known_loss)
     quantiles = pd.Series(scored["score"]).quantile(SHARES) if len(scored) else []
     columns = [*method.correlated, "score_within_length"]
     extras = method.extras(request, n_ctx)

@@ -26,6 +26,8 @@ SCORES = "scores.parquet"
 def stages_behind(selection_path: Path, runs: Path) -> dict[str, Any]:
     """Stage to manifest, from the selection back to the probe, as far as the runs still exist.
 
+    Where several scores were joined, further runs of a stage are `score#2` and so on.
+
     A parent lies beside its child, or under `runs`.
     """
     chain: dict[str, Any] = {}
@@ -39,7 +41,9 @@ def stages_behind(selection_path: Path, runs: Path) -> dict[str, Any]:
             manifest = read_manifest(folder)
         except InputError:
             continue
-        chain.setdefault(manifest["stage"].partition("-")[0], {**manifest, "run": folder.name})
+        stage = manifest["stage"].partition("-")[0]
+        n_others = sum(name.partition("#")[0] == stage for name in chain)
+        chain[f"{stage}#{n_others + 1}" if n_others else stage] = {**manifest, "run": folder.name}
         for name in manifest["parents"]:
             beside = folder.parent / name
             queue.append(beside if beside.is_dir() else runs / name)

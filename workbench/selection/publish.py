@@ -34,13 +34,21 @@ def publish(folder: Path, hub_id: str, *, public: bool = False) -> str:
     """Upload all files of `folder` in one commit and return its address.
 
     The dataset is made where there is none. InputError where the hub refuses, or where a dataset of
-    this name is public and the rows were not meant to be.
+    this name is public and the rows were not meant to be, or the other way round.
     """
     from huggingface_hub import HfApi
 
     api = HfApi()
     with _one_sentence(hub_id):
-        if _is_public(api, hub_id) and not public:
+        is_public = _is_public(api, hub_id)
+        if is_public is False and public:
+            raise InputError(
+                f"the dataset '{hub_id}' is on the hub already, and private, which an upload does "
+                "not change",
+                expected="a public one",
+                do="leave out --public, make it public on the hub, or pass another name",
+            )
+        if is_public and not public:
             raise InputError(
                 f"the dataset '{hub_id}' is on the hub already, and public",
                 expected="a private one, or your word",
@@ -56,13 +64,14 @@ def publish(folder: Path, hub_id: str, *, public: bool = False) -> str:
     return str(commit.commit_url)
 
 
-def _is_public(api: Any, hub_id: str) -> bool:
+def _is_public(api: Any, hub_id: str) -> bool | None:
+    """None where there is no such dataset."""
     from huggingface_hub.errors import RepositoryNotFoundError
 
     try:
         return api.dataset_info(hub_id).private is False
     except RepositoryNotFoundError:
-        return False
+        return None
 
 
 @contextlib.contextmanager

@@ -39,7 +39,8 @@ MEASURES = {"loss": "loss", "accuracy": "right answers", "exact": "exact solutio
 def show_numbers(report: dict[str, Any]) -> None:
     """p by each measure that there is, and how large the effect is by the one that is judged by."""
     judged = report["judged_by"]
-    measured = [m for m in MEASURES if report["effect"][m]]
+    # Where nothing was right nothing can be lost, and p says nothing.
+    measured = [m for m in MEASURES if report["effect"][m] and report["base"][m] != 0]
     columns = st.columns(len(measured) + 2)
     for column, measure in zip(columns, measured, strict=False):
         p = report["effect"][measure]["p"]

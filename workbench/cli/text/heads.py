@@ -132,7 +132,8 @@ def print_validation(report: Any) -> None:
             f"{control['circuit_loss']:.3f}, random sets {control['random_mean_loss']:.3f}"
         )
     for measure, names in MEASURES.items():
-        if effect := report["effect"][measure]:
+        # Where nothing was right nothing can be lost.
+        if (effect := report["effect"][measure]) and report["base"][measure] != 0:
             click.echo(
                 f"{names.lost} lost: {effect['difference']:+.3f} more than by random sets "
                 f"({effect['low']:+.3f} .. {effect['high']:+.3f}), p = {effect['p']:.3f}"
