@@ -50,9 +50,10 @@ def main(words: list[str]) -> int:
         if all(word.lower() in promise.lower() for word in words)
     }
     results = {promise: tried(files) for promise, files in chosen.items()}
-    print(f"{'promise':<64}{'tried':>7}{'held':>7}{'failed':>8}")
+    width = max(map(len, ["promise", *results]))
+    print(f"{'promise':<{width}}{'tried':>7}{'held':>7}{'failed':>8}")
     for promise, found in results.items():
-        print(f"{promise:<64}{found.line}")
+        print(f"{promise:<{width}}{found.line}")
     whole = results and all(found.held and not found.failed for found in results.values())
     return 0 if whole else 1
 
