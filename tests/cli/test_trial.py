@@ -38,6 +38,7 @@ def test_the_plan_says_what_would_be_trained_and_writes_nothing(trial, pool):
     plan = json.loads(trial("--explain").out)
     # Random, the whole pool, and two selections with their lengths.
     assert plan["trainings"] == 6
+    assert plan["read"]["rows"] > 0
     assert plan["forward_passes"] == plan["backward_passes"] == 6 * plan["steps"]
     assert plan["tokens_an_arm"] == 150
     assert plan["estimated_seconds"] > 0

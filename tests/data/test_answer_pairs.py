@@ -67,6 +67,23 @@ def test_every_rule_of_layout_has_a_pair_that_needs_it(rule, monkeypatch):
     assert not same_answer(rule.found, rule.right)
 
 
+COEFFICIENTS = [
+    (r"\frac{1}{2}x", "x/2", True),
+    (r"\frac{4}{3}\pi r^3", r"\frac{4\pi r^3}{3}", True),
+    (r"\frac{2}{3}(x+1)", r"\frac{2(x+1)}{3}", True),
+    (r"\frac{35}{2}\pi", r"\frac{35\pi}{2}", True),
+    (r"\frac{1}{2}x", "1/(2x)", False),
+    (r"\frac{3}{2}\sqrt{2}", r"3/(2\sqrt{2})", False),
+    (r"\frac{1}{2}x", "1/2", False),
+]
+
+
+@pytest.mark.parametrize(("found", "right", "same"), COEFFICIENTS)
+def test_a_fraction_before_a_letter_is_a_coefficient(found, right, same):
+    pytest.importorskip("math_verify")
+    assert same_answer(found, right) == same_answer(right, found) == same
+
+
 @pytest.mark.parametrize(
     ("column", "reference"),
     [

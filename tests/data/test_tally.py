@@ -77,6 +77,18 @@ def test_a_column_is_named_once_with_the_number_of_its_rows(tmp_path):
     assert lines[0].startswith("  ambiguous: 50 rows also hold 'rationale', which is not read")
 
 
+@pytest.mark.parametrize("column", ["cot", "thought", "reference_solution", "reasoning_trace"])
+def test_reasoning_under_another_name_is_not_passed_over_unsaid(column, tmp_path):
+    rows = [{"question": "1 + 1?", "answer": "2", column: "because one and one make two"}]
+    assert said_of(write(tmp_path / "a.jsonl", rows))["ambiguous"] == {column: 1}
+
+
+def test_columns_of_which_one_is_read_are_not_said_to_be_joined(tmp_path):
+    row = {"question": "?", "r1_solution_1": "a", "r1_solution_2": "b", "r1_solution_3": "c"}
+    (line,) = reading_lines(said_of(write(tmp_path / "a.jsonl", [row])))[1:2]
+    assert "completion = one of r1_solution_1, r1_solution_2, r1_solution_3" in line
+
+
 def test_text_that_is_part_of_what_is_read_is_not_ambiguous(tmp_path):
     rows = [
         {"instruction": "Add.", "output": "2", "text": "Below is ...\nAdd.\n2"},

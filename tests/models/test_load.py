@@ -24,6 +24,8 @@ from workbench.models import (
     weights_digest,
 )
 from workbench.models.configuration import layer_windows
+from workbench.options import TuneOptions
+from workbench.stages.trial.prepared import loaded
 
 N_POS = 20
 
@@ -289,6 +291,7 @@ def test_code_of_a_repository_runs_only_when_it_is_trusted(checkpoint, tmp_path,
     plain, trusted = (ModelSource(str(folder), trust_remote_code=t) for t in (False, True))
     assert trusted.manifest()["trust_remote_code"] is True
     assert "trust_remote_code" not in plain.manifest()
+    assert type(loaded(trusted, TuneOptions()).wrapped).__name__ == "OwnForCausalLM"
     before = trusted.fingerprint()["code_sha256"]
     (folder / "own.py").write_text(OWN + "\n")
     assert ModelSource(str(folder), trust_remote_code=True).fingerprint()["code_sha256"] != before

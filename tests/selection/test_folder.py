@@ -104,3 +104,47 @@ def test_without_a_swap_the_next_export_puts_the_old_folder_back(tmp_path, monke
     write(out, '{"files": [], "new": true}')
     assert '"new"' in (out / RECORD).read_text()
     assert names(tmp_path) == ["out"]
+
+
+WITHOUT_LOCKS = """
+import os, sys
+sys.modules["fcntl"] = None
+from pathlib import Path
+from workbench.selection.folder import LOCKS, new_folder
+
+assert LOCKS is None
+out = Path(sys.argv[1])
+for text in ("first", "second"):
+    with new_folder(out, record="provenance.json") as building:
+        (building / "provenance.json").write_text('{"files": []}')
+        (building / "text").write_text(text)
+        (building / "provenance.json").write_text('{"files": ["text"]}')
+print((out / "text").read_text())
+"""
+
+
+def test_a_system_that_cannot_lock_folders_builds_and_replaces_them(tmp_path):
+    """As on Windows: there is no `fcntl`, and folders are not swapped in one step."""
+    command = [sys.executable, "-c", WITHOUT_LOCKS, str(tmp_path / "out")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == "second\n"
+    assert names(tmp_path) == ["out"]
+
+
+def test_without_locks_a_folder_is_left_to_the_process_in_its_name(tmp_path, monkeypatch):
+    monkeypatch.setattr(folders, "LOCKS", None)
+    (tmp_path / ".out.1-1.tmp").mkdir()
+    (tmp_path / ".out.99999999-1.tmp").mkdir()
+    (tmp_path / ".out.99999999.old").mkdir()
+    write(tmp_path / "out")
+    assert names(tmp_path) == [".out.1-1.tmp", "out"]
+
+
+@pytest.mark.parametrize("command", ["score", "select", "export", "tune", "trial"])
+def test_commands_start_where_folders_cannot_be_locked(command):
+    code = "import sys; sys.modules['fcntl'] = None; from workbench.cli.main import main; "
+    code += f"import workbench.stages, workbench.trial; sys.argv = ['workbench', '{command}', '-h']"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}; main()"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr

@@ -11,6 +11,7 @@ from tests.tuning.exports import ROWS, write_export
 from workbench.data import to_sample, write_jsonl
 from workbench.errors import InputError
 from workbench.models import load_plain
+from workbench.options import ReadOptions
 from workbench.stages import ModelSource, Place, plan_tune, run_tune
 from workbench.tuning import HeldOut, TuneOptions, held_out_loss, make_examples
 
@@ -76,6 +77,21 @@ def test_a_plan_counts_the_passes_over_other_rows_before_and_after(checkpoint, t
     options = TuneOptions(max_steps=2, batch_size=2)
     plan = plan_tune(source, export, options, held_out=HeldOut((str(data),)))
     assert (plan["forward_passes"], plan["backward_passes"], plan["eval_samples"]) == (6, 2, 3)
+    assert (plan["read"]["rows"], plan["read_eval"]["rows"]) == (len(ROWS), len(OTHERS))
+
+
+def test_columns_of_the_rows_to_measure_on_are_named_and_what_is_read_is_kept(checkpoint, tmp_path):
+    export, data = write_export(tmp_path / "subset"), tmp_path / "others.jsonl"
+    write_jsonl(data, [{"id": "a", "asked": "1 + 1?", "said": "2", "cot": "one and one"}])
+    source = ModelSource(str(checkpoint("llama")), device="cpu")
+    how = ReadOptions(prompt_column="asked", completion_column="said")
+    read = []
+    place = Place(tmp_path / "runs", on_read=read.append)
+    options = TuneOptions(max_steps=1, batch_size=2)
+    done = run_tune(place, source, export, options, held_out=HeldOut((str(data),), how))
+    kept = json.loads((done.run / "manifest.json").read_text())["details"]["read_eval"]
+    assert kept["ambiguous"] == {"cot": 1}
+    assert read[-1]["rows"] == kept["rows"] == 1
 
 
 def samples():

@@ -44,5 +44,7 @@ def export(selection_ref: str, out: Path, data: tuple[str, ...], **settings: Any
         print_json({**where, "reused": False, **report})
         return
     print_export(report, out, whole_pool=settings["form"] != "subset")
+    if form["license"] == "unknown":
+        click.echo("The card says that the licence is unknown; --license names it.", err=True)
     if "hub" in report:
         click.echo(report["hub"])

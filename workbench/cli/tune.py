@@ -8,11 +8,11 @@ from typing import Any
 
 import click
 
-from workbench.cli.frame import WHOLE, answer, model_source, run_file, run_options
+from workbench.cli.frame import WHOLE, answer, model_source, read_options, run_file, run_options
 from workbench.cli.from_records import chosen, from_records
 from workbench.cli.text.tuning import print_tuning
 from workbench.errors import InputError
-from workbench.options import SpendOptions, StepWeights, TuneOptions
+from workbench.options import ReadOptions, SpendOptions, StepWeights, TuneOptions
 from workbench.options.tune import DTYPES, FILE
 
 # Small gradients vanish in float16, which is refused with that reason once all is known.
@@ -48,6 +48,7 @@ LOADING = [
     help="Rows to measure the loss on, before and after; those trained on are left out.",
 )
 @from_records(StepWeights, TuneOptions, SpendOptions)
+@read_options
 @run_options
 def tune(
     export_folder: Path, steps_ref: str | None, eval_data: tuple[str, ...], **settings: Any
@@ -72,7 +73,7 @@ def tune(
         export_folder,
         chosen(TuneOptions, settings),
         steps=steps,
-        held_out=HeldOut(eval_data) if eval_data else None,
+        held_out=HeldOut(eval_data, chosen(ReadOptions, settings)) if eval_data else None,
         fields=lambda outcome: {"model": _model(outcome), "tuning": outcome.summary},
         tell=_tell,
     )

@@ -34,6 +34,13 @@ RULES = (
     Rule("emphasis", r"\*\*|__|`|^\s*\*(?=.*\*\s*$)|\*\s*$", "", "**18**", "18"),
     Rule("sizes of brackets", r"\\(?:left|right|big|Big)(?![a-z])", "", r"\left(1\right)", "(1)"),
     Rule(
+        "words behind a number",
+        r"(?<=[\d}])(?=\\(?:text|textrm|mathrm)\s*\{)",
+        " ",
+        r"\frac{1}{2}\text{cm}",
+        "0.5 cm",
+    ),
+    Rule(
         "fonts",
         r"\\(?:text|textbf|textit|textrm|mathrm|mathbf)\s*\{([^{}]*)\}",
         r"\1",
@@ -66,8 +73,14 @@ RULES = (
         r"1.8 \times 10^3",
         "1800",
     ),
+    # A coefficient stays what it is: 1/2x would be read as 1/(2x).
     Rule(
-        "fractions", r"\\[dt]?frac\s*\{?(-?\d+)\}?\s*\{?(\d+)\}?", r" \1/\2", r"\frac{9}{5}", "1.8"
+        "fractions",
+        r"(?<![\^_/{])\\[dt]?frac\s*\{?(-?\d+)\}?\s*\{?(\d+)\}?"
+        r"(?=\s*(?:$|[^\s\w\\({}^!])|\s+[A-Za-z]{2})",
+        r" \1/\2",
+        r"\frac{9}{5}",
+        "1.8",
     ),
     Rule("a remark", r"(?<=\d)\s+\([A-Za-z][^()]*\)\s*$", "", "18 (eighteen)", "18"),
     Rule("dots of letters", r"(?<=\b[A-Za-z])\.", "", "6 p.m.", "6 pm"),

@@ -163,7 +163,8 @@ CONTENT = frozenset(
         *(c for shape in TABLE for part in shape.parts.values() for c in part if c != "tools"),
         *(c for shape in TABLE for c in shape.beside),
         *("reasoning", "reasoning_content", "thinking", "rationale", "explanation"),
-        *("responses", "completions", "solutions"),
+        *("cot", "chain_of_thought", "thought", "thoughts", "reasoning_trace", "trace", "analysis"),
+        *("responses", "completions", "solutions", "cot_solution", "reference_solution"),
     }
 ) - {"answer", "expected_answer", "final_answer", "original_question"}
 """Columns that are known to hold text to learn from; answers are short and only checked."""

@@ -10,7 +10,7 @@ Rows are counted as they pass by, so that it costs no second reading and no memo
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,6 +27,7 @@ PARTS = (
     *("system", "history", "turns", "prompt", "reasoning", "completion"),
     *("text", "answer", "tools"),
 )
+ONE_OF = {"system", "completion"}
 OF_ROW = ("row_id", "system", "prompt", "completion", "text")
 COUNTS = {
     "with_completion": "with a completion",
@@ -180,7 +181,7 @@ def reading_lines(summary: Mapping[str, Any]) -> list[str]:
     lines = [_counts_line(summary)]
     for name, shape in summary["shapes"].items():
         of = shape["columns"]
-        columns = ", ".join(f"{part} = {' + '.join(of[part])}" for part in PARTS if part in of)
+        columns = ", ".join(f"{part} = {_joined(part, of[part])}" for part in PARTS if part in of)
         lines.append(f"  {name} ({shape['rows']} rows): {columns}")
         if shape["not_read"]:
             lines.append(f"    not read: {', '.join(shape['not_read'])}")
@@ -195,6 +196,13 @@ def reading_lines(summary: Mapping[str, Any]) -> list[str]:
     for row in summary["rows_shown"]:
         lines += [f"  {name:>10}: {row[name]}" for name in OF_ROW if name in row]
     return lines
+
+
+def _joined(part: str, columns: Sequence[str]) -> str:
+    """Columns of a prompt are joined; of a system prompt and of generations one is read."""
+    if len(columns) > 1 and part in ONE_OF:
+        return f"one of {', '.join(columns)}"
+    return " + ".join(columns)
 
 
 def _counts_line(summary: Mapping[str, Any]) -> str:

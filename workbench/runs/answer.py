@@ -87,9 +87,12 @@ class Task:
 
         return tell
 
-    def has_read(self, reading: Reading) -> None:
-        """Keep in the manifest what was read, and tell it before the work begins."""
-        self.run.record(read=dict(reading))
+    def has_read(self, reading: Reading, *, name: str = "read") -> None:
+        """Keep in the manifest what was read, and tell it before the work begins.
+
+        Under another `name` where a run reads more than one thing, as data that it measures on.
+        """
+        self.run.record(**{name: dict(reading)})
         self.place.on_read(reading)
 
     def budget(self, asked: int | None, otherwise: Callable[[], int]) -> int:

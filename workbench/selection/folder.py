@@ -4,21 +4,25 @@ with new_folder(out, record="provenance.json") as building:
     (building / "provenance.json").write_text("{}")
 
 It is built beside its place, locked by the process that builds it. An earlier folder is exchanged
-in one step on Linux; elsewhere there is an instant with neither, and the next call mends it.
+in one step on Linux; elsewhere there is an instant with neither, and the next call mends it. Where
+folders cannot be locked (Windows) the process is known by its number in the folder's name.
 """
 
 from __future__ import annotations
 
 import ctypes
 import errno
-import fcntl
 import json
 import os
+import re
 import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
+
+import psutil
 
 from workbench.errors import InputError
 
@@ -37,6 +41,19 @@ UNWRITABLE = {
     errno.EEXIST: "a part of the path is a file",
 }
 AT_CWD, EXCHANGE = -100, 2
+NO_LOCK = -1
+_BUILDER = re.compile(r"\.(\d+)(?:-\d+)?\.(?:tmp|old)\Z")
+
+
+def _system_locks() -> ModuleType | None:
+    try:
+        import fcntl
+    except ImportError:
+        return None
+    return fcntl
+
+
+LOCKS = _system_locks()
 
 
 @contextmanager
@@ -60,7 +77,7 @@ def new_folder(out: Path, *, record: str) -> Iterator[Path]:
         with _writing(out):
             while lock is None:
                 building.mkdir(exist_ok=True)
-                lock = _lock(building)
+                lock = _lock(building) if LOCKS else NO_LOCK
             _empty(building)
         with _writing(out):
             yield building
@@ -70,8 +87,7 @@ def new_folder(out: Path, *, record: str) -> Iterator[Path]:
             _replace(out, building)
     finally:
         shutil.rmtree(building, ignore_errors=True)
-        if lock is not None:
-            os.close(lock)
+        _unlock(lock)
 
 
 def check_replaceable(out: Path, *, record: str) -> None:
@@ -116,12 +132,14 @@ def _empty(folder: Path) -> None:
 
 def _lock(folder: Path) -> int | None:
     """A descriptor that holds the folder until it is closed or the process ends; None if held."""
+    if LOCKS is None:
+        return None if _is_worked_on(folder) else NO_LOCK
     try:
         descriptor = os.open(folder, os.O_RDONLY)
     except FileNotFoundError:
         return None
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        LOCKS.flock(descriptor, LOCKS.LOCK_EX | LOCKS.LOCK_NB)
         # Another call may have taken the folder away before it was locked.
         if os.path.samestat(os.fstat(descriptor), folder.stat()):
             return descriptor
@@ -131,6 +149,17 @@ def _lock(folder: Path) -> int | None:
     return None
 
 
+def _unlock(lock: int | None) -> None:
+    if lock not in (None, NO_LOCK):
+        os.close(lock)
+
+
+def _is_worked_on(folder: Path) -> bool:
+    """Whether the process whose number is in the folder's name is there, or the folder is gone."""
+    builder = _BUILDER.search(folder.name)
+    return not folder.is_dir() or bool(builder and psutil.pid_exists(int(builder[1])))
+
+
 def _mend(out: Path) -> None:
     """Take away what killed processes left; an old folder goes back where there is no new one."""
     for old in sorted(out.parent.glob(f".{_literal(out.name)}.*.old")):
@@ -138,11 +167,11 @@ def _mend(out: Path) -> None:
             if not out.exists():
                 old.rename(out)
             shutil.rmtree(old, ignore_errors=True)
-            os.close(lock)
+            _unlock(lock)
     for building in out.parent.glob(f".{_literal(out.name)}.*.tmp"):
         if (lock := _lock(building)) is not None:
             shutil.rmtree(building, ignore_errors=True)
-            os.close(lock)
+            _unlock(lock)
 
 
 def _literal(name: str) -> str:
@@ -159,12 +188,13 @@ def _replace(out: Path, building: Path) -> None:
         out.rename(old)
         building.rename(out)
         shutil.rmtree(old)
-        if lock is not None:
-            os.close(lock)
+        _unlock(lock)
 
 
 def _exchanged(out: Path, building: Path) -> bool:
     """Swap two folders in one step; False where the system has no such step (renameat2)."""
+    if LOCKS is None:
+        return False
     swap = getattr(ctypes.CDLL(None), "renameat2", None)
     paths = (AT_CWD, os.fsencode(out), AT_CWD, os.fsencode(building))
     return swap is not None and swap(*paths, EXCHANGE) == 0
@@ -174,9 +204,12 @@ def _exchanged(out: Path, building: Path) -> bool:
 def _alone(out: Path) -> Iterator[None]:
     """Looking at what lies at `out` and replacing it are one step to others who do the same."""
     with _writing(out):
+        if LOCKS is None:
+            yield
+            return
         descriptor = os.open(out.parent, os.O_RDONLY)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            LOCKS.flock(descriptor, LOCKS.LOCK_EX)
             yield
         finally:
             os.close(descriptor)

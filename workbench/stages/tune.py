@@ -90,7 +90,7 @@ def run_tune(
     export = read_export(export_folder)
     spec = RunSpec(
         "tune-lora" if options.lora else "tune-full",
-        config=_config(options),
+        config={**_config(options), **(held_out.how.asked if held_out else {})},
         inputs={
             "export": export.fingerprint,
             "steps": steps.fingerprint() if steps else None,
@@ -133,9 +133,9 @@ def plan_tune(
     check_source(source)
     export = read_export(export_folder)
     require_extra()
-    tally = Tally()
+    tally, measured = Tally(), Tally()
     model, tokenizer, examples = read_inputs(source, export, options, steps=steps, tally=tally)
-    others = _others(held_out, examples, tokenizer, n_ctx_of(model), options)
+    others = _others(held_out, examples, tokenizer, n_ctx_of(model), options, measured)
     n_measured = 2 * -(-len(others.rows) // options.batch_size) if others else 0
     vocab = model.get_input_embeddings().weight.shape[0]
     if options.lora:
@@ -162,6 +162,7 @@ def plan_tune(
         "training_mb": round(ADAM_COPIES * 4 * trained / 1e6),
         "logits_mb": round(4 * options.batch_size * max(widths) * vocab / 1e6),
         "read": tally.summary(),
+        **({"read_eval": measured.summary()} if others else {}),
     }
 
 
@@ -203,10 +204,12 @@ def _tune(
     steps: StepsSource | None,
     held_out: HeldOut | None,
 ) -> Finding:
-    run, tally = task.run, Tally()
+    run, tally, measured = task.run, Tally(), Tally()
     model, tokenizer, examples = read_inputs(source, export, options, steps=steps, tally=tally)
-    others = _others(held_out, examples, tokenizer, n_ctx_of(model), options)
+    others = _others(held_out, examples, tokenizer, n_ctx_of(model), options, measured)
     task.has_read(tally.summary())
+    if others:
+        task.has_read(measured.summary(), name="read_eval")
     keep_tokens(run, tokenizer_facts(tokenizer, source.find()[0]))
     # The trainer aligns these with the tokenizer; the tuned model keeps what its base says.
     configs = copy.deepcopy((model.config, model.generation_config))
@@ -246,12 +249,17 @@ def _tune(
 
 
 def _others(
-    held_out: HeldOut | None, trained: Examples, tokenizer: Any, n_ctx: int, options: TuneOptions
+    held_out: HeldOut | None,
+    trained: Examples,
+    tokenizer: Any,
+    n_ctx: int,
+    options: TuneOptions,
+    tally: Tally,
 ) -> Examples | None:
     """The rows that are measured on, their targets those of the training."""
     if held_out is None:
         return None
-    return held_out.examples(trained, tokenizer, n_ctx, end_token=options.end_token)
+    return held_out.examples(trained, tokenizer, n_ctx, end_token=options.end_token, tally=tally)
 
 
 def read_inputs(

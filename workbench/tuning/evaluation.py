@@ -14,8 +14,9 @@ from typing import Any
 
 import torch
 
-from workbench.data import fingerprint_sources, read_usable
+from workbench.data import Tally, fingerprint_sources, read_usable
 from workbench.errors import InputError
+from workbench.options import RECOGNISED, ReadOptions
 from workbench.tuning.batches import Collator, columns_of
 from workbench.tuning.examples import Example, Examples, make_examples
 from workbench.tuning.loss import IGNORED
@@ -26,19 +27,27 @@ class HeldOut:
     """Data that is only measured on."""
 
     data: tuple[str, ...]
+    how: ReadOptions = RECOGNISED
 
     def fingerprint(self) -> list[dict[str, Any]]:
         return fingerprint_sources(self.data)
 
     def examples(
-        self, trained: Examples, tokenizer: Any, n_ctx: int, *, end_token: bool = True
+        self,
+        trained: Examples,
+        tokenizer: Any,
+        n_ctx: int,
+        *,
+        end_token: bool = True,
+        tally: Tally | None = None,
     ) -> Examples:
         """Its rows that have a completion and fit, those that are trained on left out and counted.
 
+        What is read is counted in `tally`.
         A row is known by its tokens: ids of other data may be the same, as those of a split are.
         """
         left_out = Counter[str]()
-        samples = read_usable(self.data, left_out=left_out)
+        samples = read_usable(self.data, self.how, left_out=left_out, tally=tally)
         found = make_examples(
             samples, tokenizer, n_ctx=n_ctx, end_token=end_token, what="data to evaluate on"
         )

@@ -48,6 +48,7 @@ def plan_trial(
     if problems:
         seconds["decoding"] = n_new * seconds_a_new_token(network, [p.prompt for p in problems])
     return {
+        "read": dict(ready.read),
         "arms": [arm.name for arm in ready.arms],
         "trainings": n,
         "steps": ready.n_steps,

@@ -5,12 +5,13 @@ Asked(selection_paths=[path], data=["gsm8k"])
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from workbench.amplification import PlainNetwork
-from workbench.data import draw, read_usable
+from workbench.data import Tally, draw, read_usable
 from workbench.models import ModelSource, load_plain, resolve_device
 from workbench.options import RECOGNISED, ReadOptions, TrialOptions, TuneOptions
 from workbench.selection import Drawn, SharedPool, shared_pool
@@ -53,6 +54,7 @@ class Prepared:
     streams: dict[tuple[str, int], Stream]
     n_steps: int
     evaluation: Evaluation
+    read: Mapping[str, Any]
 
     @property
     def trainings(self) -> list[tuple[Arm, int]]:
@@ -67,6 +69,7 @@ def loaded(source: ModelSource, tuning: TuneOptions) -> PlainNetwork:
         source.pinned,
         dtype="bfloat16" if frozen_bfloat16 else "float32",
         template=source.template,
+        trust_remote_code=source.trust_remote_code,
     )
     return network_of(model.to(resolve_device(source.device)), tokenizer)
 
@@ -94,11 +97,13 @@ def prepared(
     streams = streams_of(arms, corpus, budget, seeds=seeds)
     every = list(streams.values())
     n_steps = n_steps_of(every, budget, rows_per_step=tuning.batch_size)
-    samples = _eval_samples(asked, options)
+    tally = Tally()
+    samples = _eval_samples(asked, options, tally)
     evaluation = held_out(network, samples, n_answers=options.accuracy)
-    return Prepared(drawn, pool, arms, seeds, corpus, budget, streams, n_steps, evaluation)
+    read = tally.summary()
+    return Prepared(drawn, pool, arms, seeds, corpus, budget, streams, n_steps, evaluation, read)
 
 
-def _eval_samples(asked: Asked, options: TrialOptions) -> list[Sample]:
-    samples = read_usable(asked.data, asked.how)
+def _eval_samples(asked: Asked, options: TrialOptions, tally: Tally) -> list[Sample]:
+    samples = read_usable(asked.data, asked.how, tally=tally)
     return samples if options.eval_n is None else draw(samples, options.eval_n, options.seed)

@@ -118,6 +118,7 @@ class _Trial:
         network = loaded(self.source, self.tuning)
         keep_tokens(self.task.run, tokenizer_facts(network.tokenizer, self.source.find()[0]))
         ready = prepared(network, drawn, asked, options, self.tuning)
+        self.task.has_read(ready.read)
         n = len(ready.trainings)
         total = n * (ready.n_steps + 1) + 1
         tell = self.task.progress()
