@@ -47,11 +47,18 @@ def test_the_verdict_of_a_clear_case_claims_no_more_than_was_shown():
     assert "nor what holds on other data" in words
 
 
-@pytest.mark.parametrize(("p", "doubtful"), [(0.01, False), (0.09, True)])
+@pytest.mark.parametrize(("p", "doubtful"), [(1 / 21, False), (2 / 21, True)])
 def test_a_circuit_that_only_uniform_attention_sets_apart_is_doubtful(p, doubtful):
-    found = report(contribution={"cost": 1.25, "random_cost": 0.3, "p": p})
+    found = report(contribution={"cost": 1.25, "random_cost": 0.3, "p": p, "n_random": 20})
     assert is_doubtful(found) == doubtful
     assert ("By what the heads contribute nothing is shown" in verdict(found)) == doubtful
+
+
+@pytest.mark.parametrize("more", [{"n_random": 10}, {}])
+def test_the_least_p_of_few_sets_is_no_doubt(more):
+    found = report(contribution={"cost": 1.25, "random_cost": 0.3, "p": 1 / 11, **more})
+    assert not is_doubtful(found)
+    assert "No set costs as much; so few cannot show more" in verdict(found)
 
 
 def test_what_is_not_shown_at_all_is_not_doubtful_besides():

@@ -229,7 +229,7 @@ def test_the_plan_names_passes_and_decoded_tokens(found):
     plan = plan_validate(*request, QUICK, control=[str(found.text)])
     assert plan["samples"] == 12
     assert plan["decoded_tokens"] == 25 * 12 * 2
-    assert set(plan["seconds_by_part"]) == {"loss", "controls", "curve", "decoding"}
+    assert set(plan["seconds_by_part"]) == {"loss", "contribution", "controls", "curve", "decoding"}
     less = ValidateOptions(n=12, random=20, decode_n=0, curve_n=0)
     cheap = plan_validate(*request, less, control=())
     assert cheap["decoded_tokens"] == 0

@@ -25,7 +25,8 @@ class ValidationOptions:
     """How much is spent: `n_random` sets, `decode_n` problems decoded under each of all sets.
 
     `curve_n` samples and `curve_orders` random orders for the cumulative knock-out,
-    `control_random` random sets on the controls; 0 leaves the part out. `max_new_tokens` of a
+    `control_random` random sets on the controls; 0 leaves the part out. `mean_random` of the random
+    sets are measured with outputs at their mean as well. `max_new_tokens` of a
     decoded answer: None takes a quarter more than the longest given or own answer. `ablation` names
     the kind that heads are taken away by.
     """
@@ -37,6 +38,7 @@ class ValidationOptions:
     curve_n: int = 40
     curve_orders: int = 3
     control_random: int = 10
+    mean_random: int = 20
     batch_tokens: int = 2048
     ablation: str = "uniform"
 

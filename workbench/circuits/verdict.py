@@ -6,6 +6,7 @@ report["verdict"] = verdict(report)
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,6 +18,7 @@ LEVEL = 0.05
 FEWEST_DECODED, FEWEST_RIGHT = 20, 10
 # From this share of what all heads cost on, the model is broken rather than without a circuit.
 BROKEN_SHARE = 0.9
+FEW = 10
 Report = Mapping[str, Any]
 HELD_OUT = {
     True: "",
@@ -54,10 +56,16 @@ def trusted_measure(report: Report) -> tuple[str, str]:
 def is_doubtful(report: Report) -> bool:
     """Whether a circuit beats random sets under uniform attention and not at its mean output.
 
-    Then what was measured may be what switching on idle heads breaks.
+    Then what was measured may be what switching on idle heads breaks. Not where p is as small as so
+    few sets allow: that shows nothing either way.
     """
     found = report.get("contribution")
-    return bool(report["supported"] and found and found["p"] >= LEVEL)
+    return bool(report["supported"] and found and found["p"] >= LEVEL and not _is_least(found))
+
+
+def _is_least(found: Mapping[str, Any]) -> bool:
+    """Whether no random set costs as much; reports of before, with 10 sets, do not count them."""
+    return math.isclose(found["p"], 1 / (1 + found.get("n_random", FEW)))
 
 
 def verdict(report: Report) -> str:
@@ -132,6 +140,8 @@ def _by_contribution(report: Report) -> str:
     if not found or report.get("ablation", "uniform") != "uniform":
         return ""
     doubt = " By what the heads contribute nothing is shown." if is_doubtful(report) else ""
+    if found["p"] >= LEVEL and _is_least(found):
+        doubt = " No set costs as much; so few cannot show more."
     return (
         f"With outputs at their mean, which takes away what heads contribute and switches none on, "
         f"the circuit costs {found['cost']:+.3f} nats and random sets {found['random_cost']:+.3f} "

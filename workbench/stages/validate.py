@@ -236,8 +236,10 @@ def _tokens_by_part(
     problems = list(usable.values())
     few = [*sets.named.values(), *sets.random[: options.control_random]]
     controls = [list(usable_samples(model, each).values()) for each in rows.controls.values()]
+    by_mean = [sets.named["circuit"], *sets.random[: options.mean_random]]
     parts = {
         "loss": _tokens(model, problems, sets.every, options.batch_tokens),
+        "contribution": _tokens(model, problems, by_mean, options.batch_tokens),
         "controls": sum(_tokens(model, each, few, options.batch_tokens) for each in controls),
     }
     if options.curve_n:
