@@ -94,7 +94,8 @@ def test_the_validation_page_says_the_verdict_and_its_numbers(finished):
     assert as_markdown(report["verdict"], maths=False) in markdown_of(at)
     for measure, title in (("loss", "loss"), ("exact", "exact solutions")):
         p = report["effect"][measure]["p"]
-        assert f"p by {title} {p:.3f}" in shown
+        # The small chain's six samples come out right on some machines and on others none does.
+        assert (f"p by {title} {p:.3f}" in shown) == (report["base"][measure] != 0)
     (costs,) = [d.value for d in at.dataframe if "heads made uniform" in d.value]
     losses = dict(zip(costs["heads made uniform"], costs["loss"], strict=True))
     assert losses["circuit uniform"] == pytest.approx(report["circuit"]["loss"])

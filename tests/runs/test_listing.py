@@ -58,6 +58,7 @@ def test_a_broken_run_is_listed_with_its_reason_beside_the_others(tmp_path, text
     good = finished(tmp_path, 0)
     broken = tmp_path / "score-broken"
     broken.mkdir()
+    (broken / "scores.parquet").touch()
     if text is not None:
         (broken / "manifest.json").write_text(text, errors="surrogateescape")
     by_name = {run.name: run for run in list_runs(tmp_path)}

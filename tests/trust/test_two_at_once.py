@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -55,14 +54,11 @@ def test_a_list_during_the_writing_finds_no_run_broken(tmp_path):
 
     def look() -> None:
         while not is_done.is_set():
-            if any(run.status == "broken" for run in list_runs(tmp_path)):
-                # Between its folder and its lock a run has nothing, for less than this.
-                time.sleep(0.05)
             seen.update((run.status, run.reason) for run in list_runs(tmp_path))
 
     with ThreadPoolExecutor(1) as pool:
         looking = pool.submit(look)
-        for number in range(6):
+        for number in range(60):
             with open_run(tmp_path, RunSpec("score-loss", {"seed": number}, {})) as run:
                 run.finish_json("result.parquet", {})
         work(tmp_path)
@@ -76,6 +72,8 @@ def test_a_run_that_has_its_lock_and_no_manifest_yet_is_running(tmp_path):
     folder.mkdir()
     with runs._locked(folder):
         assert [run.status for run in list_runs(tmp_path)] == ["running"]
+    assert list_runs(tmp_path) == []
+    (folder / "scores.parquet").touch()
     assert [run.status for run in list_runs(tmp_path)] == ["broken"]
 
 

@@ -37,16 +37,18 @@ class RunSummary:
 def list_runs(root: Path) -> list[RunSummary]:
     """Every run under `root`, newest first; a folder that is no readable run is listed as broken.
 
-    A `root` that does not exist holds no runs.
+    A `root` that does not exist holds no runs. A folder with nothing in it, or with a lock that
+    nobody holds, is none: a run has its folder a moment before it has its lock.
     """
     if not root.is_dir():
         return []
     folders = [path for path in root.iterdir() if path.is_dir() and path.name[0] != "."]
-    return sorted(map(_summary, folders), key=lambda run: (run.created, run.name), reverse=True)
+    found = [run for folder in folders if (run := _summary(folder))]
+    return sorted(found, key=lambda run: (run.created, run.name), reverse=True)
 
 
-def _summary(folder: Path) -> RunSummary:
-    was_there = (folder / MANIFEST).is_file()
+def _summary(folder: Path) -> RunSummary | None:
+    was_there, is_bare = (folder / MANIFEST).is_file(), _is_bare(folder)
     try:
         manifest = read_manifest(folder)
     except InputError as err:
@@ -56,6 +58,8 @@ def _summary(folder: Path) -> RunSummary:
         if not was_there and (folder / MANIFEST).is_file():
             # And a short one may have ended in between.
             return _summary(folder)
+        if is_bare:
+            return None
         return RunSummary(folder.name, folder, "broken", reason=str(err))
     result = folder / manifest["result"]
     return RunSummary(
@@ -78,6 +82,13 @@ def _status(folder: Path, manifest: dict[str, Any], result: Path) -> str:
     if _is_locked(folder):
         return "running"
     return "failed" if manifest["status"] == "failed" else "interrupted"
+
+
+def _is_bare(folder: Path) -> bool:
+    try:
+        return {path.name for path in folder.iterdir()} <= {LOCK}
+    except OSError:
+        return False
 
 
 def _is_locked(folder: Path) -> bool:

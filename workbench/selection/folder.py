@@ -18,7 +18,7 @@ import re
 import shutil
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
 
@@ -76,7 +76,9 @@ def new_folder(out: Path, *, record: str) -> Iterator[Path]:
     try:
         with _writing(out):
             while lock is None:
-                building.mkdir(exist_ok=True)
+                # Another call may lock and take away what this one has not locked yet.
+                with suppress(FileExistsError):
+                    building.mkdir()
                 lock = _lock(building) if LOCKS else NO_LOCK
             _empty(building)
         with _writing(out):
