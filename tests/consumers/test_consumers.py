@@ -136,7 +136,7 @@ def found_of(answers, written, chat, reader, turns):
 @pytest.mark.parametrize("reader", READERS)
 def test_what_a_trainer_reads_and_learns_is_what_was_scored(reader, turns, answers, written, chat):
     if (reader, turns) == ("TRL", "all"):
-        pytest.skip("TRL wants generation marks in the template, which ChatML has not")
+        pytest.skip("it wants generation marks in the template: tests/selection/test_learned.py")
     found = found_of(answers, written, chat, reader, turns)
     others = {key: how for key, how in found.items() if how != "same"}
     calling = {key: how for key, how in others.items() if key[0].startswith("tool calls")}

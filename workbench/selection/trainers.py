@@ -98,7 +98,7 @@ def llama_factory_yaml(layout: Layout, *, name: str, turns: str) -> str:
     """What `llamafactory-cli train` is to be told of the data; the model is to be added."""
     is_text = isinstance(layout, TextLayout)
     lines = [
-        "# Run from this folder; add model_name_or_path, template and output_dir.",
+        "# Run from this folder; add model_name_or_path and output_dir.",
         f"stage: {'pt' if is_text else 'sft'}",
         f"dataset: {slug(name)}",
         "dataset_dir: .",
@@ -106,6 +106,10 @@ def llama_factory_yaml(layout: Layout, *, name: str, turns: str) -> str:
         "cutoff_len: 131072",
     ]
     if not is_text:
+        lines += [
+            "# Without `template` a chat model's own is taken, as the rows were scored; add one where",
+            "# there is none (`empty`), or where the own drops reasoning (`deepseekr1`).",
+        ]
         lines += [f"# Learned: {turns} answer(s).", f"mask_history: {json.dumps(turns == 'last')}"]
     return "\n".join(lines) + "\n"
 

@@ -44,6 +44,16 @@ def say_lengths(dataset, max_length):
         print(f"{{sum(n >= max_length for n in lengths)}} rows reach {{max_length}} and may be cut")
 
 
+def stop_where_written_anew(rows, read, tokenizer, template):
+    """To learn all answers TRL takes a template of its own, which may add to earlier ones."""
+    for row, made in zip(rows, read):
+        scored = tokenizer.apply_chat_template(
+            row["messages"], chat_template=template, return_dict=False
+        )
+        if scored[: len(made["input_ids"])] != made["input_ids"]:
+            raise SystemExit("TRL's template writes earlier turns anew: export with --turns last.")
+
+
 def main():
     import torch
     from transformers import AutoTokenizer
@@ -60,6 +70,7 @@ def main():
     own = tokenizer.chat_template
     if isinstance(own, str):
         tokenizer.chat_template = re.sub(DROPPED, "", own)
+    template, rows = tokenizer.chat_template, training_rows(tokenizer)
     trainer = SFTTrainer(
         model=options.model,
         args=SFTConfig(
@@ -71,9 +82,11 @@ def main():
             assistant_only_loss={masked},
             report_to="none",
         ),
-        train_dataset=training_rows(tokenizer),
+        train_dataset=rows,
         processing_class=tokenizer,
     )
+    if trainer.args.assistant_only_loss:
+        stop_where_written_anew(rows, trainer.train_dataset, tokenizer, template)
     say_lengths(trainer.train_dataset, options.max_length)
     trainer.train()
     tokenizer.chat_template = own
