@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -92,3 +95,27 @@ def say(done: int, total: int, text: str) -> None:
 
 def number(value: float | None, digits: int = 2) -> str:
     return "-" if value is None else f"{value:+.{digits}f}"
+
+
+def timed(command: list[str]) -> dict[str, float]:
+    """What the command took: seconds by the clock and of processors, peak memory in GB."""
+    workbench = [sys.executable, "-c", "from workbench.cli.main import main; main()"]
+    print("$ workbench " + " ".join(command), flush=True)
+    began = time.perf_counter()
+    process = subprocess.Popen([*workbench, *command])
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        sys.exit(f"this command failed: {' '.join(command)}")
+    return {
+        "seconds": time.perf_counter() - began,
+        "cpu_seconds": usage.ru_utime + usage.ru_stime,
+        "peak_gb": usage.ru_maxrss * 1024 / 1e9,
+    }
+
+
+def step_table(steps: dict[str, dict[str, float]]) -> str:
+    lines = ["| step | seconds | of processors | peak memory |", "|---|--:|--:|--:|"]
+    for name, took in steps.items():
+        cells = f"{took['seconds']:.0f} | {took['cpu_seconds']:.0f} | {took['peak_gb']:.1f} GB"
+        lines.append(f"| {name} | {cells} |")
+    return "\n".join(lines) + "\n"

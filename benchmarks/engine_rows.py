@@ -51,6 +51,13 @@ ROWS: dict[str, Row] = {
         most=2,
         on_gpu=True,
     ),
+    "importance-slope": Row(
+        "memory that importance takes for a position more, T = 8,192 to 16,384, 30 x 9 heads",
+        "T = 2,048 to 4,096",
+        engines.slope,
+        " x",
+        most=1.1,
+    ),
     "sets": Row(
         "losses under random sets of 14 heads, T = 192, 30 x 9 heads",
         SUFFIX,

@@ -8,7 +8,7 @@ a head's own on, with the loss of every token, and reads nothing: no replay can 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ from workbench.types import Head
 
 N_SETS, SET_SIZE, NEW_TOKENS = 10, 14, 32
 PROMPTS = (2, 48)
+LENGTHS = (2048, 4096, 8192, 16_384)
 
 
 @dataclass(frozen=True)
@@ -142,6 +143,19 @@ def memory(n_pos: int) -> Callable[[Settings], Measured]:
         return Measured(ours / plain, {"ours_gb": ours / 1e9, "plain_gb": plain / 1e9})
 
     return measure
+
+
+def slope(settings: Settings) -> Measured:
+    """Peaks of the importance of a head in layer 0: bytes a position more, long texts by short."""
+    on = _setting(settings, 192, n_rows=1)
+    engine, peaks = FusedEngine(on.model), {}
+    for n in (n // 16 if settings.quick else n for n in LENGTHS):
+        longer = replace(on, ids=random_ids(1, n))
+        peaks[n] = _peak(lambda at=longer: _importance(engine, at, at.heads[:1]), settings)
+    a, b, c, d = peaks
+    early, late = (peaks[b] - peaks[a]) / (b - a), (peaks[d] - peaks[c]) / (d - c)
+    megabytes = {str(n): round(held / 1e6, 1) for n, held in peaks.items()}
+    return Measured(late / early, {"peak_mb": megabytes, "kilobytes_a_position": late / 1024})
 
 
 def _setting(settings: Settings, n_pos: int, n_rows: int | None = None) -> Setting:

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from benchmarks.measure import Measured, Settings, interleaved
-from benchmarks.shapes import large, loaded, middle, random_ids
+from benchmarks.shapes import large, loaded, middle, random_ids, small
 from workbench.ablation import weakened_losses
 from workbench.engines import choose_engine
 from workbench.models import Model, Rendered
@@ -41,9 +41,14 @@ def sdpa(n_pos: int) -> Callable[[Settings], Measured]:
 
 def sdpa_large(settings: Settings) -> Measured:
     """Two batches of the shape of Qwen2.5-Math-1.5B in bfloat16."""
-    rows = 1 if settings.quick else 2
-    folder = large(settings)
-    return _scores(settings, folder, _short(512, settings), against="sdpa", n_rows=rows)
+    n_pos, rows = _short(512, settings), 1 if settings.quick else 2
+    return _scores(settings, large(settings), n_pos, against="sdpa", n_rows=rows, dtype="bfloat16")
+
+
+def sdpa_long(settings: Settings) -> Measured:
+    """A trace of 16,384 tokens at the shape of SmolLM2-135M in bfloat16."""
+    n_pos = _short(16_384, settings)
+    return _scores(settings, small(settings), n_pos, against="sdpa", dtype="bfloat16")
 
 
 def _short(n_pos: int, settings: Settings) -> int:
@@ -51,9 +56,14 @@ def _short(n_pos: int, settings: Settings) -> int:
 
 
 def _scores(
-    settings: Settings, folder: Path, n_pos: int, *, against: str, n_rows: int = 1
+    settings: Settings,
+    folder: Path,
+    n_pos: int,
+    *,
+    against: str,
+    n_rows: int = 1,
+    dtype: str = "float32",
 ) -> Measured:
-    dtype = "bfloat16" if folder.name.startswith("large") else "float32"
     model = loaded(folder, dtype=dtype)
     engine = choose_engine(model, "fused")
     heads, ids = circuit(model), random_ids(n_rows, n_pos)

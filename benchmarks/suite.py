@@ -112,6 +112,13 @@ ROWS: dict[str, Row] = {
         " x its time",
         most=1.1,
     ),
+    "sdpa-16384": Row(
+        "CircuitSeer scores, T = 16,384, 30 x 9 heads, bfloat16",
+        "plain SDPA pass through the same layers",
+        scoring.sdpa_long,
+        " x its time",
+        most=1.1,
+    ),
     "memory-flat": Row(
         "memory of scoring a position at T = 4,096",
         "a position at T = 1,024",

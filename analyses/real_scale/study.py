@@ -12,14 +12,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
-import subprocess
-import sys
-import time
 from pathlib import Path
 
-from analyses.shared import Study
+from analyses.shared import Study, step_table, timed
 from workbench.bundled import bundled_dir
 from workbench.data import read_usable, write_jsonl
 
@@ -84,30 +80,6 @@ def commands(model: str, data: str, runs: Path, out: Path, *, full: bool) -> lis
     ]
 
 
-def run(command: list[str]) -> dict[str, float]:
-    """What the command took: seconds by the clock and of processors, peak memory in GB."""
-    workbench = [sys.executable, "-c", "from workbench.cli.main import main; main()"]
-    print("$ workbench " + " ".join(command), flush=True)
-    began = time.perf_counter()
-    process = subprocess.Popen([*workbench, *command])
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        sys.exit(f"this command failed: {' '.join(command)}")
-    return {
-        "seconds": time.perf_counter() - began,
-        "cpu_seconds": usage.ru_utime + usage.ru_stime,
-        "peak_gb": usage.ru_maxrss * 1024 / 1e9,
-    }
-
-
-def step_table(steps: dict[str, dict[str, float]]) -> str:
-    lines = ["| step | seconds | of processors | peak memory |", "|---|--:|--:|--:|"]
-    for name, took in steps.items():
-        cells = f"{took['seconds']:.0f} | {took['cpu_seconds']:.0f} | {took['peak_gb']:.1f} GB"
-        lines.append(f"| {name} | {cells} |")
-    return "\n".join(lines) + "\n"
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
@@ -131,8 +103,8 @@ def main() -> None:
         if name in steps:
             continue
         if command[0] in ("heads", "score"):
-            run([*command, "--explain"])
-        steps[name] = run(command)
+            timed([*command, "--explain"])
+        steps[name] = timed(command)
         kept.write_text(json.dumps(steps, indent=1), encoding="utf-8")
     print(step_table(steps))
     title = "Two short batches, random weights:" if options.shape_only else "The whole run:"
