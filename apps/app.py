@@ -30,6 +30,7 @@ PAGES = {
     "validate": ("Validate", ":material/verified:"),
     "compare": ("Compare", ":material/compare_arrows:"),
     "select": ("Select & export", ":material/filter_alt:"),
+    "trial": ("Trial", ":material/balance:"),
     "amplify": ("Amplify", ":material/bolt:"),
     "run": ("Run", ":material/play_circle:"),
 }

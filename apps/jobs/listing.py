@@ -22,6 +22,7 @@ SHOWN_ON = {
     "heads": ("heads", "circuit"),
     "validate": ("validate", "validation"),
     "score": ("samples", "scores"),
+    "trial": ("trial", "trial"),
     "amplify": ("amplify", "pivots"),
 }
 LOOKS = {

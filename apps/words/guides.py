@@ -97,6 +97,16 @@ the top when the second is used. **Selections**: which rows two saved subsets sh
 *Known bias:* agreement is easy where both follow length or the sink. Hold the overlap against
 chance, and the mean tokens of both tops against those of all rows.
 """,
+    "trial": """
+The model is trained on each selection, on random rows, on random rows of the same lengths and on
+the whole pool; every arm reads **as many tokens in as many steps**. Then the loss on held-out
+solutions is measured, and right answers where they can be checked. Blue and left: it taught more
+than random rows. Grey: the interval crosses 0, and the difference is no more than order and
+chance make.
+
+*Known bias:* a selection that beats random rows and not random rows *of its lengths* gains by
+length alone. Rows of the eval data that an arm was trained on flatter it; the table counts them.
+""",
     "amplify": """
 A **pivotal token** is where a right and a wrong solution of the same problem part. The **mask**
 says which query, key and value heads and which neurons pull the model to the right token there:

@@ -221,6 +221,21 @@ WORDS = {
     "shares of its loss increase. Near ties end sooner for it, and are listed.",
     "race_first": "Samples that all heads run on before the first is dropped. More: later drops, "
     "on firmer ground.",
+    "trial_selections": "Saved selections of one pool. Each is held against random rows and random "
+    "rows of its lengths.",
+    "trial_effect": "Each arm less random rows, over the same problems and seeds; lines are 95 % "
+    "intervals. What crosses 0 cannot be told from random rows. Bias: three seeds give wide ones.",
+    "trial_loss": "Mean loss of the held-out solutions after training, nats per token. Lower: it "
+    "taught more. Bias: rows of the pool’s style gain by style alone.",
+    "trial_right": "Held-out problems answered right. Higher is better. Bias: few problems.",
+    "trial_rows": "Different rows read, at most over the seeds.",
+    "trial_tokens": "Tokens read: equal for all arms, but for the end of the last row.",
+    "trial_rounds": "How often the arm’s rows were read. More rounds than random rows: what is "
+    "compared is repetition as well.",
+    "trial_read": "Rows of the eval data among those read. Above 0: tested on what it was trained "
+    "on, which flatters it.",
+    "trial_difference": "The arm less what it is held against. For the loss lower is better, for "
+    "right answers higher.",
     "export": "A folder of exported rows; the tokens of their completions are learnt.",
     "steps_file": "Scores by the method air: each token then counts as much as its step weighs.",
     "min_heads": "In a small model a share of a few percent may be one head; this is the least.",

@@ -31,9 +31,9 @@ APP = Path(__file__).resolve().parents[2] / "apps" / "app.py"
 HOSTILE = "<script>alert('x')</script>"
 MORE_HOSTILE = ("<img src=x onerror=alert(1)>", "[x](javascript:alert(1))")
 PAGES = ("", "heads", "tokens", "steps", "playground", "samples", "validate", "select")
-PAGES = (*PAGES, "compare", "amplify", "run")
+PAGES = (*PAGES, "compare", "trial", "amplify", "run")
 # The chain has no scores of steps and no two runs to compare, and amplifies nothing.
-NO_NUMBERS = ("run", "steps", "amplify", "compare")
+NO_NUMBERS = ("run", "steps", "trial", "amplify", "compare")
 
 
 def write_rows(path: Path) -> Path:

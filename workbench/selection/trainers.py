@@ -107,8 +107,8 @@ def llama_factory_yaml(layout: Layout, *, name: str, turns: str) -> str:
     ]
     if not is_text:
         lines += [
-            "# Without `template` a chat model's own is taken, as the rows were scored; add one where",
-            "# there is none (`empty`), or where the own drops reasoning (`deepseekr1`).",
+            "# Without `template` a chat model's own is taken, as the rows were scored; add one",
+            "# where there is none (`empty`), or where the own drops reasoning (`deepseekr1`).",
         ]
         lines += [f"# Learned: {turns} answer(s).", f"mask_history: {json.dumps(turns == 'last')}"]
     return "\n".join(lines) + "\n"

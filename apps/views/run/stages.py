@@ -14,6 +14,7 @@ from apps.reading.workspace import own_root
 from apps.views.run.amplify_form import ask_amplify
 from apps.views.run.circuit_forms import ask_heads, ask_probe, ask_validate
 from apps.views.run.score_form import ask_score
+from apps.views.run.trial_form import ask_trial
 from apps.views.run.tune_form import ask_tune
 
 
@@ -35,5 +36,6 @@ STAGES = {
     "validate": Stage("Validate", "The circuit against random heads", ask_validate),
     "score": Stage("Score", "One number for each row of a dataset", ask_score),
     "tune": Stage("Tune", "A model trained on an export, plainly or by steps", ask_tune),
+    "trial": Stage("Trial", "Does a selection teach more than random rows?", ask_trial),
     "amplify": Stage("Amplify", "What decides a failing task, strengthened", ask_amplify),
 }

@@ -1,0 +1,1 @@
+"""Trial: does a selection teach more than random rows?"""
