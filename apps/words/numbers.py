@@ -221,6 +221,10 @@ WORDS = {
     "shares of its loss increase. Near ties end sooner for it, and are listed.",
     "race_first": "Samples that all heads run on before the first is dropped. More: later drops, "
     "on firmer ground.",
+    "robust_runs": "Finished searches on one model: other probes, data or kinds of ablation. A "
+    "head stays where enough of them have it in their circuit.",
+    "robust_data": "Probes drawn again from this data, under each kind of ablation; what has been "
+    "run already is read.",
     "trial_selections": "Saved selections of one pool. Each is held against random rows and random "
     "rows of its lengths.",
     "trial_effect": "Each arm less random rows, over the same problems and seeds; lines are 95 % "

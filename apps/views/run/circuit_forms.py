@@ -21,10 +21,21 @@ from apps.views.run.inputs import (
 )
 from apps.widgets.runs import workspace
 from apps.words.numbers import WORDS
-from workbench.options import HeadsOptions, ProbeOptions, RetrievalOptions, ValidateOptions, records
+from workbench.errors import InputError
+from workbench.options import (
+    HeadsOptions,
+    ProbeOptions,
+    RetrievalOptions,
+    RobustOptions,
+    SettingsOptions,
+    ValidateOptions,
+    records,
+)
 
-EXACT, RETRIEVAL = "exact", "retrieval"
+EXACT, RETRIEVAL, ROBUST = "exact", "retrieval", "robust"
 BUILT = "built from data"
+# Runs that measured every head, which a robust circuit may stand on.
+FOUND = ("heads-exact", "heads-race", "heads-screen")
 PROBE = {
     "strategy": Face("Strategy", WORDS["strategy"], key="strategy"),
     "n": Face("Samples", WORDS["n_probe"], start=100, key="n_probe"),
@@ -45,6 +56,11 @@ HEADS = CIRCUIT | {
     "control_n": Face("Plain texts"),
 }
 RETRIEVE = CIRCUIT | {"n": Face("Samples", WORDS["n_probe"], start=60, key="n_heads_probe")}
+SETTINGS = CIRCUIT | {
+    "n": Face("Samples of a probe", WORDS["n_probe"], start=60, key="n_robust"),
+    "probes": Face("Draws from each source"),
+    "kinds": Face("Kinds of ablation"),
+}
 VALIDATE = {
     "n": Face("Samples", WORDS["n_probe"], start=60, key="n_validate"),
     "random": Face("Random sets", WORDS["p_loss"], key="n_random"),
@@ -68,11 +84,13 @@ def ask_heads() -> list[str]:
     (record,) = records(HeadsOptions, "method")
     method = st.selectbox(
         "Method",
-        [*record.choices, RETRIEVAL],
+        [*record.choices, RETRIEVAL, ROBUST],
         key="heads_method",
         bind="query-params",
         help=WORDS["heads_method"],
     )
+    if method == ROBUST:
+        return _ask_robust()
     return _ask_retrieval() if method == RETRIEVAL else _ask_ablation(str(method))
 
 
@@ -82,6 +100,27 @@ def _ask_retrieval() -> list[str]:
     first = ("fraction", "min_heads", "n", "seed")
     answers = form(RetrievalOptions, keep=RETRIEVAL, first=first, faces=RETRIEVE)
     return ["heads", "retrieve", *flags(chosen), *flags_of(RetrievalOptions, answers)]
+
+
+def _ask_robust() -> list[str]:
+    """What finished runs agree on, and settings that are run where none is finished."""
+    runs = {run.title: run for run in workspace().finished("heads") if run.stage in FOUND}
+    names = st.multiselect("Runs", list(runs), key="robust_runs", help=WORDS["robust_runs"], **KEPT)
+    is_asked = st.toggle(
+        "Also other probes of data", not names, key="robust_data", help=WORDS["robust_data"], **KEPT
+    )
+    if not (names or is_asked):
+        raise InputError("neither a run nor data is named", expected="runs on one model, or data")
+    chosen = model_of(runs[names[0]]) if names else {"model": choose_model()}
+    answers = form(RobustOptions, keep=ROBUST)
+    more = []
+    if is_asked:
+        chosen |= choose_data("generated")
+        asked = ("n", "probes", "fraction", "min_heads", "kinds")
+        settings = form(SettingsOptions, keep=ROBUST, only=asked, faces=SETTINGS)
+        more = flags_of(SettingsOptions, settings)
+    heads = [f"--heads={runs[name].folder.resolve()}" for name in names]
+    return ["heads", "robust", *flags(chosen), *heads, *flags_of(RobustOptions, answers), *more]
 
 
 def _ask_ablation(method: str) -> list[str]:

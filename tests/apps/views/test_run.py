@@ -77,6 +77,21 @@ def test_a_race_is_asked_for_its_confidence_and_a_full_search_is_not(copied):
     assert "--control" not in command(at)
 
 
+def test_a_robust_circuit_is_asked_of_finished_runs_or_of_data(copied):
+    at = at_stage("heads")
+    at.selectbox(key="heads_method").select("robust").run()
+    assert command(at).startswith("workbench heads robust --model=math-tiny --data=generated")
+    assert "--n=60" in command(at)
+    own = at.multiselect(key="robust_runs").options[0]
+    at.multiselect(key="robust_runs").set_value([own])
+    at.toggle(key="robust_data").set_value(False).run()
+    circuit = next(copied.glob("heads-*")).resolve()
+    assert f" --heads={circuit}" in command(at)
+    assert "--data" not in command(at)
+    at.multiselect(key="robust_runs").set_value([]).run()
+    assert "neither a run nor data is named" in words(at)
+
+
 def test_columns_of_own_data_can_be_named_and_those_of_bundled_data_need_none(copied):
     path = copied.resolve() / "own.jsonl"
     path.write_text('{"frage": "1 + 1?", "antwort": "2"}\n', encoding="utf-8")
