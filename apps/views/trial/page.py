@@ -19,6 +19,7 @@ from workbench.figures import trial_effects
 from workbench.reports import trial_page
 
 TRIAL = "workbench trial --selections A B --eval D"
+SIGNED = ["difference", "from", "to"]
 MEASURES = {"loss": "held-out loss", "accuracy": "right answers"}
 
 
@@ -93,12 +94,15 @@ def show_comparisons(report: dict[str, Any]) -> None:
             "difference": c["difference"],
             "from": c["low"],
             "to": c["high"],
-            "the arm is": c["says"],
+            "says": c["says"],
         }
         for c in report["comparisons"]
     ]
     signed = st.column_config.NumberColumn(format="%+.4f", help=WORDS["trial_difference"])
-    columns = {"difference": signed, "from": signed, "to": signed}
+    columns = {
+        "against": st.column_config.TextColumn(width=240),
+        **dict.fromkeys(SIGNED, signed),
+    }
     st.dataframe(pd.DataFrame(rows), hide_index=True, column_config=columns, alt="All differences")
 
 

@@ -38,7 +38,7 @@ def test_the_page_says_the_verdict_and_every_difference(shown):
     arms, differences = (frame.value for frame in at.dataframe)
     assert list(arms["arm"]) == [*(arm["name"] for arm in report["arms"]), "before"]
     assert list(arms["held-out loss"])[:-1] == [arm["loss"] for arm in report["arms"]]
-    assert list(differences["the arm is"]) == [c["says"] for c in report["comparisons"]]
+    assert list(differences["says"]) == [c["says"] for c in report["comparisons"]]
     assert f"measured on {report['eval']['n']} rows of eval.jsonl" in words(at)
     assert [b.label for b in at.get("download_button")] == ["HTML report"]
     assert [c.proto.id for c in at.get("plotly_chart")] != []
