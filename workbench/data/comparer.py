@@ -4,7 +4,7 @@ It reads a pair a line, as JSON, and writes True or False a line, after a first 
 it is ready. A pair that takes longer than its seconds ends it: the watchdog is a thread of C that
 no computation holds up. It imports nothing of the workbench.
 
-    echo '["1 + x", "x + 1"]' | python -P workbench/data/comparer.py 10
+    same('["1 + x", "x + 1"]')      # True
 """
 
 from __future__ import annotations
@@ -13,25 +13,36 @@ import faulthandler
 import json
 import signal
 import sys
+from typing import TextIO
 
 
 def compare_for_ever(seconds: float) -> None:
     """Answer every line of stdin on stdout; what math-verify says meanwhile goes to stderr."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    from math_verify import parse, verify
+    import math_verify  # noqa: F401 - before the first pair, whose time it would take
 
     answers, sys.stdout = sys.stdout, sys.stderr
-    answers.write("ready\n")
-    answers.flush()
+    _say("ready", answers)
     for line in sys.stdin:
         faulthandler.dump_traceback_later(seconds, exit=True)
-        found, right = (parse(f"${t}$", parsing_timeout=None) for t in json.loads(line))  # type: ignore
-        same = bool(found and right) and verify(
-            right, found, float_rounding=10, allow_set_relation_comp=True, timeout_seconds=None
-        )
+        answer = same(line)
         faulthandler.cancel_dump_traceback_later()
-        answers.write(f"{same}\n")
-        answers.flush()
+        _say(answer, answers)
+
+
+def same(line: str) -> bool:
+    """Whether the two answers of a line, found and right, are the same mathematics."""
+    from math_verify import parse, verify
+
+    found, right = (parse(f"${text}$", parsing_timeout=None) for text in json.loads(line))  # type: ignore
+    return bool(found and right) and verify(
+        right, found, float_rounding=10, allow_set_relation_comp=True, timeout_seconds=None
+    )
+
+
+def _say(what: str | bool, answers: TextIO) -> None:
+    answers.write(f"{what}\n")
+    answers.flush()
 
 
 if __name__ == "__main__":
