@@ -12,7 +12,18 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 HASHES = re.compile(r"####[ \t]*([^\n]+)")
-SAID = re.compile(r"answers?\s*(?:is|are|:|=)[\s:*]*([^\n]+?)(?:\.\s|\.?$|\n)", re.IGNORECASE)
+_SAYS = (
+    r"(?:(?:answers?(?: to (?:the|this)(?: \w+){1,3})?|(?:correct|right) (?:option|choice)|答案)"
+    r"\**\s*(?:is|are|(?:would|should|must) be|[:=：是为])|故选"
+    # A heading, or the first word of a reply: only with the text's last line behind it.
+    r"|(?:(?:#+|\*\*)[ \t]*(?:final )?answer[ \t]*\**[ \t]*\n|答(?=[:：]))"
+    r"(?=[\s:：]*[^\n]{1,80}\s*\Z))"
+)
+SAID = re.compile(
+    # "Answer: the final answer is" says it once.
+    rf"{_SAYS}(?![\s:*]*(?:the\s+)?(?:final\s+)?{_SAYS})[\s:：*]*([^\n]+?)(?:\.\s|。|\.?$|\n)",
+    re.IGNORECASE,
+)
 _BOX = re.compile(r"\\(?:boxed|fbox)\s*(?:(?=\{)|(-?[\w.]*\w))")
 
 

@@ -19,6 +19,8 @@ SOLUTIONS = {
     "3 + 2 = <<3+2=5>>5\n#### 5": "\n#### 5",
     "First \\boxed{1}, in the end $x = \\boxed{\\frac{1}{2}}$.": " \\boxed{\\frac{1}{2}}$.",
     "We add. The answer is 5.": " answer is 5.",
+    "We add.\n\n**Answer**\n5": "\n\n**Answer**\n5",
+    "# Answer\nWe add 3 and 2.\nThat makes five.": None,
     "<think>no end": None,
     "</think> yes <think> again": None,
     "It is 5.": None,

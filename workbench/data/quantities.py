@@ -30,21 +30,38 @@ SCALES = {
     "billion": 1_000_000_000,
     "trillion": 1_000_000_000_000,
     "dozen": 12,
+    "万": 10_000,
+    "亿": 100_000_000,
 }
 # One line a unit, its short name first. A unit that is not here is its own words.
 _UNIT_NAMES = """
-    mm millimeter millimetre | cm centimeter centimetre | m meter metre | km kilometer kilometre
-    in inch inche | ft foot feet | yd yard | mi mile | mg milligram | g gram | kg kilogram kilo
-    lb pound £ GBP | oz ounce | ml milliliter millilitre | l liter litre | gal gallon
-    s sec second | min minute | h hr hour | day | week | month | year yr | degree deg
-    dollar $ USD | cent ¢ | euro € EUR | yen ¥ JPY | rupee ₹ INR | mi/h mph | km/h kmh kph
-    % percent
+    mm millimeter millimetre 毫米 | cm centimeter centimetre 厘米 | m meter metre 米
+    km kilometer kilometre 千米 公里 | cm2 平方厘米 | m2 平方米 | cm3 立方厘米 | m3 立方米
+    in inch inche | ft foot feet | yd yard | mi mile | mg milligram | g gram 克
+    kg kilogram kilo 千克 公斤 | lb pound £ GBP | oz ounce | ml milliliter millilitre 毫升
+    l liter litre 升 | gal gallon | s sec second 秒 | min minute 分钟 | h hr hour 小时 | day 天
+    week | month | year yr 年 | degree deg 度 | dollar $ USD | cent ¢ | euro € EUR | yen ¥ JPY
+    yuan RMB 元 ￥ | rupee ₹ INR | mi/h mph | km/h kmh kph | am | pm | % percent
 """
 UNITS = {
     word.lower(): line.split()[0]
     for lines in _UNIT_NAMES.strip().splitlines()
     for line in lines.split("|")
     for word in line.split()
+}
+
+# How many of the second make one of the first, where both together are one quantity.
+PARTS = {
+    ("h", "min"): 60,
+    ("min", "s"): 60,
+    ("day", "h"): 24,
+    ("week", "day"): 7,
+    ("year", "month"): 12,
+    ("ft", "in"): 12,
+    ("lb", "oz"): 16,
+    ("kg", "g"): 1000,
+    ("m", "cm"): 100,
+    ("dollar", "cent"): 100,
 }
 
 _ENGLISH = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
@@ -56,15 +73,31 @@ _NUMBER = re.compile(
     re.DOTALL,
 )
 _PLAIN = re.compile(r"(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{1,3})?")
-# A word of three letters or a unit that is known; one letter behind digits is a variable.
-_UNIT_PHRASE = re.compile(r"\s*(?:[A-Za-z]{2,}|[$€£¥₹¢%]|\\\$)\S*(?:\s+\S+)*")
+_TWO = re.compile(r"(\d\S* [A-Za-z$]+)(?:,| and|, and)? (\d\S* [A-Za-z]+)")
+# A word of two letters or a Chinese one, or a unit that is known; one letter behind digits is a
+# variable.
+_UNIT_PHRASE = re.compile(r"\s*(?:[A-Za-z]{2,}|[一-鿿]|[$€£¥₹¢%]|\\\$)\S*(?:\s+\S+)*")
 _NO_UNIT = re.compile(r"\b(?:and|or|to|by|plus|minus|times|over)\b|[\d=<>+*\\({\[]")
 _POWER = re.compile(r"\^\{?([23])\}?|[²³]")
 
 
 def quantity(text: str) -> Quantity | None:
     """The number with its unit that `text` is and nothing more, else None."""
-    found = _NUMBER.fullmatch(laid_bare(text)) if len(text) <= LONGEST else None
+    bare = laid_bare(text) if len(text) <= LONGEST else ""
+    return _in_parts(bare) or _alone(bare)
+
+
+def _in_parts(bare: str) -> Quantity | None:
+    """`2 hours and 30 minutes` as 2.5 hours."""
+    both = _TWO.fullmatch(bare)
+    whole, part = (_alone(both[1]), _alone(both[2])) if both else (None, None)
+    if whole is None or part is None or (whole.unit, part.unit) not in PARTS:
+        return None
+    return Quantity(whole.value + part.value / PARTS[whole.unit, part.unit], whole.unit)
+
+
+def _alone(bare: str) -> Quantity | None:
+    found = _NUMBER.fullmatch(bare)
     value = _value(found) if found else None
     if found is None or value is None:
         return None
@@ -89,7 +122,8 @@ def unit_of(words: str, *, spaced: bool = True) -> str | None:
     if not words:
         return ""
     powers = _POWER.sub(lambda power: {"²": "2", "³": "3"}.get(power[0], power[1]), words)
-    known = powers.rstrip("23").lower() in UNITS and (spaced or len(words) > 1)
+    parts = powers.rstrip("23").lower().split("/")
+    known = all(part in UNITS for part in parts) and (spaced or len(words) > 1)
     if not known and (not _UNIT_PHRASE.fullmatch(words) or _NO_UNIT.search(powers.rstrip("23"))):
         return None
     return " ".join(_unit_words(powers.replace("\\", "").lower()))
