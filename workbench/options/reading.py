@@ -19,6 +19,7 @@ GENERATIONS = ("first", "all", "correct")
 class ReadOptions:
     """Columns by name; what is None follows from the row's shape.
 
+    A `.txt` file is one document, or with `text_lines` a document a line.
     `generation` None reads the first of several generations, and a conversation before a list of
     them.
     """
@@ -30,6 +31,7 @@ class ReadOptions:
     text_column: str | None = option(
         None, "Column of plain text, which is read without prompt and completion.", metavar="COLUMN"
     )
+    text_lines: bool = option(False, "Read each line of a .txt file as a document of its own.")
     generation: str | None = option(
         None,
         "Of several generations a row: the first, all, or those marked correct, each as a row of "
@@ -51,8 +53,8 @@ class ReadOptions:
     def asked(self) -> dict[str, Any]:
         """What was asked for, by name; empty where rows are recognised."""
         values = vars(self)
-        names = [record.name for record in records(ReadOptions)]
-        return {name: values[name] for name in names if values[name] is not None}
+        asked = [r.name for r in records(ReadOptions) if values[r.name] != r.default]
+        return {name: values[name] for name in asked}
 
     @classmethod
     def of(cls, stored: Mapping[str, Any]) -> ReadOptions:
