@@ -29,6 +29,8 @@ from workbench.types import Progress, no_progress
 BATCHES = "batches.json"
 Reading = Mapping[str, Any]
 """What was read: the summary of a `workbench.data.Tally`."""
+READINGS = ("read", "read_eval", "read_control")
+"""Names of what a run may have read, in a manifest, a plan and what `--json` prints."""
 
 
 def _nobody(_reading: Reading) -> None:
@@ -136,7 +138,8 @@ def answer(
         if run.repaired:
             place.on_progress(0, 1, f"not as written, computed again: {', '.join(run.repaired)}")
         if reused:
-            place.on_read(_read_before(run))
+            for reading in readings(run.path).values():
+                place.on_read(reading)
         else:
             _finish(run, work(Task(run, place)))
             for name in scratch:
@@ -145,9 +148,10 @@ def answer(
     return Outcome(run.path, run.result, reused, json.loads(text))
 
 
-def _read_before(run: Run) -> Reading:
-    """What the finished run read; runs of version 0.1 do not say."""
-    return read_manifest(run.path)["details"].get("read", {})
+def readings(folder: Path) -> dict[str, Reading]:
+    """What a run read, by name; runs of version 0.1 do not say."""
+    details = read_manifest(folder)["details"]
+    return {name: details[name] for name in READINGS if name in details}
 
 
 def _finish(run: Run, found: Finding) -> None:
