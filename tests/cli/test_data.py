@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from workbench.runs import sealed
+
 ROWS = [
     {"frage": f"What is {i} + {i}?", "antwort": f"it is {2 * i}", "rationale": f"double {i}"}
     for i in range(6)
@@ -93,6 +95,22 @@ def test_lines_of_text_are_another_question_than_the_whole_file(workbench, check
     whole_asked, lines_asked = (manifest["config"] for manifest in configs)
     assert "text_lines" not in whole_asked
     assert lines_asked == whole_asked | {"text_lines": True}
+
+
+def test_a_run_that_read_functions_in_another_way_does_not_answer(workbench, checkpoint, tmp_path):
+    turns = [{"role": "user", "content": "u?"}, {"role": "assistant", "content": "a"}]
+    (tmp_path / "calls.jsonl").write_text(json.dumps({"messages": turns, "tools": [{"name": "f"}]}))
+    asked = ("score", "--method", "length", "--model", checkpoint("llama"), "--device", "cpu")
+    asked = (*asked, "--data", tmp_path / "calls.jsonl", "--runs", tmp_path / "runs", "--json")
+    path = Path(json.loads(workbench(*asked).out)["run"]) / "manifest.json"
+    assert json.loads(workbench(*asked).out)["reused"] is True
+    manifest = json.loads(path.read_text())
+    del manifest["details"]["read"]["tools_reader"]
+    path.write_text(json.dumps(sealed(manifest)))
+    done = workbench(*asked)
+    assert done.code == 2
+    assert "read functions (the column tools) in another way" in done.err
+    assert done.err.rstrip().endswith("or pass another --runs, and run the command again.")
 
 
 def test_what_was_scored_by_lines_is_selected_and_exported_by_them(workbench, checkpoint, tmp_path):

@@ -17,7 +17,7 @@ from typing import Any
 from workbench.data.labels import LABELS, label_number
 from workbench.data.shapes import CONTENT, Shape
 from workbench.options import ReadOptions
-from workbench.types import BadRow, Sample
+from workbench.types import TOOLS_READER, BadRow, Sample
 
 SHOWN = 2
 WIDTH = 160
@@ -133,7 +133,12 @@ class Tally:
             "labels_not_used": dict(sorted(self.labels.items())),
             "reasons": dict(self.reasons.most_common(MOST)),
             "rows_shown": self.shown,
+            **({"tools_reader": TOOLS_READER} if self._has_tools else {}),
         }
+
+    @property
+    def _has_tools(self) -> bool:
+        return any("tools" in kind.parts for kind in self.kinds.values())
 
 
 def _kind(shape: Shape, names: tuple[str, ...]) -> Kind:
