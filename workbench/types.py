@@ -37,6 +37,10 @@ class Message(NamedTuple):
     more: Mapping[str, Any] | None = None
 
 
+TOOLS_READER = 1
+"""How the functions of a row are read: a run that read some in another way cannot answer."""
+
+
 @dataclass(frozen=True)
 class Sample:
     """One row of a dataset: either `messages` or plain `text`, and the untouched original `row`.

@@ -17,6 +17,7 @@ from apps.words.markdown import literal
 from apps.words.numbers import WORDS
 from workbench.config import digest
 from workbench.data import reading_lines
+from workbench.runs import READINGS
 
 TOLD = ("model", "data", "probe", "heads", "method", "variant", "ablation", "n", "export")
 PLAN = {
@@ -88,8 +89,8 @@ def show_numbers(plan: dict[str, Any]) -> None:
         elif key == "attention_mb":
             text = f"{value + plan.get('weights_mb', 0):,} MB"
         column.metric(label, text, help=WORDS[word])
-    if "read" in plan:
-        st.code("\n".join(reading_lines(plan["read"])), language=None, wrap_lines=True)
+    for reading in (plan[name] for name in READINGS if name in plan):
+        st.code("\n".join(reading_lines(reading)), language=None, wrap_lines=True)
 
 
 def offer_start(name: str, stage: Stage, arguments: list[str], *, label: str = "Start") -> None:

@@ -135,6 +135,17 @@ def test_a_plan_is_printed_and_nothing_written(verb, chain, amplify, home, tmp_p
     assert sorted(path.name for path in (home / "runs").iterdir()) == before
 
 
+def test_the_plain_text_of_a_report_may_have_a_column_of_its_own(chain, amplify, tmp_path):
+    body = tmp_path / "body.jsonl"
+    rows = [{"body": f"A text of its own, number {i}."} for i in range(40)]
+    body.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    request = ("--update", chain["update"]["run"], *REPORT, "--text-n", 4, "--control", body)
+    assert_refused(amplify("report", *request, "--explain"), "'body'", "--control-text-column")
+    done = amplify("report", *request, "--control-text-column", "body", "--explain")
+    plan = json.loads(done.out)
+    assert (plan["read_control"]["whose"], plan["read_control"]["text"]) == ("control", 40)
+
+
 def test_an_interrupted_step_ends_with_130(amplify, chain, monkeypatch):
     import workbench.stages.amplify.mask as stage
 

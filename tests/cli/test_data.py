@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
+
+from workbench.runs import sealed
 
 ROWS = [
     {"frage": f"What is {i} + {i}?", "antwort": f"it is {2 * i}", "rationale": f"double {i}"}
@@ -78,6 +81,49 @@ def test_what_was_scored_by_named_columns_is_selected_and_exported_by_them(
     assert done.code == 0, done.err
     rows = (tmp_path / "subset" / "data.jsonl").read_text().splitlines()
     assert {json.loads(row)["completion"] for row in rows} <= {row["antwort"] for row in ROWS}
+
+
+def test_lines_of_text_are_another_question_than_the_whole_file(workbench, checkpoint, tmp_path):
+    path = tmp_path / "notes.txt"
+    path.write_text("A first line.\nA second one.\n\nAnd the last line.\n")
+    asked = ("score", "--method", "length", "--model", checkpoint("llama"), "--device", "cpu")
+    asked = (*asked, "--data", path, "--runs", tmp_path / "runs", "--json")
+    whole, lines = (json.loads(workbench(*asked, *how).out) for how in ((), ("--text-lines",)))
+    assert (whole["read"]["text"], lines["read"]["text"]) == (1, 3)
+    assert whole["run"] != lines["run"]
+    configs = [json.loads((Path(r["run"]) / "manifest.json").read_text()) for r in (whole, lines)]
+    whole_asked, lines_asked = (manifest["config"] for manifest in configs)
+    assert "text_lines" not in whole_asked
+    assert lines_asked == whole_asked | {"text_lines": True}
+
+
+def test_a_run_that_read_functions_in_another_way_does_not_answer(workbench, checkpoint, tmp_path):
+    turns = [{"role": "user", "content": "u?"}, {"role": "assistant", "content": "a"}]
+    (tmp_path / "calls.jsonl").write_text(json.dumps({"messages": turns, "tools": [{"name": "f"}]}))
+    asked = ("score", "--method", "length", "--model", checkpoint("llama"), "--device", "cpu")
+    asked = (*asked, "--data", tmp_path / "calls.jsonl", "--runs", tmp_path / "runs", "--json")
+    path = Path(json.loads(workbench(*asked).out)["run"]) / "manifest.json"
+    assert json.loads(workbench(*asked).out)["reused"] is True
+    manifest = json.loads(path.read_text())
+    del manifest["details"]["read"]["tools_reader"]
+    path.write_text(json.dumps(sealed(manifest)))
+    done = workbench(*asked)
+    assert done.code == 2
+    assert "read functions (the column tools) in another way" in done.err
+    assert done.err.rstrip().endswith("or pass another --runs, and run the command again.")
+
+
+def test_what_was_scored_by_lines_is_selected_and_exported_by_them(workbench, checkpoint, tmp_path):
+    path, runs = tmp_path / "notes.txt", ("--runs", tmp_path / "runs", "--json")
+    path.write_text("A first line.\nA second one.\nAnd the last line.\n")
+    asked = ("score", "--method", "length", "--model", checkpoint("llama"), "--device", "cpu")
+    scores = json.loads(workbench(*asked, "--data", path, "--text-lines", *runs).out)
+    chosen = ("select", "--scores", scores["run"], "--policy", "top", "--n", 2, *runs)
+    selection = json.loads(workbench(*chosen).out)["run"]
+    done = workbench("export", "--selection", selection, "--out", tmp_path / "subset", *runs)
+    assert done.code == 0, done.err
+    rows = map(json.loads, (tmp_path / "subset" / "data.jsonl").read_text().splitlines())
+    assert [row["text"] for row in rows] == ["A first line.", "And the last line."]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
@@ -70,3 +71,42 @@ def test_a_quota_is_said_with_what_could_not_be_filled(workbench, made):
     done = workbench(*request, "--quota", "source=sums.jsonl:30")
     assert "quota source=sums.jsonl: 24 of 30 rows, 6 could not be filled" in done.out
     assert_refused(workbench(*request, "--quota", "source:3"), "COLUMN=VALUE:COUNT", "--quota")
+
+
+READ = "  problem-solution (24 rows): prompt = problem, completion = solution"
+
+
+def test_a_selection_says_what_it_read_for_its_groups(workbench, made):
+    runs = ("--runs", made["runs"])
+    request = ("select", "--scores", made["scores"], "--policy", "top", "--n", 4, *runs)
+    grouped = (*request, "--group-by", "solution")
+    for _ in range(2):
+        done = workbench(*grouped)
+        assert done.err.splitlines()[:2] == ["read 24 rows: 24 with a completion", READ]
+    answer = json.loads(workbench(*grouped, "--json").out)
+    manifest = json.loads((Path(answer["run"]) / "manifest.json").read_text(encoding="utf-8"))
+    assert answer["read"] == manifest["details"]["read"]
+    assert answer["read"]["with_completion"] == 24
+    assert json.loads(workbench(*grouped, "--explain").out)["read"] == answer["read"]
+    unread = (*request, "--group-by", "source")
+    assert workbench(*unread).err == ""
+    assert "read" not in json.loads(workbench(*unread, "--json").out)
+    assert "read" not in json.loads(workbench(*unread, "--explain").out)
+
+
+def test_an_export_says_what_it_read(workbench, made, tmp_path):
+    request = ("export", "--selection", made["selection"], "--runs", made["runs"], "--out")
+    done = workbench(*request, tmp_path / "a", "--license", "mit")
+    assert done.err.splitlines()[:2] == ["read 24 rows: 24 with a completion", READ]
+    assert done.out == f"5 rows in {tmp_path / 'a' / 'data.jsonl'}\n"
+    done = workbench(*request, tmp_path / "b", "--json")
+    assert json.loads(done.out)["read"]["shapes"]["problem-solution"]["rows"] == 24
+    assert done.err == ""
+
+
+def test_a_comparison_says_what_it_read_for_its_labels(workbench, made):
+    request = ("select", "compare", made["selection"], made["selection"], "--runs", made["runs"])
+    done = workbench(*request)
+    assert done.err.splitlines()[:2] == ["read 24 rows: 24 with a completion", READ]
+    report = json.loads(workbench(*request, "--json").out)
+    assert (report["labels_from"], report["read"]["rows"]) == ("data", 24)

@@ -108,6 +108,11 @@ def test_steps_of_other_rows(tune, tmp_path):
     assert_refused(tune("--steps-file", tmp_path / "text.parquet"), "cannot be read as Parquet")
 
 
+def test_columns_of_rows_to_measure_on_need_such_rows(tune):
+    done = tune("--text-column", "body", "--explain")
+    assert_refused(done, "text_column is given and no data to measure on", "--eval-data")
+
+
 def test_settings_that_cannot_be(tune):
     assert_refused(tune("--weights", "softmax"), "needs the scores of steps; pass --steps-file")
     assert_refused(tune("--weights", "luck"), "'luck'", "top-fraction")

@@ -148,6 +148,24 @@ def test_a_text_file_is_one_document(tmp_path):
     assert bad.reason == "document: not UTF-8 (byte 1)"
 
 
+def test_a_text_file_may_be_read_as_a_document_a_line(tmp_path):
+    content = b"\xef\xbb\xbfOne.\r\n \n  Two, set in.\n\xff\nlast"
+    (tmp_path / "a.txt").write_bytes(content)
+    rows = read(str(tmp_path / "a.txt"), how=ReadOptions(text_lines=True))
+    assert [row.text for row in rows if isinstance(row, Sample)] == [
+        "One.",
+        "  Two, set in.",
+        "last",
+    ]
+    (bad,) = [row for row in rows if isinstance(row, BadRow)]
+    assert (bad.row_index, bad.reason) == (2, "line 4: not UTF-8 (byte 1)")
+
+
+def test_lines_of_text_change_nothing_of_other_files(tmp_path):
+    source = put(tmp_path / "a.jsonl", ROWS)
+    assert read(source, how=ReadOptions(text_lines=True)) == read(source)
+
+
 def test_frames_of_zstd_may_follow_one_another(tmp_path):
     path = tmp_path / "a.jsonl.zst"
     path.write_bytes(zstd(lines_of(ROWS[:2])) + zstd(lines_of(ROWS[2:])))

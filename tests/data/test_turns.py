@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from workbench.data import MalformedRow, to_format, to_sample
+from workbench.data import MalformedRow, read_samples, to_format, to_sample
+from workbench.types import Sample
 
 CALL = {"type": "function", "function": {"name": "f", "arguments": {"a": 1}}}
 
@@ -66,6 +69,36 @@ def test_sharegpt_calls_are_the_same_calls():
     assert sample.messages[1].more == {"tool_calls": [CALL]}
     assert [m.role for m in sample.messages] == ["user", "assistant", "tool", "assistant"]
     assert to_format(sample, "sharegpt")["conversations"] == row["conversations"]
+
+
+FUNCTION = {"name": "f", "parameters": {"type": "object", "properties": {}}}
+CONVERSATION = [{"role": "user", "content": "u"}, {"role": "assistant", "content": "a"}]
+
+
+@pytest.mark.parametrize(
+    "tool",
+    [
+        FUNCTION,
+        {"type": "function", **FUNCTION},
+        {"type": "function", "function": FUNCTION},
+        {"type": None, "function": None, **FUNCTION},
+        {"type": "function", "function": FUNCTION, "name": None, "parameters": None},
+    ],
+    ids=["bare", "of responses", "wrapped", "bare in a table", "wrapped in a table"],
+)
+def test_every_spelling_of_a_function_is_one(tool):
+    sample = to_sample({"messages": CONVERSATION, "tools": [tool]}, 0, "here")
+    # Templates write keys in their order.
+    assert json.dumps(sample.tools) == json.dumps([{"type": "function", "function": FUNCTION}])
+
+
+def test_functions_in_two_spellings_are_read_alike_from_one_parquet_file(tmp_path):
+    function = {"name": "f", "parameters": {"type": "object"}}
+    wrapped, path = {"type": "function", "function": function}, tmp_path / "a.parquet"
+    rows = [{"messages": CONVERSATION, "tools": [tool]} for tool in (function, wrapped)]
+    pq.write_table(pa.Table.from_pylist(rows), path)
+    tools = [row.tools for row in read_samples([str(path)]) if isinstance(row, Sample)]
+    assert tools == [(wrapped,), (wrapped,)]
 
 
 @pytest.mark.parametrize("of", [list, json.dumps])

@@ -273,6 +273,34 @@ class OwnForCausalLM(LlamaForCausalLM):
 """
 
 
+@pytest.mark.parametrize("trusted", [False, True])
+def test_code_without_a_configuration_is_told_what_is_missing(copied, trusted):
+    config = json.loads((copied / "config.json").read_text())
+    own = {"AutoModelForCausalLM": "own.OwnForCausalLM"}
+    (copied / "own.py").write_text(OWN)
+    (copied / "config.json").write_text(json.dumps(config | {"model_type": "own", "auto_map": own}))
+    words = r"no AutoConfig.*name the class of its configuration .* and pass --trust-remote-code"
+    with pytest.raises(InputError, match=words):
+        load_plain(str(copied), trust_remote_code=trusted)
+
+
+def test_code_for_the_network_alone_is_told_to_be_trusted(copied):
+    config = json.loads((copied / "config.json").read_text())
+    own = {"AutoModelForCausalLM": "own.OwnForCausalLM"}
+    (copied / "own.py").write_text(OWN)
+    (copied / "config.json").write_text(json.dumps(config | {"model_type": "vit", "auto_map": own}))
+    with pytest.raises(InputError, match=r"brings code of its own.*pass --trust-remote-code"):
+        load_plain(str(copied))
+
+
+@pytest.mark.parametrize("own", [{"AutoTokenizer": ["own.T", None]}, {}, "own", [1]])
+def test_an_unknown_model_without_a_network_of_its_own_wants_a_newer_library(copied, own):
+    config = json.loads((copied / "config.json").read_text())
+    (copied / "config.json").write_text(json.dumps(config | {"model_type": "own", "auto_map": own}))
+    with pytest.raises(InputError, match=r"upgrade transformers or choose another model"):
+        load_plain(str(copied))
+
+
 def test_code_of_a_repository_runs_only_when_it_is_trusted(checkpoint, tmp_path, monkeypatch):
     from transformers import dynamic_module_utils
 

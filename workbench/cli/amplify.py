@@ -9,6 +9,8 @@ import click
 from workbench.cli.frame import (
     WHOLE,
     answer,
+    control_columns,
+    control_option,
     data_option,
     model_source,
     read_options,
@@ -134,7 +136,7 @@ def _tell_update(outcome: Any) -> None:
     "--data", multiple=True, metavar="D", help="Held-out problems; default: that of the updates."
 )
 @read_options
-@click.option("--control", default="text", show_default=True, metavar="D", help="Plain text.")
+@control_option("Plain text.", default="text", show_default=True)
 @from_records(ReportOptions, DecodingOptions)
 @run_options
 def report(
@@ -152,6 +154,7 @@ def report(
         chosen(ReportOptions, settings),
         data=data,
         control=control,
+        control_how=control_columns(settings, [control]),
         how=chosen(ReadOptions, settings),
         batch_tokens=settings["batch_tokens"],
         fields=lambda outcome: {"report": outcome.summary},

@@ -36,12 +36,13 @@ def export(selection_ref: str, out: Path, data: tuple[str, ...], **settings: Any
         hub = {"hub": push.push_to_hub, "public": push.public} if push.push_to_hub else {}
         print_json({**plan_export(path, out, **form), **hub})
         return
-    report = run_export(place(settings["runs_dir"], quiet=True), path, out, **form, data=data)
+    where = place(settings["runs_dir"], quiet=settings["as_json"])
+    report = run_export(where, path, out, **form, data=data)
     if push.push_to_hub is not None:
         report = {**report, "hub": publish(out, push.push_to_hub, public=push.public)}
     if settings["as_json"]:
-        where = {"run": str(path.parent), "result": str(out), "status": "finished"}
-        print_json({**where, "reused": False, **report})
+        done = {"run": str(path.parent), "result": str(out), "status": "finished"}
+        print_json({**done, "reused": False, **report})
         return
     print_export(report, out, whole_pool=settings["form"] != "subset")
     if form["license"] == "unknown":

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,15 @@ import click
 from workbench.cli.from_records import chosen, from_records
 from workbench.cli.progress import Bar
 from workbench.cli.text.reading import print_reading
-from workbench.options import BatchOptions, LoadOptions, ReadOptions, records
+from workbench.errors import InputError
+from workbench.options import (
+    BatchOptions,
+    LoadOptions,
+    ReadOptions,
+    control_how,
+    control_records,
+    records,
+)
 
 if TYPE_CHECKING:
     from workbench.stages import ModelSource, Outcome, Place
@@ -82,6 +90,23 @@ def model_source(settings: Settings) -> ModelSource:
     return ModelSource(how.pop("model"), **how)
 
 
+def control_option(help: str, **facts: Any) -> Callable:
+    """`--control`, and how that data is read; `facts` are those of `click.option`."""
+    control = click.option("--control", metavar="D", help=help, **facts)
+    return together(control, from_records(*control_records()))
+
+
+def control_columns(settings: Settings, control: Sequence[str]) -> ReadOptions:
+    """How the control data is read; InputError where that is said and there is none."""
+    how = control_how(settings)
+    if how.asked and not control:
+        raise InputError(
+            f"{', '.join(how.asked)} is given and no control data",
+            do="leave it out, or pass --control",
+        )
+    return how
+
+
 def run_file(settings: Settings, ref: str, *results: str) -> Path:
     """The result that `ref` means: a file, a run's folder, or a run's name below `--runs`."""
     from workbench.runs import check_run, find_run
@@ -115,21 +140,15 @@ def answer(
     if settings["explain"]:
         print_json(plan(*asked, **how))
         return
+    from workbench.runs import readings
+
     outcome = run(place(settings["runs_dir"], quiet=settings["as_json"]), *asked, **how)
     if settings["as_json"]:
-        print_json(result_object(outcome, **fields(outcome), **_read(outcome)))
+        print_json(result_object(outcome, **fields(outcome), **readings(outcome.run)))
         return
     tell(outcome)
     note = " (a finished run answered)" if outcome.reused else ""
     click.echo(f"{outcome.result}{note}")
-
-
-def _read(outcome: Outcome) -> dict[str, Any]:
-    """What the run says that it read, as far as it reads rows."""
-    from workbench.runs import read_manifest
-
-    details = read_manifest(outcome.run)["details"]
-    return {"read": details["read"]} if "read" in details else {}
 
 
 def result_object(outcome: Outcome, **more: Any) -> dict[str, Any]:

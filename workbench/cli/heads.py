@@ -12,6 +12,8 @@ import click
 from workbench.cli.frame import (
     Settings,
     answer,
+    control_columns,
+    control_option,
     json_option,
     model_options,
     model_source,
@@ -47,10 +49,7 @@ METHODS = dataclasses.replace(
     help=f"{METHOD.help[:-1]}; retrieval: as `heads retrieve`.",
 )
 N = OptionRecord(
-    "n",
-    "--n",
-    int,
-    None,
+    *("n", "--n", int, None),
     f"Samples of that probe, default {ProbeOptions.n}; of retrieval, default {RetrievalOptions.n}.",
     low=1,
 )
@@ -72,11 +71,9 @@ def heads() -> None:
 )
 @read_options
 @from_records(N, METHODS, HeadsOptions, RetrievalOptions, WorkerOptions)
-@click.option(
-    "--control",
+@control_option(
+    "Also the loss increase on this data (text, say), and the contrast with it; repeatable.",
     multiple=True,
-    metavar="D",
-    help="Also the loss increase on this data (text, say), and the contrast with it; repeatable.",
 )
 @run_options
 def find(
@@ -87,6 +84,7 @@ def find(
     `race` and `screen` find the same circuit on a fraction of the passes, with stated confidence.
     With `--method retrieval` no head is touched: it is `workbench heads retrieve`.
     """
+    beside = control_columns(settings, control)
     if settings["method"] == RETRIEVAL:
         _check_no_ablation(probe_ref, control, settings["rank"])
         _retrieve(data or TEXT, settings)
@@ -114,6 +112,7 @@ def find(
         else _probe(source, data, settings),
         options,
         control=control,
+        control_how=beside,
         batch_tokens=settings["batch_tokens"],
         workers=chosen(WorkerOptions, settings),
         fields=_fields,

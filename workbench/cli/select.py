@@ -19,6 +19,7 @@ from workbench.cli.frame import (
 )
 from workbench.cli.from_records import chosen, from_records
 from workbench.cli.text.comparison import print_selections
+from workbench.cli.text.reading import print_reading
 from workbench.cli.text.selection import print_selection
 from workbench.errors import InputError
 from workbench.options import CombineOptions, SelectOptions
@@ -103,4 +104,5 @@ def compare(refs: tuple[str, ...], data: tuple[str, ...], as_json: bool, **setti
     if as_json:
         print_json(report)
         return
+    print_reading(report.get("read", {}))
     print_selections(report)

@@ -65,6 +65,12 @@ def tune(
         raise InputError(
             f"--weights {weights.rule} needs the scores of steps", do="pass --steps-file"
         )
+    how = chosen(ReadOptions, settings)
+    if how.asked and not eval_data:
+        raise InputError(
+            f"{', '.join(how.asked)} is given and no data to measure on",
+            do="leave it out (the export is read as it was scored), or pass --eval-data",
+        )
     answer(
         settings,
         lambda *asked, **how: run_tune(*asked, spend=spend, **how),
@@ -73,7 +79,7 @@ def tune(
         export_folder,
         chosen(TuneOptions, settings),
         steps=steps,
-        held_out=HeldOut(eval_data, chosen(ReadOptions, settings)) if eval_data else None,
+        held_out=HeldOut(eval_data, how) if eval_data else None,
         fields=lambda outcome: {"model": _model(outcome), "tuning": outcome.summary},
         tell=_tell,
     )

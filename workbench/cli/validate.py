@@ -8,6 +8,8 @@ import click
 
 from workbench.cli.frame import (
     answer,
+    control_columns,
+    control_option,
     data_option,
     model_options,
     model_source,
@@ -25,13 +27,11 @@ from workbench.options import ReadOptions, ValidateOptions
 @data_option
 @from_records(ValidateOptions)
 @click.option("--no-decode", is_flag=True, help="Judge by the loss alone.")
-@click.option(
-    "--control",
+@control_option(
+    "Data for the same knock-outs; repeatable, each reported on its own.",
     multiple=True,
     default=("text",),
     show_default=True,
-    metavar="D",
-    help="Data for the same knock-outs; repeatable, each reported on its own.",
 )
 @click.option("--no-control", is_flag=True, help="Leave out the same knock-outs on plain text.")
 @run_options
@@ -48,6 +48,7 @@ def validate(
 
     if no_decode:
         settings["decode_n"] = 0
+    beside = () if no_control else control
     answer(
         settings,
         run_validate,
@@ -56,7 +57,8 @@ def validate(
         run_file(settings, heads_ref, "heads.json"),
         data,
         chosen(ValidateOptions, settings),
-        control=() if no_control else control,
+        control=beside,
+        control_how=control_columns(settings, beside),
         how=chosen(ReadOptions, settings),
         batch_tokens=settings["batch_tokens"],
         fields=lambda outcome: {"validation": outcome.summary},

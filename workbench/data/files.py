@@ -15,15 +15,14 @@ import json
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
+from workbench.data.documents import read_document, read_lines
+from workbench.data.records import BYTE_ORDER_MARK, Record, check_start, unreadable_file
 from workbench.data.sources import file_suffix
-from workbench.errors import InputError
 
-BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-GZIP_START = b"\x1f\x8b"
 ARROW_FILE_START = b"ARROW1"
-UTF16_STARTS = (b"\xff\xfe", b"\xfe\xff")
+TEXT = ".txt"
 PARQUET_BATCH_ROWS = 256
 CSV_FIELD_LIMIT = 64 * 2**20
 MOST_NESTED = 200
@@ -32,27 +31,23 @@ NESTED = f"lists and objects more than {MOST_NESTED} deep in one another"
 NO_VALUE = "a value that Python has none for"
 
 
-class Record(NamedTuple):
-    """A row and its place in the file; or, with `fault`, the `raw` bytes that are no row."""
+def read_records(path: Path, *, text_lines: bool = False) -> Iterator[Record]:
+    """Every record of `path`, streamed; a `.json` file, perhaps one list, is read whole.
 
-    place: str
-    row: Any = None
-    fault: str = ""
-    raw: bytes = b""
-
-
-def read_records(path: Path) -> Iterator[Record]:
-    """Every record of `path`, streamed; a `.json` file, perhaps one list, is read whole."""
+    A `.txt` file is one document; with `text_lines` each of its lines is.
+    """
+    suffix = file_suffix(path) or ""
+    read = read_lines if text_lines and suffix == TEXT else READERS[suffix]
     try:
-        yield from READERS[file_suffix(path) or ""](path)
+        yield from read(path)
     except (gzip.BadGzipFile, EOFError, zlib.error) as err:
-        raise _unreadable(path, f"it is not a sound gzip file ({err})") from err
+        raise unreadable_file(path, f"it is not a sound gzip file ({err})") from err
     except OSError as err:
-        raise _unreadable(path, err.strerror or str(err)) from err
+        raise unreadable_file(path, err.strerror or str(err)) from err
 
 
 def _read_json_lines(path: Path) -> Iterator[Record]:
-    _check_start(path)
+    check_start(path)
     with path.open("rb") as file:
         yield from _json_lines(file)
 
@@ -70,7 +65,7 @@ def _read_zstandard_json_lines(path: Path) -> Iterator[Record]:
         with pa.CompressedInputStream(str(path), "zstd") as stream:
             yield from _json_lines(io.BufferedReader(stream))  # type: ignore[arg-type]
     except pa.ArrowException as err:
-        raise _unreadable(path, f"it is not a sound zstd file ({_first_line(err)})") from err
+        raise unreadable_file(path, f"it is not a sound zstd file ({_first_line(err)})") from err
 
 
 def _json_lines(lines: Iterable[bytes]) -> Iterator[Record]:
@@ -121,7 +116,7 @@ def _is_deep(row: Any) -> bool:
 
 def _read_json(path: Path) -> Iterator[Record]:
     """One list of rows (perhaps as `data` of an object), one row, or JSON lines by another name."""
-    _check_start(path)
+    check_start(path)
     content = path.read_bytes().removeprefix(BYTE_ORDER_MARK)
     if not content.strip():
         return
@@ -134,7 +129,7 @@ def _read_json(path: Path) -> Iterator[Record]:
     elif not whole.fault:
         yield _writable(whole, content, is_escaped=is_escaped)
     elif content.lstrip().startswith(b"["):
-        raise _unreadable(path, f"it is {whole.fault}")
+        raise unreadable_file(path, f"it is {whole.fault}")
     else:
         yield from _json_lines(content.splitlines())
 
@@ -148,7 +143,7 @@ def _read_parquet(path: Path) -> Iterator[Record]:
             _check_names(path, file.schema_arrow.names)
             yield from _table_rows(file.iter_batches(batch_size=PARQUET_BATCH_ROWS))
     except (pa.ArrowException, UnicodeDecodeError) as err:
-        raise _unreadable(path, f"it is not a sound Parquet file ({_first_line(err)})") from err
+        raise unreadable_file(path, f"it is not a sound Parquet file ({_first_line(err)})") from err
 
 
 def _read_arrow(path: Path) -> Iterator[Record]:
@@ -167,7 +162,7 @@ def _read_arrow(path: Path) -> Iterator[Record]:
             _check_names(path, reader.schema.names)
             yield from _table_rows(piece for batch in batches for piece in _pieces(batch))
     except (pa.ArrowException, UnicodeDecodeError) as err:
-        raise _unreadable(path, f"it is not a sound Arrow file ({_first_line(err)})") from err
+        raise unreadable_file(path, f"it is not a sound Arrow file ({_first_line(err)})") from err
 
 
 def _pieces(batch: Any) -> Iterator[Any]:
@@ -200,19 +195,6 @@ def _python_rows(batch: Any) -> Iterator[Any]:
             yield from _python_rows(batch.slice(number, 1))
 
 
-def _read_text(path: Path) -> Iterator[Record]:
-    """One document a file."""
-    _check_start(path)
-    raw = path.read_bytes().removeprefix(BYTE_ORDER_MARK)
-    try:
-        text = raw.decode()
-    except UnicodeDecodeError as err:
-        yield Record("document", fault=f"not UTF-8 (byte {err.start + 1})", raw=raw)
-        return
-    if text.strip():
-        yield Record("document", {"text": text})
-
-
 def _read_csv(path: Path) -> Iterator[Record]:
     yield from _separated(path, ",")
 
@@ -222,7 +204,7 @@ def _read_tsv(path: Path) -> Iterator[Record]:
 
 
 def _separated(path: Path, separator: str) -> Iterator[Record]:
-    _check_start(path)
+    check_start(path)
     csv.field_size_limit(CSV_FIELD_LIMIT)
     with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
         rows = csv.reader(file, strict=True, delimiter=separator)
@@ -232,7 +214,7 @@ def _separated(path: Path, separator: str) -> Iterator[Record]:
                 if cells:
                     yield _csv_record(header, cells, f"line {rows.line_num}")
         except csv.Error as err:
-            raise _unreadable(path, f"line {rows.line_num} is not sound CSV ({err})") from err
+            raise unreadable_file(path, f"line {rows.line_num} is not sound CSV ({err})") from err
 
 
 def _csv_header(path: Path, header: list[str]) -> list[str]:
@@ -240,13 +222,15 @@ def _csv_header(path: Path, header: list[str]) -> list[str]:
     try:
         "".join(header).encode()
     except UnicodeEncodeError as err:
-        raise _unreadable(path, "its first line, the names of its columns, is not UTF-8") from err
+        raise unreadable_file(
+            path, "its first line, the names of its columns, is not UTF-8"
+        ) from err
     return header
 
 
 def _check_names(path: Path, names: list[str]) -> None:
     if len(set(names)) < len(names):
-        raise _unreadable(path, "two of its columns have the same name")
+        raise unreadable_file(path, "two of its columns have the same name")
 
 
 def _csv_record(header: list[str], cells: list[str], place: str) -> Record:
@@ -258,19 +242,6 @@ def _csv_record(header: list[str], cells: list[str], place: str) -> Record:
     except UnicodeDecodeError:
         return Record(place, fault="not UTF-8", raw=raw)
     return Record(place, dict(zip(header, cells, strict=True)))
-
-
-def _check_start(path: Path) -> None:
-    with path.open("rb") as file:
-        start = file.read(2)
-    if start == GZIP_START:
-        raise _unreadable(path, "it is gzip-compressed but not named .jsonl.gz")
-    if start in UTF16_STARTS:
-        raise _unreadable(path, "it is UTF-16, expected UTF-8")
-
-
-def _unreadable(path: Path, why: str) -> InputError:
-    return InputError(f"cannot read '{path}': {why}", do="check, convert or replace the file")
 
 
 def _first_line(err: Exception) -> str:
@@ -289,5 +260,5 @@ READERS: dict[str, Callable[[Path], Iterator[Record]]] = {
     ".arrow": _read_arrow,
     ".csv": _read_csv,
     ".tsv": _read_tsv,
-    ".txt": _read_text,
+    TEXT: read_document,
 }

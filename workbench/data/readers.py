@@ -10,8 +10,9 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 
 from workbench.config import digest
-from workbench.data.files import Record, read_records
+from workbench.data.files import read_records
 from workbench.data.plain import plain
+from workbench.data.records import Record
 from workbench.data.rows import row_id, row_source, shape_of, to_samples
 from workbench.data.shapes import Shapes
 from workbench.data.sources import (
@@ -34,7 +35,8 @@ def read_samples(
 ) -> Iterator[Sample | BadRow]:
     """Every row of `sources`: a `Sample`, or a `BadRow` with the reason it is none.
 
-    `how` names columns that are not to be recognised; what is read is counted in `tally`.
+    `how` names columns that are not to be recognised, and says whether a line of a `.txt` file is a
+    document; what is read is counted in `tally`.
 
     A source is a bundled name, a path, a glob or `hf:owner/name[:config][:split]`; `row_index`
     runs on over all of them. Ids are unique: a second row of the same id gets `#<row_index>`
@@ -45,14 +47,17 @@ def read_samples(
     chosen = [sources] if isinstance(sources, str) else list(sources)
     if not chosen:
         raise InputError("no data was named", do="pass a bundled name, a file or hf:owner/name")
-    named_records = [pair for source in chosen for pair in _open(source)]
+    named_records = [pair for source in chosen for pair in _open(source, how)]
     return _samples(chosen, named_records, shapes, tally)
 
 
-def _open(source: str) -> list[tuple[str, Iterator[Record]]]:
+def _open(source: str, how: ReadOptions) -> list[tuple[str, Iterator[Record]]]:
     if source.startswith(HUB_PREFIX):
         return [(parse_hub_source(source).repo, _hub_records(source))]
-    return [(source_name(source, path), read_records(path)) for path in resolve_source(source)]
+    return [
+        (source_name(source, path), read_records(path, text_lines=how.text_lines))
+        for path in resolve_source(source)
+    ]
 
 
 def _samples(

@@ -62,7 +62,8 @@ def shape_of(row: Any, shapes: Shapes) -> Shape:
         raise MalformedRow(f"the row is {kind_of(row)}, expected an object with named columns")
     shape = shapes.of(row)
     if shape is None:
-        raise MalformedRow(f"unknown columns {listed(row)}, name one (--prompt-column, say)")
+        flag = shapes.how.flag("prompt_column")
+        raise MalformedRow(f"unknown columns {listed(row)}, name one ({flag}, say)")
     if shape.prompt and isinstance(row.get(shape.prompt[0]), list):
         return dataclasses.replace(shape, name=shape.name + TURNED)
     return shape

@@ -225,7 +225,7 @@ def _with_columns(shape: Shape | None, how: ReadOptions) -> Shape | None:
     if shape.text or (shape.turns and how.completion_column is not None):
         raise InputError(
             f"a column is named beside rows of the shape {shape.name}, which have no prompt column",
-            do="pass --prompt-column too",
+            do=f"pass {how.flag('prompt_column')} too",
         )
     return dataclasses.replace(shape, **changes)
 

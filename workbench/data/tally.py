@@ -16,7 +16,8 @@ from typing import Any
 
 from workbench.data.labels import LABELS, label_number
 from workbench.data.shapes import CONTENT, Shape
-from workbench.types import BadRow, Sample
+from workbench.options import ReadOptions
+from workbench.types import TOOLS_READER, BadRow, Sample
 
 SHOWN = 2
 WIDTH = 160
@@ -51,7 +52,10 @@ class Kind:
 
 @dataclass
 class Tally:
-    """Counts of the rows that were read, and the first two of them."""
+    """Counts of the rows that were read, and the first two of them.
+
+    `whose` says what data they are of, where a command reads more than one.
+    """
 
     kinds: dict[tuple[str, tuple[str, ...]], Kind] = field(default_factory=dict)
     n: Counter[str] = field(default_factory=Counter)
@@ -59,6 +63,7 @@ class Tally:
     labels: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
     shown: list[dict[str, str]] = field(default_factory=list)
+    whose: str = ""
 
     def add(self, row: Sample | BadRow, shape: Shape | None = None) -> None:
         """Count one row; a sample with the shape that it was read in."""
@@ -121,13 +126,19 @@ class Tally:
             "malformed",
         )
         return {
+            **({"whose": self.whose} if self.whose else {}),
             **{name: self.n[name] for name in counts},
             "shapes": shapes,
             "ambiguous": dict(sorted(self.ambiguous.items())),
             "labels_not_used": dict(sorted(self.labels.items())),
             "reasons": dict(self.reasons.most_common(MOST)),
             "rows_shown": self.shown,
+            **({"tools_reader": TOOLS_READER} if self._has_tools else {}),
         }
+
+    @property
+    def _has_tools(self) -> bool:
+        return any("tools" in kind.parts for kind in self.kinds.values())
 
 
 def _kind(shape: Shape, names: tuple[str, ...]) -> Kind:
@@ -178,7 +189,8 @@ def shortened(text: str) -> str:
 
 def reading_lines(summary: Mapping[str, Any]) -> list[str]:
     """The summary for a person: what was read, what was not, and two rows."""
-    lines = [_counts_line(summary)]
+    lines, how = [_counts_line(summary)], ReadOptions(whose=summary.get("whose", ""))
+    flags = ", ".join(map(how.flag, ("prompt_column", "completion_column", "text_column")))
     for name, shape in summary["shapes"].items():
         of = shape["columns"]
         columns = ", ".join(f"{part} = {_joined(part, of[part])}" for part in PARTS if part in of)
@@ -188,7 +200,7 @@ def reading_lines(summary: Mapping[str, Any]) -> list[str]:
     for column, n in summary["ambiguous"].items():
         lines.append(
             f"  ambiguous: {n} rows also hold '{column}', which is not read; name the columns that "
-            "are meant (--prompt-column, --completion-column, --text-column) if it should be"
+            f"are meant ({flags}) if it should be"
         )
     for column, n in summary["labels_not_used"].items():
         lines.append(f"  {n} rows have a '{column}' that is neither a number nor a known word")
@@ -207,4 +219,5 @@ def _joined(part: str, columns: Sequence[str]) -> str:
 
 def _counts_line(summary: Mapping[str, Any]) -> str:
     counts = [f"{summary[name]} {words}" for name, words in COUNTS.items() if summary[name]]
-    return f"read {summary['rows']} rows: {', '.join(counts) or 'none'}"
+    whose = f" of the {summary['whose']}" if "whose" in summary else ""
+    return f"read {summary['rows']} rows{whose}: {', '.join(counts) or 'none'}"

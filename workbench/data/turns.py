@@ -72,16 +72,22 @@ def with_reasoning(reasoning: str | None, content: str) -> str:
 def functions_of(value: Any) -> tuple[Mapping[str, Any], ...]:
     """The functions in a column `tools`, a list or its JSON text; none where it holds no list.
 
-    Those of LLaMA-Factory, which stand by themselves, are wrapped as OpenAI's are: templates look
-    for them there.
+    Those that stand by themselves, as LLaMA-Factory's and those of OpenAI's responses, are wrapped
+    as OpenAI's chats have them: templates look for them there. Whoever changes what becomes of a
+    function raises `workbench.types.TOOLS_READER`.
     """
     value = from_json(value)
     return tuple(map(_function, value)) if isinstance(value, list) else ()
 
 
 def _function(tool: Any) -> Any:
-    is_bare = isinstance(tool, Mapping) and "name" in tool and "function" not in tool
-    return {"type": "function", "function": tool} if is_bare else tool
+    if not isinstance(tool, Mapping):
+        return tool
+    # Arrow gives every object of a column the keys of all.
+    filled = {key: value for key, value in tool.items() if value is not None}
+    if "name" not in filled or "function" in filled:
+        return filled
+    return {"type": "function", "function": {k: v for k, v in filled.items() if k != "type"}}
 
 
 def _turn(turn: Any, place: str) -> Message:

@@ -33,14 +33,17 @@ def read_usable(
         left_out["malformed"] += len(rows) - len(samples)
     if not samples:
         first = next(row.reason for row in rows if isinstance(row, BadRow))
-        raise unreadable(data, n_rows=len(rows), first=first)
+        raise unreadable(data, n_rows=len(rows), first=first, how=how)
     return samples
 
 
-def unreadable(data: Sequence[str], *, n_rows: int, first: str) -> InputError:
+def unreadable(
+    data: Sequence[str], *, n_rows: int, first: str, how: ReadOptions = RECOGNISED
+) -> InputError:
     """What to say of data without a single row that can be read; `first` is the first reason."""
+    prompt, completion, text = map(how.flag, ("prompt_column", "completion_column", "text_column"))
     return InputError(
         f"none of the {n_rows} rows of {', '.join(data)} can be read (first: {first})",
         expected="rows in a shape the workbench knows",
-        do="name the columns (--prompt-column, --completion-column or --text-column)",
+        do=f"name the columns ({prompt}, {completion} or {text})",
     )

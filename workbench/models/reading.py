@@ -31,6 +31,8 @@ CONVERSION = (
     "M.from_pretrained('{folder}').save_pretrained('{folder}')\""
 )
 SUM = torch.float32
+UNTRUSTED = "trust_remote_code"
+"""Stands in what transformers says of code that it would have to run."""
 # As `quantization_config` names them, and as people do.
 PACKED = {
     "gptq": "GPTQ",
@@ -84,11 +86,15 @@ def _configuration(name: str, path: Path, trust_remote_code: bool) -> Any:
     try:
         config = AutoConfig.from_pretrained(folder, trust_remote_code=trust_remote_code, **option)
     except Exception as err:  # what is built of a foreign file raises what it likes
-        if "trust_remote_code" in str(err):
+        if UNTRUSTED in str(err):
+            raise _own_code(name) from err
+        if not is_gguf(path) and _lacks_configuration(stated_configuration(name, path)):
             raise InputError(
-                f"the model '{name}' brings code of its own, which is not run unasked",
-                expected="an architecture that transformers knows",
-                do="read the Python files of its repository, then pass --trust-remote-code",
+                f"the model '{name}' brings code of its own for its network and none for its "
+                "configuration (auto_map in config.json has no AutoConfig)",
+                expected="an architecture that transformers knows, or both",
+                do="read the Python files of its repository, name the class of its configuration "
+                "there as AutoConfig, and pass --trust-remote-code",
             ) from err
         raise InputError(
             f"the configuration of model '{name}' cannot be read",
@@ -98,6 +104,24 @@ def _configuration(name: str, path: Path, trust_remote_code: bool) -> Any:
     # Of a GGUF file this is the first that is known.
     check_settings(name, config.to_dict())
     return config
+
+
+def _own_code(name: str) -> InputError:
+    """What to say of a model that cannot be loaded without running code that came with it."""
+    return InputError(
+        f"the model '{name}' brings code of its own, which is not run unasked",
+        expected="an architecture that transformers knows",
+        do="read the Python files of its repository, then pass --trust-remote-code",
+    )
+
+
+def _lacks_configuration(stated: dict[str, Any]) -> bool:
+    """Whether code comes for the network of an unknown kind of model, and none for what it is."""
+    from transformers import CONFIG_MAPPING
+
+    own, kind = stated.get("auto_map"), str(stated.get("model_type"))
+    names = own if isinstance(own, dict) and kind not in CONFIG_MAPPING else {}
+    return "AutoConfig" not in names and any(name.startswith("AutoModel") for name in names)
 
 
 def _refuse_packed(name: str, packed: Any) -> None:
@@ -144,6 +168,8 @@ def read_weights(
     except WorkbenchError:
         raise
     except Exception as err:  # what is built of foreign files raises what it likes
+        if UNTRUSTED in str(err):
+            raise _own_code(name) from err
         raise InputError(
             f"the weights of model '{name}' cannot be read",
             expected="complete safetensors files that fit config.json",

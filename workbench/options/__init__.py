@@ -21,7 +21,13 @@ from workbench.options.heads import (
 )
 from workbench.options.loading import BatchOptions, LoadOptions
 from workbench.options.probe import ProbeOptions
-from workbench.options.reading import RECOGNISED, ReadOptions
+from workbench.options.reading import (
+    CONTROL,
+    RECOGNISED,
+    ReadOptions,
+    control_how,
+    control_records,
+)
 from workbench.options.record import OptionRecord, check_options, option, records
 from workbench.options.select import CombineOptions, ExportOptions, PushOptions, SelectOptions
 from workbench.options.trial import TrialOptions
@@ -31,6 +37,7 @@ from workbench.options.workers import ALONE, WorkerOptions
 
 __all__ = [
     "ALONE",
+    "CONTROL",
     "RECOGNISED",
     "BatchOptions",
     "CombineOptions",
@@ -58,6 +65,8 @@ __all__ = [
     "ValidateOptions",
     "WorkerOptions",
     "check_options",
+    "control_how",
+    "control_records",
     "option",
     "records",
 ]

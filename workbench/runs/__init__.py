@@ -3,7 +3,7 @@
 answer(Place(Path("runs")), RunSpec("score-loss", {}, {}, "summary.json"), work)
 """
 
-from workbench.runs.answer import Finding, Outcome, Place, Task, answer
+from workbench.runs.answer import READINGS, Finding, Outcome, Place, Task, answer, readings
 from workbench.runs.events import LastProgress, read_events
 from workbench.runs.facts import (
     FACTS,
@@ -28,6 +28,7 @@ from workbench.runs.written import check_run
 __all__ = [
     "FACTS",
     "MANIFEST",
+    "READINGS",
     "SEAL",
     "Finding",
     "LastProgress",
@@ -49,6 +50,7 @@ __all__ = [
     "package_versions",
     "read_events",
     "read_manifest",
+    "readings",
     "sealed",
     "without_place",
 ]

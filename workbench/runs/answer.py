@@ -20,15 +20,18 @@ from typing import Any
 
 import pyarrow as pa
 
+from workbench.errors import InputError
 from workbench.runs.facts import Loaded, keep_facts
 from workbench.runs.manifest import read_manifest
 from workbench.runs.run import Run, open_run
 from workbench.runs.spec import RunSpec
-from workbench.types import Progress, no_progress
+from workbench.types import TOOLS_READER, Progress, no_progress
 
 BATCHES = "batches.json"
 Reading = Mapping[str, Any]
 """What was read: the summary of a `workbench.data.Tally`."""
+READINGS = ("read", "read_eval", "read_control")
+"""Names of what a run may have read, in a manifest, a plan and what `--json` prints."""
 
 
 def _nobody(_reading: Reading) -> None:
@@ -136,7 +139,9 @@ def answer(
         if run.repaired:
             place.on_progress(0, 1, f"not as written, computed again: {', '.join(run.repaired)}")
         if reused:
-            place.on_read(_read_before(run))
+            for reading in readings(run.path).values():
+                _check_reader(run, reading)
+                place.on_read(reading)
         else:
             _finish(run, work(Task(run, place)))
             for name in scratch:
@@ -145,9 +150,22 @@ def answer(
     return Outcome(run.path, run.result, reused, json.loads(text))
 
 
-def _read_before(run: Run) -> Reading:
-    """What the finished run read; runs of version 0.1 do not say."""
-    return read_manifest(run.path)["details"].get("read", {})
+def readings(folder: Path) -> dict[str, Reading]:
+    """What a run read, by name; runs of version 0.1 do not say."""
+    details = read_manifest(folder)["details"]
+    return {name: details[name] for name in READINGS if name in details}
+
+
+def _check_reader(run: Run, reading: Reading) -> None:
+    """Raise InputError where rows brought functions that are read in another way by now."""
+    has_tools = any("tools" in shape["columns"] for shape in reading.get("shapes", {}).values())
+    if has_tools and reading.get("tools_reader") != TOOLS_READER:
+        raise InputError(
+            f"the run '{run.path}' was made by a version that read functions (the column tools) in "
+            "another way, so that its numbers may differ",
+            expected="a run of this version",
+            do="remove its folder, or pass another --runs, and run the command again",
+        )
 
 
 def _finish(run: Run, found: Finding) -> None:

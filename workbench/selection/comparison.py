@@ -16,7 +16,7 @@ import pandas as pd
 from jaxtyping import Bool, Float64
 from scipy.stats import hypergeom
 
-from workbench.data import LABELS, label_text
+from workbench.data import LABELS, Tally, label_text
 from workbench.errors import InputError
 from workbench.selection.diagnostics import spread_of
 from workbench.selection.drawn import Drawn, SharedPool, row_lengths, shared_pool
@@ -36,11 +36,13 @@ def compare_selections(drawn: Sequence[Drawn], *, data: Sequence[str] = ()) -> d
 
     Pools of different scores are joined by row id, and what is outside of one of them is left out
     and counted. Labels are read from the scored rows, `data` where these have moved; where they
-    are gone, from the scores. Raises InputError for pools that share no row.
+    are gone, from the scores; `read` is what was read of the rows. Raises InputError for pools that
+    share no row.
     """
     pool = shared_pool(drawn)
     inside = [pool.inside(one) for one in drawn]
-    labels, source = _labels(pool, drawn[0], data)
+    tally = Tally()
+    labels, source = _labels(pool, drawn[0], data, tally)
     lengths = row_lengths(pool)
     return {
         "pool": {"n": len(pool.table), "whole": pool.whole, "length": spread_of(lengths)},
@@ -59,6 +61,7 @@ def compare_selections(drawn: Sequence[Drawn], *, data: Sequence[str] = ()) -> d
         ],
         "percentiles": _percentiles(drawn, inside, pool),
         "labels_from": source,
+        **({"read": tally.summary()} if source == "data" else {}),
         "mixes": {name: side_by_side(labels[name].tolist(), inside) for name in labels},
     }
 
@@ -127,11 +130,11 @@ def _percentiles(
 
 
 def _labels(
-    pool: SharedPool, drawn: Drawn, data: Sequence[str]
+    pool: SharedPool, drawn: Drawn, data: Sequence[str], tally: Tally
 ) -> tuple[dict[str, pd.Series], str]:
     """Source and every column with few values, and where the columns were found."""
     try:
-        found, where = _labels_of_rows(pool, drawn, data), "data"
+        found, where = _labels_of_rows(pool, drawn, data, tally), "data"
     except InputError:
         if data:
             raise
@@ -140,9 +143,11 @@ def _labels(
     return {"source": sources, **found}, where
 
 
-def _labels_of_rows(pool: SharedPool, drawn: Drawn, data: Sequence[str]) -> dict[str, pd.Series]:
+def _labels_of_rows(
+    pool: SharedPool, drawn: Drawn, data: Sequence[str], tally: Tally
+) -> dict[str, pd.Series]:
     wanted, rows, columns = set(pool.row_ids), {}, Columns()
-    for sample in drawn.samples(data):
+    for sample in drawn.samples(data, tally):
         if sample.row_id in wanted:
             rows[sample.row_id] = columns.labels(sample.row)
     none: dict[str, str] = {}

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float64
 
-from workbench.data import fingerprint_sources, read_samples
+from workbench.data import Tally, fingerprint_sources, read_samples
 from workbench.errors import InputError
 from workbench.selection.joined import shared_ids
 from workbench.selection.provenance import (
@@ -53,12 +53,15 @@ class Drawn:
         known = provenance_of(self.chain)
         return {name: known.get(name) for name in ABOUT}
 
-    def samples(self, data: Sequence[str] = ()) -> Iterable[Sample]:
-        """The readable rows that were scored, checked by id and content; or of `data`, moved."""
+    def samples(self, data: Sequence[str] = (), tally: Tally | None = None) -> Iterable[Sample]:
+        """The readable rows that were scored, checked by id and content; or of `data`, moved.
+
+        What is read is counted in `tally`.
+        """
         score = self.chain.get("score")
         sources = list(data) or scored_data(score)
         same_files = not data or is_scored_data(score, fingerprint_sources(sources))
-        rows = read_samples(sources, scored_as(score))
+        rows = read_samples(sources, scored_as(score), tally=tally)
         scored = scored_rows(self.pool, same_files=same_files)
         return (row for row in scored.checked(rows) if isinstance(row, Sample))
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from workbench.data import fingerprint_sources, read_samples
+from workbench.data import Tally, fingerprint_sources, read_samples
 from workbench.runs import Place
 from workbench.selection import (
     export_selection,
@@ -40,8 +40,9 @@ def run_export(
     `card`: `file_type`, `turns`, `license` and `language`, as `export_selection` takes them.
 
     Rows are found by id and content; where `data` are other files than were scored, the provenance
-    names them too. With the form `repeat-weight` the whole pool is written, and how often each row
-    is to be read.
+    names them too. Rows are written as they are read, so what was read is told, and returned as
+    `read`, when they all are. With the form `repeat-weight` the whole pool is written, and how
+    often each row is to be read.
     """
     selection = read_selection(selection_path)
     chain = stages_behind(selection_path, place.runs)
@@ -51,8 +52,9 @@ def run_export(
     same_files = not data or is_scored_data(score, found)
     pool = None if form == "subset" else pool_behind(selection_path, place.runs, chain)
     scored = scored_rows(selection if pool is None else pool, same_files=same_files)
-    return export_selection(
-        scored.checked(read_samples(sources, scored_as(score))),
+    tally = Tally()
+    report = export_selection(
+        scored.checked(read_samples(sources, scored_as(score), tally=tally)),
         selection,
         out,
         format=format,
@@ -62,6 +64,8 @@ def run_export(
         scores=None if pool is None else scores_of(pool),
         **card,
     )
+    place.on_read(tally.summary())
+    return {**report, "read": tally.summary()}
 
 
 def plan_export(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import pandas as pd
 import pyarrow as pa
 
 from workbench.config import file_digest
-from workbench.data import fingerprint_sources, read_samples
+from workbench.data import Tally, fingerprint_sources, read_samples
 from workbench.errors import InputError
 from workbench.options import SelectOptions
 from workbench.runs import Finding, Outcome, Place, RunSpec, Task, answer
@@ -111,7 +111,11 @@ def run_select(
             part = pa.Table.from_pandas(scored, preserve_index=False)
             task.run.write_part(0, part, series=SERIES)
             task.run.merge_parts(SCORES, n_parts=1, series=SERIES)
-        selection = _selection(scored, tables.first, options, data)
+        tally = Tally()
+        groups = _groups(scored, tables.first, options, data, tally)
+        if tally.n["rows"]:
+            task.has_read(tally.summary())
+        selection = _selection(scored, options, groups)
         said = {"combine": combine, "methods": tables.methods()} if tables.combine else {}
         task.run.write_json(DIAGNOSTICS, selection.diagnostics | said)
         table = pa.Table.from_pandas(selection.rows, preserve_index=False)
@@ -130,13 +134,16 @@ def plan_select(
     """What would be drawn: no pass over a model, and nothing is written."""
     began = time.perf_counter()
     tables = Tables.of(scores, combine)
-    report = _selection(tables.read(), tables.first, options, data).diagnostics
+    scored, tally = tables.read(), Tally()
+    groups = _groups(scored, tables.first, options, data, tally)
+    report = _selection(scored, options, groups).diagnostics
     return {
         "forward_passes": 0,
         "rows": report["n_pool"],
         "rows_selected": report["n_selected"],
         "tokens_selected": report["tokens"]["after"],
         "estimated_seconds": round(time.perf_counter() - began, 2),
+        **({"read": tally.summary()} if tally.n["rows"] else {}),
     }
 
 
@@ -148,17 +155,27 @@ def _config(options: SelectOptions) -> dict[str, Any]:
     return config | {name: value for name, value in (by_hand | newer).items() if value}
 
 
-def _selection(
-    scores: pd.DataFrame, scores_path: Path, options: SelectOptions, data: Sequence[str]
-) -> Selection:
+def _groups(
+    scores: pd.DataFrame,
+    scores_path: Path,
+    options: SelectOptions,
+    data: Sequence[str],
+    tally: Tally,
+) -> dict[str, pd.Series]:
+    """The columns of groups and quotas that are read from the data, which `tally` then counts."""
     outside = _outside(scores.columns.tolist(), options)
-    found = _columns(scores, scores_path, list(data), outside) if outside else {}
+    return _columns(scores, scores_path, list(data), outside, tally) if outside else {}
+
+
+def _selection(
+    scores: pd.DataFrame, options: SelectOptions, groups: Mapping[str, pd.Series]
+) -> Selection:
     by_quota = quota_column(options)
     return select(
         scores,
         **dataclasses.asdict(options),
-        groups=found.get(options.group_by or ""),
-        quota_groups=found.get(by_quota or ""),
+        groups=groups.get(options.group_by or ""),
+        quota_groups=groups.get(by_quota or ""),
     )
 
 
@@ -185,7 +202,7 @@ def _other_data(
 
 
 def _columns(
-    scores: pd.DataFrame, scores_path: Path, data: list[str], columns: list[str]
+    scores: pd.DataFrame, scores_path: Path, data: list[str], columns: list[str], tally: Tally
 ) -> dict[str, pd.Series]:
     """Columns of the scored data for the rows of the scores, by their ids; None where missing.
 
@@ -197,7 +214,7 @@ def _columns(
     scored = scored_rows(scores, same_files=same_files)
     values = {
         row.row_id: [row.row.get(column) for column in columns]
-        for row in scored.checked(read_samples(sources, scored_as(score)))
+        for row in scored.checked(read_samples(sources, scored_as(score), tally=tally))
         if isinstance(row, Sample)
     }
     scored.refuse_missing(scored.contents.keys() - values.keys())

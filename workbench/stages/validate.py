@@ -34,7 +34,7 @@ from workbench.data import (
 from workbench.engines import Engine
 from workbench.engines import batch_tokens as free_tokens
 from workbench.models import Model, ModelSource, Rendered, check_same_model
-from workbench.options import RECOGNISED, ReadOptions, ValidateOptions
+from workbench.options import CONTROL, RECOGNISED, ReadOptions, ValidateOptions
 from workbench.probe import usable_samples
 from workbench.reports import validation_page
 from workbench.runs import Finding, Outcome, Place, RunSpec, Task, answer, check_same_template
@@ -62,7 +62,7 @@ class Rows:
     held_out: bool | None
     malformed: Counter[str]
     controls: Mapping[str, list[Sample]]
-    read: Mapping[str, Any]
+    readings: Mapping[str, Mapping[str, Any]]
 
 
 def run_validate(
@@ -73,6 +73,7 @@ def run_validate(
     options: ValidateOptions,
     *,
     control: Sequence[str] = ("text",),
+    control_how: ReadOptions = RECOGNISED,
     exclude: frozenset[str] = frozenset(),
     how: ReadOptions = RECOGNISED,
     batch_tokens: int | None = None,
@@ -88,7 +89,12 @@ def run_validate(
     seen = seen_rows(heads_path.parent)
     spec = RunSpec(
         "validate",
-        config={**_config(options), **how.asked, "control": list(control)},
+        config={
+            **_config(options),
+            **how.asked,
+            **control_how.asked,
+            "control": list(control),
+        },
         inputs={
             "data": fingerprint_sources(data),
             "control": {name: fingerprint_sources([name]) for name in control},
@@ -105,8 +111,11 @@ def run_validate(
 
     def work(task: Task) -> Finding:
         engine = _engine_of(source, heads, heads_path)
-        rows = _rows(data, control, options, exclude=exclude, seen=seen, how=how)
-        task.has_read(rows.read)
+        rows = _rows(
+            data, control, options, exclude=exclude, seen=seen, how=how, control_how=control_how
+        )
+        for name, reading in rows.readings.items():
+            task.has_read(reading, name=name)
         tokens = task.budget(batch_tokens, lambda: free_tokens(engine))
         report = validate_circuit(
             engine,
@@ -148,6 +157,7 @@ def plan_validate(
     options: ValidateOptions,
     *,
     control: Sequence[str] = ("text",),
+    control_how: ReadOptions = RECOGNISED,
     exclude: frozenset[str] = frozenset(),
     how: ReadOptions = RECOGNISED,
     batch_tokens: int | None = None,
@@ -158,7 +168,9 @@ def plan_validate(
     model, tokens = engine.model, batch_tokens or free_tokens(engine)
     full = validation_options(options, tokens)
     seen = seen_rows(heads_path.parent)
-    rows = _rows(data, control, options, exclude=exclude, seen=seen, how=how)
+    rows = _rows(
+        data, control, options, exclude=exclude, seen=seen, how=how, control_how=control_how
+    )
     usable = usable_samples(model, rows.samples)
     parts = _tokens_by_part(model, heads, usable, rows, full)
     lengths = [len(r.ids) for r in usable.values()]
@@ -178,7 +190,7 @@ def plan_validate(
         "decoded_tokens": n_new,
         "estimated_seconds": round(sum(seconds.values()), 1),
         "seconds_by_part": {name: round(value, 1) for name, value in seconds.items()},
-        "read": rows.read,
+        **rows.readings,
     }
 
 
@@ -198,17 +210,22 @@ def _rows(
     exclude: frozenset[str],
     seen: frozenset[str] | None,
     how: ReadOptions,
+    control_how: ReadOptions,
 ) -> Rows:
     malformed: Counter[str] = Counter()
-    tally = Tally()
+    tally, beside = Tally(), Tally(whose=CONTROL)
     readable = read_usable(data, how, left_out=malformed, tally=tally)
     samples, held_out = unseen(readable, exclude=exclude, seen=seen)
     controls = {}
     for name in control:
-        others, _ = unseen(read_usable([name]), exclude=frozenset(), seen=seen)
+        others = read_usable([name], control_how, tally=beside)
+        others, _ = unseen(others, exclude=frozenset(), seen=seen)
         controls[name] = draw(others, options.control_n, options.seed)
     chosen = draw(samples, options.n, options.seed)
-    return Rows(chosen, held_out, malformed, controls, tally.summary())
+    readings = {"read": tally.summary()}
+    if controls:
+        readings["read_control"] = beside.summary()
+    return Rows(chosen, held_out, malformed, controls, readings)
 
 
 def validation_options(options: ValidateOptions, batch_tokens: int) -> ValidationOptions:

@@ -35,6 +35,7 @@ COLUMNS = (
     "completion_column",
     "system_column",
     "text_column",
+    "text_lines",
     "generation",
     "shape",
 )

@@ -100,8 +100,10 @@ def test_columns_of_own_data_can_be_named_and_those_of_bundled_data_need_none(co
     at.selectbox(key="data").select("a path or a hub id").run()
     at.text_input(key="data_path").set_value(str(path)).run()
     at.text_input(key="read_prompt_column").set_value("frage")
+    at.toggle(key="read_text_lines").set_value(True)
     at.selectbox(key="read_generation").select("all").run()
-    assert f" --data={path} --prompt-column=frage --generation=all --method=" in command(at)
+    words = f" --data={path} --prompt-column=frage --text-lines --generation=all --method="
+    assert words in command(at)
 
 
 def test_a_control_may_be_asked_for_and_a_contrast_needs_one(copied):

@@ -1,6 +1,7 @@
 """One model of an amplification measured: right answers, calculations, plain text, retrieval.
 
-held_out = read_held_out(source, options, localized, TaskData(("generated",)), "text")
+texts = TaskData(("text",))
+held_out = read_held_out(source, options, localized, TaskData(("generated",)), texts)
 measure("math-tiny", source, held_out, options, batch_tokens=2**16)["right"]
 """
 
@@ -22,11 +23,11 @@ from workbench.amplification import (
     retrieval,
     text_loss,
 )
-from workbench.data import Tally, read_usable
+from workbench.data import Tally
 from workbench.engines import choose_engine
 from workbench.errors import InputError
 from workbench.models import ModelSource, load_model
-from workbench.options import ReportOptions
+from workbench.options import CONTROL, ReportOptions
 from workbench.stages.amplify.chain import TaskData, answerable_problems, network_of, where_of
 from workbench.types import Sample
 
@@ -41,7 +42,7 @@ class HeldOut:
     sentences: list[str]
     max_new_tokens: int
     tokens: Mapping[str, Any]
-    read: Mapping[str, Any]
+    readings: Mapping[str, Mapping[str, Any]]
 
 
 def read_held_out(
@@ -49,10 +50,10 @@ def read_held_out(
     options: ReportOptions,
     localized: Mapping[str, Any],
     data: TaskData,
-    control: str,
+    control: TaskData,
 ) -> HeldOut:
     """Problems of the task first, then the others."""
-    tally = Tally()
+    tally, beside = Tally(), Tally(whose=CONTROL)
     samples = data.samples(tally)
     where = where_of(localized)
     rows = draw_rows(samples, TEST, n=options.n, seed=options.seed, where=where)
@@ -68,8 +69,11 @@ def read_held_out(
             expected="at least one",
             do="pass more rows with --data",
         )
-    texts = read_usable([control]) if options.text_n or options.retrieval_n else []
+    texts = control.samples(beside) if options.text_n or options.retrieval_n else []
     held_out = draw_rows(texts, TEST, n=options.text_n, seed=options.seed) if options.text_n else []
+    readings = {"read": tally.summary()}
+    if texts:
+        readings["read_control"] = beside.summary()
     return HeldOut(
         problems=problems,
         samples=[by_id[problem.row_id] for problem in problems],
@@ -77,7 +81,7 @@ def read_held_out(
         sentences=[text.prompt for text in texts],
         max_new_tokens=int(localized["max_new_tokens"]),
         tokens=network.facts,
-        read=tally.summary(),
+        readings=readings,
     )
 
 

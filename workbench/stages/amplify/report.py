@@ -69,6 +69,7 @@ def run_report(
     *,
     data: Sequence[str] = (),
     control: str = "text",
+    control_how: ReadOptions = RECOGNISED,
     how: ReadOptions = RECOGNISED,
     batch_tokens: int = BATCH_TOKENS,
 ) -> Outcome:
@@ -78,10 +79,15 @@ def run_report(
     `batch_tokens` cached tokens are held at once while decoding: memory, not results.
     """
     found = _read_updates(updates, options, source)
-    task_data = _task_data(updates, data, how)
+    task_data, texts = _task_data(updates, data, how), TaskData((control,), control_how)
     spec = RunSpec(
         "amplify-report",
-        config={**dataclasses.asdict(options), **task_data.how.asked, "control": control},
+        config={
+            **dataclasses.asdict(options),
+            **task_data.how.asked,
+            **control_how.asked,
+            "control": control,
+        },
         inputs={
             "data": fingerprint_sources(task_data.names),
             "control": fingerprint_sources([control]),
@@ -97,8 +103,9 @@ def run_report(
     def work(task: Task) -> Finding:
         variants = _variants(task, source, updates, found, options, batch_tokens=batch_tokens)
         localized = _localized(updates)
-        test = read_held_out(source, options, localized, task_data, control)
-        task.has_read(test.read)
+        test = read_held_out(source, options, localized, task_data, texts)
+        for name, reading in test.readings.items():
+            task.has_read(reading, name=name)
         keep_tokens(task.run, test.tokens)
         base, models = _measured(task, source, variants, test, options, batch_tokens=batch_tokens)
         facts = {
@@ -127,13 +134,14 @@ def plan_report(
     *,
     data: Sequence[str] = (),
     control: str = "text",
+    control_how: ReadOptions = RECOGNISED,
     how: ReadOptions = RECOGNISED,
     batch_tokens: int = BATCH_TOKENS,
 ) -> Plan:
     """Controls as if none were there yet, and the held-out problems decoded by every model."""
     found = _read_updates(updates, options, source)
-    task_data = _task_data(updates, data, how)
-    held_out = read_held_out(source, options, _localized(updates), task_data, control)
+    task_data, texts = _task_data(updates, data, how), TaskData((control,), control_how)
+    held_out = read_held_out(source, options, _localized(updates), task_data, texts)
     network = network_of(source)
     n_models = 1 + len(updates) * (1 + len(options.controls))
     passes, seconds = decoding_cost(
@@ -153,7 +161,7 @@ def plan_report(
         "forward_passes": passes,
         "estimated_seconds": round(sum(parts.values()), 1),
         "seconds_by_part": parts,
-        "read": held_out.read,
+        **held_out.readings,
         **memory_cost(network, batch_tokens),
     }
 

@@ -25,11 +25,11 @@ from workbench.ablation import (
     prepare,
 )
 from workbench.circuits import Importance, counted_window, rank_heads
-from workbench.data import batches_by_length, read_usable
+from workbench.data import Tally, batches_by_length, read_usable
 from workbench.distributed import Work
 from workbench.engines import Engine
 from workbench.models import Intervention, Model, Rendered
-from workbench.options import HeadsOptions
+from workbench.options import CONTROL, RECOGNISED, HeadsOptions, ReadOptions
 from workbench.probe import control_probe, rendered_probe
 from workbench.runs import Task
 from workbench.stages.engine import Engines
@@ -55,19 +55,28 @@ class Search:
 
 
 def exact_heads(
-    search: Search, probe: ProbeSet, *, control: Sequence[str], summary: Mapping[str, Any]
+    search: Search,
+    probe: ProbeSet,
+    *,
+    control: Sequence[str],
+    control_how: ReadOptions = RECOGNISED,
+    summary: Mapping[str, Any],
 ) -> HeadScores:
     """Every head on every sample of the probe, and of the control where there is one."""
     run, engine, options = search.task.run, search.engine, search.options
-    kind = KINDS[options.ablation]
+    kind, rows = KINDS[options.ablation], None
+    if control:
+        # Before the long work, which rows that cannot be read would end.
+        tally = Tally(whose=CONTROL)
+        rows = control_rows(engine.model, control, options, control_how, tally)
+        search.task.has_read(tally.summary(), name="read_control")
     importance = _measure(search, probe, kind)
     run.merge_parts(DELTAS)
     contributions, beside = (importance if kind is MEAN else None), None
     if options.rank in ("contribution", "both") and kind is not MEAN:
         contributions = _measure(search, probe, MEAN, series="contribution")
         run.merge_parts(CONTRIBUTIONS, series="contribution")
-    if control:
-        rows = control_rows(engine.model, control, options)
+    if rows is not None:
         beside = _measure(search, rows, kind, series="control")
         run.merge_parts(CONTROL_DELTAS, series="control")
     return rank_heads(
@@ -91,9 +100,12 @@ def ablation_name(kind: str) -> str:
     return "uniform-causal" if kind == "uniform" else kind
 
 
-def control_rows(model: Model, control: Sequence[str], options: HeadsOptions) -> ProbeSet:
-    """The draw of the rows of `control` that every head is run on as well."""
-    return control_probe(model, read_usable(control), n=options.control_n, seed=options.seed)
+def control_rows(
+    model: Model, control: Sequence[str], options: HeadsOptions, how: ReadOptions, tally: Tally
+) -> ProbeSet:
+    """The draw of the rows of `control` that every head is run on as well; `tally` counts them."""
+    rows = read_usable(control, how, tally=tally)
+    return control_probe(model, rows, n=options.control_n, seed=options.seed)
 
 
 def probe_batches(rendered: Sequence[Rendered], batch_tokens: int) -> list[list[int]]:

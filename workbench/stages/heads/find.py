@@ -25,7 +25,14 @@ from workbench.data import fingerprint_sources
 from workbench.engines import Engine
 from workbench.errors import InputError
 from workbench.models import Model, ModelSource, Rendered
-from workbench.options import ALONE, HeadsOptions, RaceOptions, WorkerOptions
+from workbench.options import (
+    ALONE,
+    RECOGNISED,
+    HeadsOptions,
+    RaceOptions,
+    ReadOptions,
+    WorkerOptions,
+)
 from workbench.options.heads import RACES
 from workbench.probe import rendered_probe
 from workbench.runs import Finding, Outcome, Place, RunSpec, Task, answer, check_same_template
@@ -50,16 +57,19 @@ def run_heads(
     options: HeadsOptions,
     *,
     control: Sequence[str] = (),
+    control_how: ReadOptions = RECOGNISED,
     batch_tokens: int | None = None,
     workers: WorkerOptions = ALONE,
 ) -> Outcome:
     """Ablate every head on the probe at `probe_path`, or answer from a finished run.
 
-    With `control` data (plain text, say) every head is ablated on a draw of its rows as well.
+    With `control` data (plain text, say), read as `control_how` says, every head is ablated on a
+    draw of its rows as well.
     Workers share out the batches; a race, whose pieces follow from one another, has none.
     """
     check_options(options, control, workers)
-    spec = heads_spec(source, probe_path, options, control=control, batch_tokens=batch_tokens)
+    beside = {"control": control, "control_how": control_how}
+    spec = heads_spec(source, probe_path, options, **beside, batch_tokens=batch_tokens)
 
     def work(task: Task) -> Finding:
         engine = engine_of(source)
@@ -75,7 +85,7 @@ def run_heads(
                 heads = exact_heads(
                     Search(task, engine, engines, options, tokens),
                     probe,
-                    control=control,
+                    **beside,
                     summary=summary,
                 )
             task.run.record(**engines.details)
@@ -92,12 +102,17 @@ def heads_spec(
     options: HeadsOptions,
     *,
     control: Sequence[str] = (),
+    control_how: ReadOptions = RECOGNISED,
     batch_tokens: int | None = None,
 ) -> RunSpec:
     """The question of `run_heads`, which names its run."""
     return RunSpec(
         f"heads-{options.method}",
-        config={**_config(options, control), "batch_tokens": batch_tokens},
+        config={
+            **_config(options, control),
+            **control_how.asked,
+            "batch_tokens": batch_tokens,
+        },
         inputs={
             "probe": file_digest(probe_path.with_name(ROWS)),
             "model": source.fingerprint(),

@@ -14,13 +14,14 @@ import numpy as np
 
 from workbench.ablation import iter_importance
 from workbench.circuits import counted_window, facts_passes, n_selected
-from workbench.data import batches_by_length, read_usable
+from workbench.data import Tally, batches_by_length, read_usable
 from workbench.engines import Engine
 from workbench.engines import batch_tokens as free_tokens
 from workbench.models import Model, ModelSource, Rendered
 from workbench.models.render import PROMPT
 from workbench.options import (
     ALONE,
+    CONTROL,
     RECOGNISED,
     HeadsOptions,
     ProbeOptions,
@@ -47,6 +48,7 @@ def plan_heads(
     options: HeadsOptions,
     *,
     control: Sequence[str] = (),
+    control_how: ReadOptions = RECOGNISED,
     drawn: ProbeOptions | None = None,
     how: ReadOptions = RECOGNISED,
     batch_tokens: int | None = None,
@@ -60,9 +62,10 @@ def plan_heads(
     check_options(options, control, workers)
     engine = engine_of(source)
     model, tokens = engine.model, batch_tokens or free_tokens(engine)
-    parts = [_of_probe(model, probe, drawn.n if drawn else None, how)]
+    parts, tally = [_of_probe(model, probe, drawn.n if drawn else None, how)], Tally(whose=CONTROL)
     if control:
-        parts.append(rendered_probe(model, control_rows(model, control, options)))
+        rows = control_rows(model, control, options, control_how, tally)
+        parts.append(rendered_probe(model, rows))
     parts = [counted_window(part, options.count) for part in parts]
     rendered, batches = _together(parts, tokens)
     exact = passes = 1 + model.n_heads * (model.n_layers + 1) / 2
@@ -81,7 +84,8 @@ def plan_heads(
         chosen = drawn or ProbeOptions()
         first = plan_probe(source, probe, chosen, how=how, batch_tokens=batch_tokens)
         plan = _after_probe(plan, first)
-    return plan | plan_of_workers(workers, source, plan["estimated_seconds"])
+    read = {"read_control": tally.summary()} if control else {}
+    return plan | read | plan_of_workers(workers, source, plan["estimated_seconds"])
 
 
 def _of_probe(
