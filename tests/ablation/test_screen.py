@@ -9,7 +9,7 @@ import torch
 from tests.support.checkpoints import USABLE
 from workbench.ablation import iter_importance, iter_screen
 from workbench.circuits.racing import nominate
-from workbench.engines import HookedEngine, sample_losses
+from workbench.engines import FusedEngine, HookedEngine, sample_losses
 from workbench.models import hooks, outputs_hook, render, running_mean, values_hook
 from workbench.types import Head
 
@@ -68,6 +68,22 @@ def test_the_slope_averaged_over_the_whole_way_is_the_exact_delta_of_a_one_head_
     clean = moved_losses(tiny_model, rows, 1, np.zeros(tiny_model.n_heads))
     whole = moved_losses(tiny_model, rows, 1, np.array([0.0, 0.0, 1.0, 0.0]))
     np.testing.assert_allclose(whole - clean, exact.deltas[:, 1, 2], atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["gemma3", "olmo2", "phi3", "qwen2"])
+def test_both_engines_estimate_alike_and_recomputed_blocks_change_nothing(
+    name, tiny, samples, monkeypatch
+):
+    model = tiny(name)
+    rows = rendered_rows(model, samples[:3])
+    hooked = estimates_of(model, rows)
+    for engine in (FusedEngine(model), HookedEngine(model)):
+        (kept,) = iter_screen(engine, rows, batches=[range(3)])
+        np.testing.assert_allclose(kept.deltas, hooked, atol=1e-5)
+        with monkeypatch.context() as patch:
+            patch.setattr("workbench.models.passes.MOST_KEPT", 0)
+            (again,) = iter_screen(engine, rows, batches=[range(3)])
+        np.testing.assert_array_equal(again.deltas, kept.deltas)
 
 
 def test_batches_and_left_out_heads_change_no_estimate(tiny_model, samples):

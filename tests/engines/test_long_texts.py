@@ -12,7 +12,7 @@ import sys
 
 import pytest
 
-LENGTHS = (2048, 4096, 8192)
+LENGTHS = (4096, 8192, 16_384)
 MB = 2**20
 # A single pattern of the longest text, in float32; all heads of a layer would hold four of them.
 ONE_PATTERN = LENGTHS[-1] ** 2 * 4
@@ -26,7 +26,7 @@ import torch
 from transformers import AutoModelForCausalLM, LlamaConfig
 
 from tests.support.checkpoints import COMMON, byte_tokenizer
-from workbench.ablation import iter_importance, set_effects
+from workbench.ablation import iter_importance, iter_screen, set_effects
 from workbench.engines import FusedEngine
 from workbench.models import load_model
 from workbench.models.render import Rendered
@@ -47,6 +47,8 @@ for n in map(int, sys.argv[1:]):
     rows = [Rendered(ids, np.ones(n, np.int8), is_text=True)]
     (found,) = iter_importance(engine, rows, batches=batches, heads=heads)
     assert np.isfinite(found.base_loss).all()
+    (screened,) = iter_screen(engine, rows, batches=batches, part="all", heads=heads)
+    assert np.isfinite(screened.deltas).sum() == 2
     set_effects(engine, rows, [(), heads], batches=batches)
     score_batch(engine, heads, rows, part="all")
     print(json.dumps([n, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024]), flush=True)

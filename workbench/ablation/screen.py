@@ -12,7 +12,6 @@ importance). One forward and one backward pass a layer, from the replayed prefix
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
 
 import numpy as np
 import torch
@@ -20,17 +19,8 @@ from jaxtyping import Float, Float64
 from torch import Tensor
 
 from workbench.ablation.importance import ImportanceBatch, heads_by_layer, together
-from workbench.engines import Engine, HookedEngine, batch_of, loss_gradient, sample_means
-from workbench.models import (
-    BlockInputs,
-    Model,
-    Rendered,
-    hooks,
-    outputs_hook,
-    replay,
-    running_mean,
-    values_hook,
-)
+from workbench.engines import Engine, batch_of, loss_gradient, sample_means
+from workbench.models import BlockInputs, Model, Rendered, running_mean
 from workbench.types import Head, Progress, no_progress
 
 HALF_WAY = 0.5
@@ -48,21 +38,19 @@ def iter_screen(
 ) -> Iterator[ImportanceBatch]:
     """Estimated deltas of every head on every sample, as `iter_importance` gives exact ones.
 
-    `way` is the share of z~ - z at which the gradient is taken. Gradients need hook points, so the
-    passes are the hooked engine's whatever `engine` is.
+    `way` is the share of z~ - z at which the gradient is taken.
     """
-    hooked = HookedEngine(engine.model, memory=engine.memory)
     model, layers = engine.model, heads_by_layer(engine.model, heads)
     lengths = [len(r.ids) for r in rendered]
 
     def work(piece: list[int]) -> ImportanceBatch:
         chosen = [rendered[i] for i in piece]
         ids, counted = batch_of(model, chosen, part)
-        inputs = hooked.capture(ids, layers)
-        base = sample_means(hooked.outcomes(inputs.final, ids, counted).losses, counted)
+        inputs = engine.capture(ids, layers)
+        base = sample_means(engine.outcomes(inputs.final, ids, counted).losses, counted)
         deltas = np.full((len(piece), model.n_layers, model.n_heads), np.nan)
         for layer, of_layer in layers.items():
-            estimates = _layer_estimates(hooked, inputs, (ids, counted), layer=layer, way=way)
+            estimates = _layer_estimates(engine, inputs, (ids, counted), layer=layer, way=way)
             deltas[:, layer, of_layer] = estimates.cpu().numpy()[:, of_layer]
         return ImportanceBatch(tuple(piece), base.cpu().numpy(), deltas)
 
@@ -73,17 +61,16 @@ def iter_screen(
 
 
 def _layer_estimates(
-    engine: HookedEngine,
+    engine: Engine,
     inputs: BlockInputs,
     tokens: tuple[Tensor, Tensor],
     *,
     layer: int,
     way: float,
 ) -> Float64[Tensor, "sample head"]:
-    model, moved = engine.model, _Moved(engine.model, layer, way)
-    with hooks(model, moved.hooks()):
-        final = replay(model.hooked.blocks, inputs, from_layer=layer, grad=True)
-    n_vocab = model.hooked.cfg.d_vocab
+    moved = _Moved(engine.model, layer, way)
+    final = engine.replay_moved(inputs, layer=layer, move=moved)
+    n_vocab = engine.model.hooked.cfg.d_vocab
     gradient = loss_gradient(engine.logits, final.detach(), *tokens, n_vocab=n_vocab)
     (by_output,) = torch.autograd.grad(final, moved.output, gradient)
     return (moved.split(by_output) * moved.difference).double().sum(dim=(1, 3))
@@ -94,23 +81,15 @@ class _Moved:
 
     def __init__(self, model: Model, layer: int, way: float) -> None:
         self.model, self.layer, self.way = model, layer, way
-        self.values = self.output = self.difference = torch.empty(0)
+        self.output = self.difference = torch.empty(0)
 
-    def hooks(self) -> list:
-        hooked = self.model.hooked
-        values, output = values_hook(hooked, self.layer), outputs_hook(hooked, self.layer)
-        return [(values, self._keep), (output, self._move)]
+    def __call__(self, values: Tensor, output: Tensor) -> Tensor:
+        by_group, z = self.split(values.detach()), self.split(output.detach())
+        shared = by_group.repeat_interleave(self.model.n_heads // by_group.shape[2], dim=2)
+        self.difference = running_mean(shared, window=self.model.windows[self.layer]) - z
+        self.output = (z + self.way * self.difference).reshape(output.shape).requires_grad_()
+        return self.output
 
     def split(self, flat: Tensor) -> Float[Tensor, "batch pos head d_head"]:
         """By heads, also where the model has them on one axis."""
         return flat.reshape(*flat.shape[:2], -1, self.model.d_head)
-
-    def _keep(self, values: Tensor, hook: Any) -> None:
-        per_group = self.split(values.detach())
-        self.values = per_group.repeat_interleave(self.model.n_heads // per_group.shape[2], dim=2)
-
-    def _move(self, output: Tensor, hook: Any) -> Tensor:
-        z = self.split(output.detach())
-        self.difference = running_mean(self.values, window=self.model.windows[self.layer]) - z
-        self.output = (z + self.way * self.difference).reshape(output.shape).requires_grad_()
-        return self.output

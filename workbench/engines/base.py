@@ -11,7 +11,7 @@ weights by SDPA and holds no pattern of all queries and keys.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
@@ -20,8 +20,11 @@ from jaxtyping import Bool, Float, Float64, Int
 from torch import Tensor
 
 from workbench.engines.memory import Memory
-from workbench.models import UNIFORM, Donors, Intervention, Model, RowEdits
+from workbench.models import UNIFORM, BlockInputs, Donors, Intervention, Model, RowEdits
 from workbench.types import Head
+
+Move = Callable[[Tensor, Tensor], Tensor]
+"""What heads write in place of `outputs`: of the values that each key has, and of the outputs."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,28 @@ class Engine(Decoder, Protocol):
 
         The heads of a set are edited together; an empty set is the clean model. Every set comes
         once, in the order of their lowest layers. Nothing below a set's lowest layer is run again.
+        """
+        ...
+
+    def capture(self, ids: Int[Tensor, "batch pos"], layers: Collection[int]) -> BlockInputs:
+        """A clean pass; the residual stream before each of `layers`, and after the last block."""
+        ...
+
+    def outcomes(
+        self,
+        residual: Float[Tensor, "row pos d_model"],
+        ids: Int[Tensor, "row pos"],
+        counted: Bool[Tensor, "row pos"],
+    ) -> Outcomes:
+        """Losses and hits from the residual stream after the last block."""
+        ...
+
+    def replay_moved(
+        self, inputs: BlockInputs, *, layer: int, move: Move
+    ) -> Float[Tensor, "batch pos d_model"]:
+        """The stream after the last block with what `layer` writes moved; it can be derived by it.
+
+        Of many positions the layers above run again in the backward pass and keep nothing.
         """
         ...
 

@@ -21,6 +21,7 @@ import torch
 from jaxtyping import Float, Float64, Int
 from torch import Tensor
 
+from workbench.engines.base import Move
 from workbench.engines.columns import received_by_keys
 from workbench.engines.hooked import wide_bytes
 from workbench.engines.replay import ReplayEngine
@@ -52,8 +53,8 @@ class Plan:
     """What a pass does beside attending.
 
     `edits` are made in the layers they name. `read` heads have their column means within `spans`
-    kept in `received`, layers in `outputs` what their heads write, and the pass ends in layer
-    `stop_after` as soon as that is known.
+    kept in `received`, layers in `outputs` what their heads write, which `moves` change. The pass
+    ends in layer `stop_after` as soon as that is known.
     """
 
     model: Model
@@ -61,6 +62,7 @@ class Plan:
     spans: Int[Tensor, "span batch 2"] | None = None
     read: Mapping[int, Sequence[int]] = field(default_factory=dict)
     outputs: Collection[int] = ()
+    moves: Mapping[int, Move] = field(default_factory=dict)
     stop_after: int | None = None
     received: dict[int, Tensor] = field(default_factory=dict)
 
@@ -92,6 +94,8 @@ class Plan:
         outputs = _sdpa(module, (query, key, value), window, scaling=scaling, **options)
         if edits := self._edits_at(layer, pattern=False):
             outputs = edits.edited_outputs(self.model, layer, outputs)
+        if move := self.moves.get(layer):
+            outputs = move(value.transpose(1, 2), outputs)
         if layer in self.outputs:
             self.received[layer] = outputs
             self._enough(layer)
@@ -174,9 +178,15 @@ class FusedEngine(ReplayEngine):
         changed = {"plan": Plan(self.model, self.edits)}
         return replay(self.blocks, inputs, from_layer=from_layer, copies=copies, changed=changed)
 
-    @torch.no_grad()
+    def replay_moved(
+        self, inputs: BlockInputs, *, layer: int, move: Move
+    ) -> Float[Tensor, "batch pos d_model"]:
+        changed = {"plan": Plan(self.model, moves={layer: move})}
+        return replay(self.blocks, inputs, from_layer=layer, changed=changed, grad=True)
+
     def logits(self, residual: Float[Tensor, "pos d_model"]) -> Float[Tensor, "pos vocab"]:
-        return self.model.finished(self.unembed(self.last_norm(residual)))
+        with torch.set_grad_enabled(residual.requires_grad):
+            return self.model.finished(self.unembed(self.last_norm(residual)))
 
     @contextlib.contextmanager
     def editing(self, edits: RowEdits | None) -> Iterator[None]:

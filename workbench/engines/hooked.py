@@ -15,6 +15,7 @@ from einops import rearrange
 from jaxtyping import Float, Float64, Int
 from torch import Tensor
 
+from workbench.engines.base import Move
 from workbench.engines.columns import attention_received
 from workbench.engines.memory import PATTERNS
 from workbench.engines.replay import ReplayEngine
@@ -56,6 +57,22 @@ class HookedEngine(ReplayEngine):
         self, inputs: BlockInputs, *, from_layer: int, copies: int
     ) -> Float[Tensor, "copies_batch pos d_model"]:
         return replay(self.model.hooked.blocks, inputs, from_layer=from_layer, copies=copies)
+
+    def replay_moved(
+        self, inputs: BlockInputs, *, layer: int, move: Move
+    ) -> Float[Tensor, "batch pos d_model"]:
+        hooked, kept = self.model.hooked, []
+
+        def keep(values: Tensor, hook: Any) -> None:
+            kept.append(values)
+
+        def change(outputs: Tensor, hook: Any) -> Tensor:
+            return move(kept.pop(), outputs)
+
+        with hooks(
+            self.model, [(values_hook(hooked, layer), keep), (outputs_hook(hooked, layer), change)]
+        ):
+            return replay(hooked.blocks, inputs, from_layer=layer, grad=True)
 
     def logits(self, residual: Float[Tensor, "pos d_model"]) -> Float[Tensor, "pos vocab"]:
         return position_logits(self.model, residual)

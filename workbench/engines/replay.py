@@ -18,7 +18,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from workbench.engines.base import Outcomes
+from workbench.engines.base import Move, Outcomes
 from workbench.engines.memory import DidNotFit, Memory, attempt
 from workbench.engines.outcomes import token_outcomes
 from workbench.errors import NoRoomError
@@ -57,6 +57,12 @@ class ReplayEngine(ABC):
         self, inputs: BlockInputs, *, from_layer: int, copies: int
     ) -> Float[Tensor, "copies_batch pos d_model"]:
         """The residual stream after the last block, under the edits that are set."""
+
+    @abstractmethod
+    def replay_moved(
+        self, inputs: BlockInputs, *, layer: int, move: Move
+    ) -> Float[Tensor, "batch pos d_model"]:
+        """The stream after the last block, with what the heads of a layer write moved."""
 
     @abstractmethod
     def logits(self, residual: Float[Tensor, "pos d_model"]) -> Float[Tensor, "pos vocab"]:

@@ -10,17 +10,22 @@ mask is needed and padding cannot change a number.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
 from einops import repeat
 from jaxtyping import Float, Int
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 from workbench.models.model import Model
+
+# Positions of a pass whose blocks are all kept for its gradient: a batch as it is planned on a CPU.
+MOST_KEPT = 2048
 
 
 @dataclass
@@ -114,7 +119,8 @@ def replay(
     """Rerun the blocks from `from_layer` on, with the batch repeated `copies` times (copy-major).
 
     Returns the residual stream after the last block; without hooks it equals the clean pass. `grad`
-    keeps what a backward pass needs; `changed` are named arguments in place of the captured ones.
+    keeps what a backward pass needs, and of many positions the residual streams alone, from which
+    that pass runs each block again; `changed` are named arguments in place of the captured ones.
     """
     residual = inputs.residuals[from_layer]
     n_batch = len(residual)
@@ -124,9 +130,20 @@ def replay(
             rest, named = inputs.others[layer]
             if copies > 1:
                 rest, named = _repeated(rest, n_batch, copies), _repeated(named, n_batch, copies)
-            out = blocks[layer](residual, *rest, **{**named, **(changed or {})})
-            residual = out[0] if isinstance(out, tuple) else out
+            block = partial(_after, blocks[layer], rest, {**named, **(changed or {})})
+            is_again = residual.requires_grad and residual.shape[:2].numel() > MOST_KEPT
+            residual = _recomputed(block, residual) if is_again else block(residual)
     return residual
+
+
+def _after(block: Any, rest: tuple, named: Mapping[str, Any], residual: Tensor) -> Tensor:
+    out = block(residual, *rest, **named)
+    return out[0] if isinstance(out, tuple) else out
+
+
+def _recomputed(block: Callable[[Tensor], Tensor], residual: Tensor) -> Tensor:
+    """The same, run again for its gradient: nothing random is in it."""
+    return checkpoint(block, residual, use_reentrant=False, preserve_rng_state=False)
 
 
 def _repeated(value: Any, n_batch: int, copies: int) -> Any:
