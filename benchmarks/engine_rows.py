@@ -51,12 +51,12 @@ ROWS: dict[str, Row] = {
         most=2,
         on_gpu=True,
     ),
-    "importance-slope": Row(
-        "memory that importance takes for a position more, T = 8,192 to 16,384, 30 x 9 heads",
-        "T = 2,048 to 4,096",
-        engines.slope,
+    "importance-doubled": Row(
+        "peak memory of importance, T = 16,384, 30 x 9 heads",
+        "T = 8,192",
+        engines.doubled,
         " x",
-        most=1.1,
+        most=2,
     ),
     "sets": Row(
         "losses under random sets of 14 heads, T = 192, 30 x 9 heads",

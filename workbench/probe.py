@@ -155,13 +155,21 @@ def _strata(samples: Mapping[int, Sample], column: str) -> dict[str, list[int]]:
     return strata
 
 
+def no_control(left_out: Counter[str], name: str = "") -> InputError:
+    """What to say of control data of which no row is left, all having been counted."""
+    of = f" of '{name}'" if name else ""
+    why = "; ".join(f"{n}: {reason}" for reason, n in left_out.most_common())
+    return InputError(
+        f"none of the {left_out.total()} control rows{of} can be used ({why})",
+        expected="text, or prompts with their completion, that fits the model's context",
+    )
+
+
 def control_probe(model: TextModel, samples: Sequence[Sample], *, n: int, seed: int) -> ProbeSet:
     """A random draw of the rows that a loss can be taken on; InputError if there is none."""
-    usable = usable_samples(model, samples)
+    left_out: Counter[str] = Counter()
+    usable = usable_samples(model, samples, left_out=left_out)
     if not usable:
-        raise InputError(
-            f"none of the {len(samples)} control rows can be used",
-            expected="text that fits the model's context",
-        )
+        raise no_control(left_out)
     chosen = draw([samples[i] for i in usable], n, seed)
     return ProbeSet(tuple(chosen), strategy="random", seed=seed)

@@ -68,11 +68,14 @@ def test_control_data_has_columns_of_its_own(workbench, pair):
     find = ("heads", "find", *pair["model"], *pair["data"], "--n", 8, "--control", body)
     done = workbench(*find)
     assert done.code == 2
-    assert "(first: line 1: unknown columns 'body', name one (--control-prompt-column" in done.err
+    assert "(first: line 1: unknown columns 'body', name them (--control-prompt-column" in done.err
     assert done.err.rstrip().endswith(
-        "; name the columns (--control-prompt-column, --control-completion-column or "
+        "; name the columns (--control-prompt-column and --control-completion-column, or "
         "--control-text-column)."
     )
+    half = workbench(*find, "--control-prompt-column", "body")
+    assert half.code == 2
+    assert "none of the 6 control rows can be used (6: no tokens of a solution)" in half.err
     assert "layer" not in done.err
 
     named, counts = ("--control-text-column", "body"), "read 7 rows of the control: 6 of plain text"

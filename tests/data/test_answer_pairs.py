@@ -22,11 +22,13 @@ from workbench.types import Message, Sample
 ROOT = Path(__file__).resolve().parents[2]
 # Known and left open: two spellings of a half, and a point without its brackets.
 OPEN = {("1 and 1/2", "1.5"), ("half a million", "500000"), ("(1,2)", "1,2")}
-# Three hundreds, each written before it was tried: what is still judged otherwise of them.
+# Four hundreds, each written before it was tried: what is still judged otherwise of them.
 OTHERWISE = {
     "hundred_1": [("15:30", "3:30 PM")],
     "hundred_2": [("14 hours per week", "14 hours"), ("$-$8", "-8")],
     "hundred_3": [("Tom has 9 left", "9")],
+    # By the convention that am and pm are units, and a unit on one side alone is layout.
+    "hundred_4": [("3:00 PM", "3")],
 }
 
 needs_package = pytest.mark.skipif(checker() == "text", reason="math-verify is not installed")

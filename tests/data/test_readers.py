@@ -183,7 +183,8 @@ def test_a_broken_line_is_reported_with_its_number_and_reading_goes_on(tmp_path)
     assert [row.reason for row in rows if isinstance(row, BadRow)] == [
         "line 3: not valid JSON (Expecting value, column 11)",
         "line 4: not UTF-8 (byte 11)",
-        "line 5: unknown columns 'foo', name one (--prompt-column, say)",
+        "line 5: unknown columns 'foo', name them (--prompt-column and --completion-column, or "
+        "--text-column)",
         "line 6: the row is a list, expected an object with named columns",
         "line 7: half a surrogate pair, which is not Unicode",
     ]

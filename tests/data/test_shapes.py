@@ -127,12 +127,19 @@ def test_a_shape_can_be_asked_for_against_the_signs():
     assert sample_of(row, shape="text").text == "t"
 
 
+def test_the_name_that_is_said_of_a_prompt_of_turns_can_be_asked_for():
+    row = {"prompt": [{"role": "user", "content": "1?"}], "completion": "2"}
+    name = sample_of(row).shape
+    assert name == "prompt-completion-turns"
+    assert sample_of(row, shape=name).completion == "2"
+
+
 @pytest.mark.parametrize(
     ("row", "reason"),
     [
-        ({}, "unknown columns (none), name one (--prompt-column, say)"),
-        ({"foo": 1, "bar": 2}, "unknown columns 'foo', 'bar', name one"),
-        ({f"c{i}": i for i in range(20)}, "'c7', and 12 more, name one"),
+        ({}, "unknown columns (none), name them (--prompt-column and --completion-column, or"),
+        ({"foo": 1, "bar": 2}, "unknown columns 'foo', 'bar', name them"),
+        ({f"c{i}": i for i in range(20)}, "'c7', and 12 more, name them"),
         ({"problem": None, "solution": "s"}, "problem is null"),
         ({"prompt": "", "completion": "c"}, "prompt is empty"),
         ({"prompt": " \n", "completion": "c"}, "prompt is empty"),

@@ -17,10 +17,12 @@ from workbench.data import (
     label_number,
     label_text,
     read_samples,
+    read_usable,
     reading_lines,
     to_samples,
 )
 from workbench.data.shapes import Shapes
+from workbench.errors import InputError
 from workbench.options import RECOGNISED, ReadOptions
 from workbench.types import BadRow, Sample
 
@@ -177,6 +179,45 @@ def test_a_row_of_one_generation_is_read_back_as_it_was(tmp_path, generation):
         assert again.completion == sample.completion
 
 
+def test_a_lone_generation_counts_where_it_is_marked_correct(tmp_path):
+    row = {"question": "1?", "generated_solution": "2", "expected_answer": "2"}
+    marks = [True, False, "true", None]
+    source = write(tmp_path / "a.jsonl", [{**row, "is_correct": mark} for mark in marks])
+    found = list(read_samples([source], ReadOptions(generation="correct")))
+    assert [isinstance(one, Sample) for one in found] == [True, False, True, False]
+    assert "its one generation is not marked correct" in found[1].reason
+    assert "no column says whether it is correct" in found[3].reason
+
+
+def test_what_was_named_is_not_ambiguous(tmp_path):
+    source = write(tmp_path / "a.jsonl", [{"question": "1?", "solution": "2", "response": "3"}])
+
+    def ambiguous(**columns):
+        tally = Tally()
+        list(read_samples([source], ReadOptions(**columns), tally=tally))
+        return tally.summary()["ambiguous"]
+
+    assert ambiguous() == {"solution": 1}
+    assert ambiguous(prompt_column="question") == {"solution": 1}
+    assert ambiguous(prompt_column="question", completion_column="solution") == {}
+    assert ambiguous(text_column="response") == {}
+
+
+@pytest.mark.parametrize(
+    ("content", "cure"),
+    [
+        (b'{"text": "\xff"}', "; convert the file to UTF-8"),
+        (b"[1]", '; write each row as an object, {"text": ...}'),
+        (b'{"a": 1}', "; name the columns (--prompt-column and --completion-column, or --text"),
+    ],
+)
+def test_the_cure_is_that_of_the_fault(tmp_path, content, cure):
+    (tmp_path / "a.jsonl").write_bytes(content)
+    with pytest.raises(InputError) as told:
+        read_usable([str(tmp_path / "a.jsonl")])
+    assert cure in str(told.value)
+
+
 def test_without_a_right_generation_or_marks_a_row_is_malformed(tmp_path):
     rows = [
         {**GENERATED, "correctness_math_verify": [False, False, False]},
@@ -259,5 +300,6 @@ def test_memory_does_not_grow_with_rows_that_all_have_other_columns():
 def test_a_named_column_of_text_is_not_the_column_text(tmp_path):
     source = write(tmp_path / "a.jsonl", [{"body": "A text.", "text": "Another."}])
     said = said_of(source, ReadOptions(text_column="body"))
-    assert said["shapes"] == {"columns": {"rows": 1, "columns": {"text": ["body"]}, "not_read": []}}
-    assert said["ambiguous"] == {"text": 1}
+    of_text = {"rows": 1, "columns": {"text": ["body"]}, "not_read": ["text"]}
+    assert said["shapes"] == {"columns": of_text}
+    assert said["ambiguous"] == {}

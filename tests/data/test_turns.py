@@ -140,3 +140,13 @@ def test_what_trainers_do_not_know_is_exported_in_words_that_they_do():
     assert [turn["role"] for turn in written["messages"]] == ["system", "user", "assistant"]
     assert written["messages"][2]["content"] == "<think>\nt\n</think>\n\na"
     assert written["original_messages"] == turns
+
+
+def test_tools_that_are_no_functions_are_not_passed_over():
+    for text in ("not json", "calculator"):
+        with pytest.raises(MalformedRow, match="tools is text, expected a list of functions"):
+            to_sample({"messages": CONVERSATION, "tools": text}, 0, "here")
+    for nothing in ("[]", "", "none", None):
+        assert to_sample({"messages": CONVERSATION, "tools": nothing}, 0, "here").tools == ()
+    alone = to_sample({"messages": CONVERSATION, "tools": FUNCTION}, 0, "here").tools
+    assert alone == to_sample({"messages": CONVERSATION, "tools": [FUNCTION]}, 0, "here").tools

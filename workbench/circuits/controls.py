@@ -24,8 +24,7 @@ from workbench.circuits.knockouts import (
     effects_of,
 )
 from workbench.engines import Engine
-from workbench.errors import InputError
-from workbench.probe import usable_samples
+from workbench.probe import no_control, usable_samples
 from workbench.types import Progress, Sample
 
 
@@ -42,10 +41,7 @@ def on_control(
     left_out: Counter[str] = Counter()
     rendered = list(usable_samples(engine.model, samples, left_out=left_out).values())
     if not rendered:
-        raise InputError(
-            f"none of the {len(samples)} control rows of '{name}' can be used",
-            expected="text that fits the model's context",
-        )
+        raise no_control(left_out, name)
     chosen = [*sets.named.values(), *sets.random[: options.control_random]]
     ablation = prepare(engine, KINDS[options.ablation], rendered, seed=options.seed)
     losses = effects_of(engine, rendered, chosen, ablation, options, on_progress).loss

@@ -116,7 +116,7 @@ RULES = (
         "3",
     ),
     Rule("minus sign", "[−–]", "-", "−18", "-18"),
-    Rule("negative space", r"\\!", "", r"1,\!800", "1800"),
+    Rule("negative space", r"\\! ?", "", r"1,\!800", "1800"),
     Rule(
         "digits in threes",
         r"(?<=\d)(?:\\[,;: ]|\{,\}|~|[ \u00a0\u2009\u202f])(?=\d{3}(?!\d))",

@@ -53,6 +53,8 @@ def to_samples(row: Any, row_index: int, source: str, shapes: Shapes) -> tuple[S
     )
     if shape.generations:
         return _generations(sample, shape, shapes.how.generation or "first")
+    if shapes.how.generation == "correct" and _mark(row) is not True:
+        raise MalformedRow("its one generation is not marked correct")
     return (_checked(sample),)
 
 
@@ -62,8 +64,10 @@ def shape_of(row: Any, shapes: Shapes) -> Shape:
         raise MalformedRow(f"the row is {kind_of(row)}, expected an object with named columns")
     shape = shapes.of(row)
     if shape is None:
-        flag = shapes.how.flag("prompt_column")
-        raise MalformedRow(f"unknown columns {listed(row)}, name one ({flag}, say)")
+        columns = ("prompt_column", "completion_column", "text_column")
+        prompt, completion, text = map(shapes.how.flag, columns)
+        named = f"name them ({prompt} and {completion}, or {text})"
+        raise MalformedRow(f"unknown columns {listed(row)}, {named}")
     if shape.prompt and isinstance(row.get(shape.prompt[0]), list):
         return dataclasses.replace(shape, name=shape.name + TURNED)
     return shape
@@ -226,6 +230,14 @@ def _texts(row: Mapping[str, Any], columns: tuple[str, ...]) -> dict[int, str]:
     if not texts or not all(isinstance(value, str) for value in texts.values()):
         raise MalformedRow(f"{columns[0]} holds no generations as text")
     return texts
+
+
+def _mark(row: Mapping[str, Any]) -> Any:
+    """What the first column of marks says of a row that holds one generation."""
+    found = next((row[column] for column in MARKS if row.get(column) is not None), None)
+    if found is None:
+        raise MalformedRow(f"no column says whether it is correct ({', '.join(MARKS)})")
+    return {"true": True, "false": False}.get(found.lower()) if isinstance(found, str) else found
 
 
 def _marks(row: Mapping[str, Any]) -> list[Any]:

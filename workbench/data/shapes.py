@@ -19,6 +19,8 @@ from workbench.errors import InputError
 from workbench.options import RECOGNISED, ReadOptions
 
 EMPTY = (None, "", [])
+NAMED_COLUMNS = "columns"
+"""The name of a shape whose columns were named."""
 MOST_KNOWN = 4096
 
 
@@ -29,7 +31,8 @@ class Shape:
     `turns` lists turns; else `prompt` columns are joined by newlines (the first may list turns),
     after `system` (the first column filled) and the pairs of `history`. `reasoning` goes into a
     think block before the completion, of `generations` one or several are the completion. `answer`
-    is checked against and not read; `beside` are columns of content that are knowingly not read.
+    is checked against and not read; `beside` are columns of content that are knowingly not read, as
+    are all others where what is to be read `is_named`.
     """
 
     name: str
@@ -44,6 +47,7 @@ class Shape:
     generations: tuple[str, ...] = ()
     answer: str = ""
     beside: tuple[str, ...] = ()
+    is_named: bool = False
 
     @property
     def parts(self) -> dict[str, tuple[str, ...]]:
@@ -199,11 +203,11 @@ def detect_shape(row: Mapping[str, Any]) -> Shape | None:
 def _recognised(columns: tuple[str, ...], how: ReadOptions) -> Shape | None:
     """The shape of rows with these columns, as far as columns were not named."""
     if how.text_column is not None:
-        return Shape("columns", (how.text_column,), text=how.text_column)
+        return Shape(NAMED_COLUMNS, (how.text_column,), text=how.text_column, is_named=True)
     table = (*GENERATED, *TABLE) if how.generation is not None else TABLE
     names = frozenset(columns)
     found = next((shape for shape in table if names.issuperset(shape.needs)), None)
-    return _with_columns(NAMED[how.shape] if how.shape is not None else found, how)
+    return _with_columns(found if how.shape is None else NAMED[_own_name(how.shape)], how)
 
 
 def _with_columns(shape: Shape | None, how: ReadOptions) -> Shape | None:
@@ -212,10 +216,11 @@ def _with_columns(shape: Shape | None, how: ReadOptions) -> Shape | None:
     if named == (None, None, None):
         return shape
     if how.prompt_column is not None and (shape is None or not shape.prompt):
-        shape = Shape("columns", (how.prompt_column,))
+        shape = Shape(NAMED_COLUMNS, (how.prompt_column,))
     if shape is None:
         return None
-    changes: dict[str, Any] = {"name": "columns"}
+    is_named = None not in named[:2]
+    changes: dict[str, Any] = {"name": NAMED_COLUMNS, "is_named": is_named}
     if how.prompt_column is not None:
         changes["prompt"] = (how.prompt_column,)
     if how.completion_column is not None:
@@ -230,9 +235,14 @@ def _with_columns(shape: Shape | None, how: ReadOptions) -> Shape | None:
     return dataclasses.replace(shape, **changes)
 
 
+def _own_name(shape: str) -> str:
+    """The name in the table: what has been read may be called `prompt-completion-turns`."""
+    return shape if shape in SHAPES else shape.removesuffix(TURNED)
+
+
 def check_shape(shape: str | None) -> None:
     """Refuse a shape that does not exist; None means: tell the shapes apart row by row."""
-    if shape is not None and shape not in SHAPES:
+    if shape is not None and _own_name(shape) not in SHAPES:
         raise InputError(
             f"row shape is '{shape}'",
             expected=f"one of {', '.join(SHAPES)}",

@@ -147,11 +147,13 @@ def _kind(shape: Shape, names: tuple[str, ...]) -> Kind:
         for part, columns in shape.parts.items()
     }
     read = {column for columns in present.values() for column in columns}
+    left = [c for c in names if c in CONTENT - read]
+    known = left if shape.is_named else [c for c in names if c in shape.beside]
     return Kind(
         parts={part: columns for part, columns in present.items() if columns},
-        unread=tuple(c for c in names if c in CONTENT - read - {*shape.beside}),
+        unread=tuple(c for c in left if c not in known),
         labels=tuple(c for c in names if c in LABELS),
-        known=tuple(c for c in names if c in shape.beside),
+        known=tuple(known),
     )
 
 

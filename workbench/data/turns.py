@@ -70,13 +70,15 @@ def with_reasoning(reasoning: str | None, content: str) -> str:
 
 
 def functions_of(value: Any) -> tuple[Mapping[str, Any], ...]:
-    """The functions in a column `tools`, a list or its JSON text; none where it holds no list.
+    """The functions in a column `tools`: a list, its JSON text, or a single one; none where empty.
 
     Those that stand by themselves, as LLaMA-Factory's and those of OpenAI's responses, are wrapped
     as OpenAI's chats have them: templates look for them there. Whoever changes what becomes of a
     function raises `workbench.types.TOOLS_READER`.
     """
-    value = from_json(value)
+    value = [value] if isinstance(value, Mapping) else from_json(value)
+    if isinstance(value, str) and value.strip().lower() not in ("", "none", "null"):
+        raise MalformedRow("tools is text, expected a list of functions or its JSON")
     return tuple(map(_function, value)) if isinstance(value, list) else ()
 
 

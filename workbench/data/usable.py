@@ -15,6 +15,15 @@ from workbench.errors import InputError
 from workbench.options import RECOGNISED, ReadOptions
 from workbench.types import BadRow, Sample
 
+# Other columns are no cure for these.
+CURES = {
+    "not UTF-8": "convert the file to UTF-8",
+    "marked correct": "leave out --generation",
+    "no column says": "leave out --generation",
+    "expected an object with named columns": 'write each row as an object, {"text": ...}',
+    "no list of pairs": "write it as a list of pairs, [[question, answer], ...]",
+}
+
 
 def read_usable(
     data: Sequence[str],
@@ -41,9 +50,13 @@ def unreadable(
     data: Sequence[str], *, n_rows: int, first: str, how: ReadOptions = RECOGNISED
 ) -> InputError:
     """What to say of data without a single row that can be read; `first` is the first reason."""
+    said = f"none of the {n_rows} rows of {', '.join(data)} can be read (first: {first})"
+    cure = next((do for sign, do in CURES.items() if sign in first), None)
+    if cure is not None:
+        return InputError(said, do=cure)
     prompt, completion, text = map(how.flag, ("prompt_column", "completion_column", "text_column"))
     return InputError(
-        f"none of the {n_rows} rows of {', '.join(data)} can be read (first: {first})",
+        said,
         expected="rows in a shape the workbench knows",
-        do=f"name the columns ({prompt}, {completion} or {text})",
+        do=f"name the columns ({prompt} and {completion}, or {text})",
     )
