@@ -23,7 +23,7 @@ from transformers import AutoTokenizer
 
 from analyses.shared import Study, step_table, timed
 from workbench.data import read_usable, write_jsonl
-from workbench.models.find import find_model, transformers_source
+from workbench.models import find_model, transformers_source
 
 MODEL = "smollm2-135m"
 # What each method scores of a trace; circuitseer reads prompts alone unless it is told.

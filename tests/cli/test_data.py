@@ -29,15 +29,14 @@ def test_what_is_read_is_shown_before_anything_runs(workbench, foreign):
     assert done.out.splitlines()[:3] == [
         "read 6 rows: 6 with a completion",
         "  columns (6 rows): prompt = frage, completion = antwort",
-        "  ambiguous: 6 rows also hold 'rationale', which is not read; name the columns that are "
-        "meant (--prompt-column, --completion-column, --text-column) if it should be",
+        "    not read: rationale",
     ]
     assert "What is 0 + 0?" in done.out
     assert "What is 2 + 2?" not in done.out
     (line,) = workbench("data", "show", foreign, *NAMED, "--json").out.splitlines()
     said = json.loads(line)
     assert said["data"] == [str(foreign)]
-    assert said["read"]["ambiguous"] == {"rationale": 6}
+    assert said["read"]["shapes"]["columns"]["not_read"] == ["rationale"]
 
 
 def test_rows_of_unknown_columns_are_refused_with_what_to_do(workbench, foreign):
@@ -45,7 +44,9 @@ def test_rows_of_unknown_columns_are_refused_with_what_to_do(workbench, foreign)
     assert done.code == 2
     assert "none of the 6 rows" in done.err
     assert "unknown columns 'frage', 'antwort', 'rationale'" in done.err
-    assert "name the columns (--prompt-column, --completion-column or --text-column)" in done.err
+    assert (
+        "name the columns (--prompt-column and --completion-column, or --text-column)" in done.err
+    )
 
 
 def test_a_run_says_what_it_reads_before_it_works_and_keeps_it(

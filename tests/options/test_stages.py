@@ -55,6 +55,7 @@ def test_fields_that_are_not_for_people_are_few():
         ("RaceOptions", "batch_tokens"),
         ("SelectOptions", "keep"),
         ("SelectOptions", "drop"),
+        ("ReadOptions", "whose"),
     }
 
 

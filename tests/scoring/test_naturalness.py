@@ -146,7 +146,7 @@ def test_scores_of_a_pool_are_those_of_one_regression_over_all_shards(tiny_model
     whole = scored(rows, tiny_model, method="aslec-casl")
     monkeypatch.setattr(module, "SHARD_ROWS", 2)
     sharded = scored(rows, tiny_model, method="aslec-casl")
-    assert whole["score"].tolist() == pytest.approx(sharded["score"].tolist(), abs=1e-6)
+    assert whole["score"].tolist() == pytest.approx(sharded["score"].tolist(), abs=1e-5)
     kept = whole[whole["status"] == "ok"]
     expected, facts = without_first_share(kept)
     assert facts["regression"]["gamma"] != 0

@@ -90,7 +90,7 @@ def test_columns_of_the_rows_to_measure_on_are_named_and_what_is_read_is_kept(ch
     options = TuneOptions(max_steps=1, batch_size=2)
     done = run_tune(place, source, export, options, held_out=HeldOut((str(data),), how))
     kept = json.loads((done.run / "manifest.json").read_text())["details"]["read_eval"]
-    assert kept["ambiguous"] == {"cot": 1}
+    assert kept["shapes"]["columns"]["not_read"] == ["cot"]
     assert read[-1]["rows"] == kept["rows"] == 1
 
 

@@ -13,7 +13,7 @@ from workbench.models.edits import (
     chosen_heads,
     edit_hooks,
 )
-from workbench.models.find import find_model, is_adapter
+from workbench.models.find import find_model, is_adapter, transformers_source
 from workbench.models.fingerprint import model_fingerprint, weights_digest
 from workbench.models.hooked import load_hooked, wrap_model
 from workbench.models.identity import check_same_model
@@ -93,6 +93,7 @@ __all__ = [
     "running_mean",
     "self_check",
     "tokenizer_facts",
+    "transformers_source",
     "uniform_column_mean",
     "uniform_pattern",
     "values_hook",
