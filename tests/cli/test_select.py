@@ -70,3 +70,16 @@ def test_a_quota_is_said_with_what_could_not_be_filled(workbench, made):
     done = workbench(*request, "--quota", "source=sums.jsonl:30")
     assert "quota source=sums.jsonl: 24 of 30 rows, 6 could not be filled" in done.out
     assert_refused(workbench(*request, "--quota", "source:3"), "COLUMN=VALUE:COUNT", "--quota")
+
+
+def test_near_duplicates_are_counted_in_the_terminal_and_in_json(workbench, made):
+    runs = ("--runs", made["runs"])
+    request = ("select", "--scores", made["scores"], "--policy", "top", "--n", 5, *runs)
+    done = workbench(*request, "--near-duplicates", 0.8)
+    assert done.code == 0, done.err
+    assert "near duplicates        0 left out for 0 rows (likeness 0.8" in done.out
+    again = json.loads(workbench(*request, "--near-duplicates", 0.8, "--json").out)
+    assert again["reused"]
+    assert again["diagnostics"]["near_duplicates"]["left_out"] == 0
+    refused = workbench(*request, "--near-duplicates", 0.3)
+    assert_refused(refused, "the near duplicates is 0.3", "from 0.5 to 1", "--near-duplicates")
