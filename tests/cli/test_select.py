@@ -110,3 +110,16 @@ def test_a_comparison_says_what_it_read_for_its_labels(workbench, made):
     assert done.err.splitlines()[:2] == ["read 24 rows: 24 with a completion", READ]
     report = json.loads(workbench(*request, "--json").out)
     assert (report["labels_from"], report["read"]["rows"]) == ("data", 24)
+
+
+def test_near_duplicates_are_counted_in_the_terminal_and_in_json(workbench, made):
+    runs = ("--runs", made["runs"])
+    request = ("select", "--scores", made["scores"], "--policy", "top", "--n", 5, *runs)
+    done = workbench(*request, "--near-duplicates", 0.8)
+    assert done.code == 0, done.err
+    assert "near duplicates        0 left out for 0 rows (likeness 0.8" in done.out
+    again = json.loads(workbench(*request, "--near-duplicates", 0.8, "--json").out)
+    assert again["reused"]
+    assert again["diagnostics"]["near_duplicates"]["left_out"] == 0
+    refused = workbench(*request, "--near-duplicates", 0.3)
+    assert_refused(refused, "the near duplicates is 0.3", "from 0.5 to 1", "--near-duplicates")

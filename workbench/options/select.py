@@ -53,6 +53,14 @@ class SelectOptions:
     max_per_group: int | None = option(
         None, "Take at most so many rows of each group of --group-by.", low=1
     )
+    near_duplicates: float | None = option(
+        None,
+        "Of rows whose texts are at least so alike (estimated Jaccard index of their runs of five "
+        "words) only the policy's first stays.",
+        low=0.5,
+        high=1,
+        metavar="LIKENESS",
+    )
     seed: int = option(0, "Of the draw.")
     keep: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()

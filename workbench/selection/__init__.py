@@ -6,8 +6,10 @@ from workbench.selection import export_selection, select
 from workbench.selection.alike import LOSSES
 from workbench.selection.comparison import compare_selections
 from workbench.selection.controls import CLEAR, MATCHED, RANDOM, control_draws, gap_of, verdict
+from workbench.selection.distinct import NEAR
 from workbench.selection.drawn import Drawn, SharedPool, read_drawn, row_lengths, shared_pool
 from workbench.selection.export import FORMS, export_selection
+from workbench.selection.from_data import columns_of, text_signatures
 from workbench.selection.joined import COMBINATIONS, combined, shared_ids
 from workbench.selection.marks import DROP, KEEP, marked, read_marks
 from workbench.selection.overlap import Overlap, overlap_of
@@ -41,6 +43,7 @@ __all__ = [
     "LENGTH_BIN",
     "LOSSES",
     "MATCHED",
+    "NEAR",
     "POLICIES",
     "RANDOM",
     "SCORES",
@@ -49,6 +52,7 @@ __all__ = [
     "Selection",
     "SharedPool",
     "check_hub_id",
+    "columns_of",
     "combined",
     "compare_selections",
     "control_draws",
@@ -77,5 +81,6 @@ __all__ = [
     "shared_ids",
     "shared_pool",
     "stages_behind",
+    "text_signatures",
     "verdict",
 ]

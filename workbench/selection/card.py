@@ -46,6 +46,8 @@ SHOWN = (
     "group_by",
     "quota",
     "max_per_group",
+    "near_duplicates",
+    "near duplicates left out",
     "budget",
     "seed",
     "rows kept by hand",

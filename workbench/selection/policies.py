@@ -45,7 +45,7 @@ class Policy:
     matches_length: bool = False
 
 
-def uniforms(row_ids: Sequence[str], seed: int) -> Float64[np.ndarray, " sample"]:
+def uniforms(row_ids: Sequence[str], seed: int | str) -> Float64[np.ndarray, " sample"]:
     """A number strictly between 0 and 1 for each row, fixed by seed and row id alone."""
     hashes = (hashlib.blake2b(f"{seed}|{i}".encode(), digest_size=8).digest() for i in row_ids)
     words = np.frombuffer(b"".join(hashes), dtype=">u8").astype(np.uint64)

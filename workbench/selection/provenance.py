@@ -18,9 +18,12 @@ from workbench.errors import InputError, first_line
 from workbench.options import RECOGNISED, ReadOptions
 from workbench.runs import located, read_manifest, without_place
 from workbench.scoring import SCORERS, exported_names, exported_options
+from workbench.selection.distinct import NEAR
 from workbench.selection.tables import read_scores
 
 SCORES = "scores.parquet"
+# Options that are named where they were asked for.
+ASKED = ("quota", "max_per_group", "near_duplicates")
 
 
 def stages_behind(selection_path: Path, runs: Path) -> dict[str, Any]:
@@ -79,7 +82,7 @@ def _provenance_of(chain: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **(_score_settings(score) if score else {}),
         **(_combined(chosen) if chosen else {}),
-        **(_select_settings(chosen["config"]) if chosen else {}),
+        **(_select_settings(chosen) if chosen else {}),
         "stages": {stage: _without_places(manifest) for stage, manifest in chain.items()},
     }
 
@@ -111,7 +114,8 @@ def _combined(chosen: Mapping[str, Any]) -> dict[str, Any]:
     return {**of_one, "method": f"{chosen['config']['combine']} of {', '.join(methods)}"}
 
 
-def _select_settings(config: Mapping[str, Any]) -> dict[str, Any]:
+def _select_settings(chosen: Mapping[str, Any]) -> dict[str, Any]:
+    config, left_out = chosen["config"], chosen["counts"].get(NEAR)
     # How many; which ones, the record of the stage says.
     by_hand = {
         f"rows {done} by hand": len(config[name])
@@ -125,7 +129,8 @@ def _select_settings(config: Mapping[str, Any]) -> dict[str, Any]:
         "group_by": config["group_by"],
         "budget": {k: config[k] for k in ("fraction", "n", "tokens") if config[k] is not None},
         "seed": config["seed"],
-        **{name: config[name] for name in ("quota", "max_per_group") if config.get(name)},
+        **{name: config[name] for name in ASKED if config.get(name)},
+        **({} if left_out is None else {"near duplicates left out": left_out}),
         **by_hand,
     }
 

@@ -13,15 +13,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float64, Int64
+from jaxtyping import Float64, Int64, UInt32
 
 from workbench.errors import InputError
 from workbench.selection.budgets import Budget, Request, resolve_budget
 from workbench.selection.choose import choose, choose_capped
 from workbench.selection.diagnostics import describe
+from workbench.selection.distinct import NEAR, without_near_duplicates
+from workbench.selection.parts import Parts, check_groups, unfilled
 from workbench.selection.policies import POLICIES, Policy, Pool, uniforms
 from workbench.selection.pool import read_pool
-from workbench.selection.quotas import Quotas, filled, parse_quotas, shared_out
+from workbench.selection.quotas import Quotas, parse_quotas
 from workbench.selection.scored_rows import CONTENT
 
 
@@ -56,6 +58,8 @@ def select(
     quota: Sequence[str] = (),
     quota_groups: pd.Series | None = None,
     max_per_group: int | None = None,
+    near_duplicates: float | None = None,
+    signatures: UInt32[np.ndarray, "row place"] | None = None,
 ) -> Selection:
     """Select from the `ok` rows of a scores table (CircuitSeer, arXiv 2510.18470, and controls).
 
@@ -68,13 +72,26 @@ def select(
     `max_per_group` the groups share nothing out: rows are taken in the policy's order, past those
     of a group that has as many. What could not be filled is in the diagnostics.
 
+    With `near_duplicates`, of rows whose texts are estimated to be at least so alike (by their
+    `signatures`, row for row with `scores`) only the first in the policy's order stays in the pool.
+    A policy that draws orders them by a draw of its own: copies make no row likelier to be drawn.
+
     By hand: row ids of `drop` leave the pool before the draw; those of `keep` that were not drawn
     come last, on top of the budget.
     """
     _check(policy, temperature)
     quotas = parse_quotas(quota)
-    _check_groups(policy, quotas, group_by, max_per_group)
-    scores = _without(scores, drop)
+    check_groups(policy, quotas, group_by, max_per_group)
+    scores, near = _without(scores, drop), None
+    if near_duplicates is not None:
+        own_seed = f"{seed}|{NEAR}"
+        scores, near = without_near_duplicates(
+            *(scores, signatures),
+            lambda table: POLICIES[policy].order(_pool(table, policy, temperature, own_seed)),
+            least=near_duplicates,
+            adjust=adjust,
+            keep=keep,
+        )
     table = read_pool(
         scores,
         adjust=adjust,
@@ -83,9 +100,7 @@ def select(
         quota_by=quotas.column if quotas else None,
         quota_groups=quota_groups,
     )
-    pool = _pool(table, temperature, seed)
-    if policy == "soft":
-        _check_not_negative(pool.scores)
+    pool = _pool(table, policy, temperature, seed)
     budget = _budget(Request(fraction, n, tokens), quotas, pool)
     labels, groups_of = np.unique(table["group"].to_numpy(dtype=object), return_inverse=True)
     # Groups with a cap share nothing out: then all rows are one part.
@@ -109,7 +124,7 @@ def select(
         "budget": {"fraction": fraction, "n": n, "tokens": tokens},
     }
     if quotas or max_per_group is not None:
-        settings |= _unfilled(rows, budget, parts, quotas)
+        settings |= unfilled(rows, budget, parts, quotas)
         settings |= {"max_per_group": max_per_group} if max_per_group else {}
     rows = _with_kept(table, rows, keep)
     report = describe(table, rows, p, statuses=scores["status"].tolist())
@@ -117,35 +132,9 @@ def select(
         report.pop("groups")
     if alike := table.attrs.get("alike"):
         report["alike"] = alike
+    if near is not None:
+        report["near_duplicates"] = near
     return Selection(_rows_table(table, rows, p), settings | report)
-
-
-@dataclass(frozen=True)
-class Parts:
-    """The parts of a pool that the budget is shared out to: their rows, sizes and amounts."""
-
-    labels: list[str]
-    codes: Int64[np.ndarray, " sample"]
-    sizes: list[int]
-    amounts: list[int]
-
-    @classmethod
-    def of(
-        cls,
-        table: pd.DataFrame,
-        quotas: Quotas | None,
-        budget: Budget,
-        by_group: tuple[np.ndarray, np.ndarray],
-    ) -> Parts:
-        """By quota where there are any, else as the labels and codes of `by_group` say."""
-        labels, codes = by_group
-        if quotas:
-            found = table["quota"].to_numpy(dtype=object)
-            labels, codes = np.unique(found, return_inverse=True)
-        sizes = [int(n) for n in np.bincount(codes, budget.costs, len(labels))]
-        names = [str(label) for label in labels]
-        amounts = shared_out(quotas, budget.amount, names, sizes=sizes)
-        return cls(names, codes.astype(np.int64), sizes, amounts)
 
 
 def _check_some(rows: Int64[np.ndarray, " chosen"], budget: Budget, pool: Pool) -> None:
@@ -154,47 +143,6 @@ def _check_some(rows: Int64[np.ndarray, " chosen"], budget: Budget, pool: Pool) 
             f"{budget.unit} is {budget.amount}, which holds not one row",
             expected=f"a budget for rows of {round(float(pool.n_tokens.mean()))} tokens on average",
             do=f"pass a larger --{'tokens' if budget.unit == 'tokens' else 'quota'}",
-        )
-
-
-def _unfilled(
-    rows: Int64[np.ndarray, " chosen"], budget: Budget, parts: Parts, quotas: Quotas | None
-) -> dict[str, Any]:
-    """What of the budget, and of each quota, was taken."""
-    costs = budget.costs[rows]
-    found: dict[str, Any] = {"unit": budget.unit, "unfilled": int(budget.amount - costs.sum())}
-    if quotas:
-        taken = np.bincount(parts.codes[rows], costs, len(parts.labels)).astype(int).tolist()
-        asked = filled(quotas, parts.labels, parts.sizes, taken)
-        found |= {"quota_by": quotas.column, "quotas": asked}
-    return found
-
-
-def _check_groups(
-    policy: str, quotas: Quotas | None, group_by: str | None, max_per_group: int | None
-) -> None:
-    """Refuse what says two things of the groups, or too little."""
-    if max_per_group is None and quotas and group_by not in (None, quotas.column):
-        raise InputError(
-            f"the quotas are of {quotas.column} and the groups of {group_by}",
-            expected="one column to share the budget out by",
-            do="leave out --group-by, or cap its groups with --max-per-group",
-        )
-    if max_per_group is None:
-        return
-    if max_per_group < 1:
-        raise InputError(f"max_per_group is {max_per_group}", expected="at least 1")
-    if group_by is None:
-        raise InputError(
-            f"at most {max_per_group} rows a group were asked for and no groups",
-            expected="the column whose values are the groups",
-            do="pass --group-by COLUMN",
-        )
-    if POLICIES[policy].matches_length:
-        raise InputError(
-            f"policy {policy} was asked for with a cap on groups",
-            expected="another policy: rows of like length may be of other groups",
-            do="leave out --max-per-group",
         )
 
 
@@ -244,9 +192,12 @@ def _check_not_negative(values: Float64[np.ndarray, " sample"]) -> None:
         )
 
 
-def _pool(table: pd.DataFrame, temperature: float, seed: int) -> Pool:
+def _pool(table: pd.DataFrame, policy: str, temperature: float, seed: int | str) -> Pool:
+    values = table["value"].to_numpy(dtype=np.float64)
+    if policy == "soft":
+        _check_not_negative(values)
     return Pool(
-        scores=table["value"].to_numpy(dtype=np.float64),
+        scores=values,
         n_tokens=table["n_tokens"].to_numpy(dtype=np.int64),
         uniforms=uniforms(table["row_id"].tolist(), seed),
         temperature=temperature,

@@ -12,31 +12,32 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
+from jaxtyping import UInt32
 
 from workbench.config import file_digest
-from workbench.data import Tally, fingerprint_sources, read_samples
-from workbench.errors import InputError
+from workbench.data import Tally, fingerprint_sources
 from workbench.options import SelectOptions
 from workbench.runs import Finding, Outcome, Place, RunSpec, Task, answer
 from workbench.selection import (
     LENGTH_BIN,
+    NEAR,
     SCORES,
     Selection,
+    columns_of,
     combined,
     is_scored_data,
     parse_quotas,
     read_scores,
     score_columns,
-    scored_as,
-    scored_data,
     scored_files,
-    scored_rows,
     select,
     stages_behind,
+    text_signatures,
 )
-from workbench.types import Sample
+from workbench.types import Progress, no_progress
 
 RESULT = "selection.parquet"
 DIAGNOSTICS = "diagnostics.json"
@@ -112,14 +113,17 @@ def run_select(
             task.run.write_part(0, part, series=SERIES)
             task.run.merge_parts(SCORES, n_parts=1, series=SERIES)
         tally = Tally()
-        groups = _groups(scored, tables.first, options, data, tally)
+        beside = _beside(*(scored, tables.first, options, data), tally, task.progress())
         if tally.n["rows"]:
             task.has_read(tally.summary())
-        selection = _selection(scored, options, groups)
+        selection = _selection(scored, options, beside)
         said = {"combine": combine, "methods": tables.methods()} if tables.combine else {}
         task.run.write_json(DIAGNOSTICS, selection.diagnostics | said)
         table = pa.Table.from_pandas(selection.rows, preserve_index=False)
-        return Finding(table, counts={"ok": len(selection.rows)})
+        counts = {"ok": len(selection.rows)}
+        if near := selection.diagnostics.get("near_duplicates"):
+            counts[NEAR] = near["left_out"]
+        return Finding(table, counts=counts)
 
     return answer(place, spec, work, summary=DIAGNOSTICS)
 
@@ -135,8 +139,8 @@ def plan_select(
     began = time.perf_counter()
     tables = Tables.of(scores, combine)
     scored, tally = tables.read(), Tally()
-    groups = _groups(scored, tables.first, options, data, tally)
-    report = _selection(scored, options, groups).diagnostics
+    beside = _beside(scored, tables.first, options, data, tally)
+    report = _selection(scored, options, beside).diagnostics
     return {
         "forward_passes": 0,
         "rows": report["n_pool"],
@@ -151,31 +155,46 @@ def _config(options: SelectOptions) -> dict[str, Any]:
     """The options; what was not asked for of the newer ones leaves the question as it was."""
     config = dataclasses.asdict(options)
     by_hand = {name: sorted(config.pop(name)) for name in ("keep", "drop")}
-    newer = {name: config.pop(name) for name in ("quota", "max_per_group")}
+    newer = {name: config.pop(name) for name in ("quota", "max_per_group", "near_duplicates")}
     return config | {name: value for name, value in (by_hand | newer).items() if value}
 
 
-def _groups(
+@dataclass(frozen=True)
+class Beside:
+    """What the scored data say of the scored rows: columns of groups and quotas, signatures."""
+
+    columns: Mapping[str, pd.Series]
+    signatures: UInt32[np.ndarray, "row place"] | None
+
+
+def _beside(
     scores: pd.DataFrame,
     scores_path: Path,
     options: SelectOptions,
     data: Sequence[str],
     tally: Tally,
-) -> dict[str, pd.Series]:
-    """The columns of groups and quotas that are read from the data, which `tally` then counts."""
-    outside = _outside(scores.columns.tolist(), options)
-    return _columns(scores, scores_path, list(data), outside, tally) if outside else {}
+    on_progress: Progress = no_progress,
+) -> Beside:
+    """What is not in the table; `tally` counts the rows read for it, once."""
+    outside, signatures = _outside(scores.columns.tolist(), options), None
+    found = columns_of(scores, scores_path, data, outside, tally=tally) if outside else {}
+    if options.near_duplicates is not None:
+        signatures = text_signatures(
+            *(scores, scores_path, data),
+            tally=None if outside else tally,
+            on_progress=on_progress,
+        )
+    return Beside(found, signatures)
 
 
-def _selection(
-    scores: pd.DataFrame, options: SelectOptions, groups: Mapping[str, pd.Series]
-) -> Selection:
+def _selection(scores: pd.DataFrame, options: SelectOptions, beside: Beside) -> Selection:
     by_quota = quota_column(options)
     return select(
         scores,
         **dataclasses.asdict(options),
-        groups=groups.get(options.group_by or ""),
-        quota_groups=groups.get(by_quota or ""),
+        groups=beside.columns.get(options.group_by or ""),
+        quota_groups=beside.columns.get(by_quota or ""),
+        signatures=beside.signatures,
     )
 
 
@@ -194,40 +213,9 @@ def _other_data(
     scores_path: Path, options: SelectOptions, data: Sequence[str]
 ) -> dict[str, list[dict[str, Any]]]:
     """The fingerprint of data that is read and is not, byte for byte, what was scored."""
-    if not data or not _outside(score_columns(scores_path), options):
+    reads_texts = options.near_duplicates is not None
+    if not data or not (reads_texts or _outside(score_columns(scores_path), options)):
         return {}
     found = fingerprint_sources(data)
     score = stages_behind(scores_path, scores_path.parent).get("score")
     return {} if is_scored_data(score, found) else {"data": found}
-
-
-def _columns(
-    scores: pd.DataFrame, scores_path: Path, data: list[str], columns: list[str], tally: Tally
-) -> dict[str, pd.Series]:
-    """Columns of the scored data for the rows of the scores, by their ids; None where missing.
-
-    InputError where a row with a score is not in the data, or is there with another content.
-    """
-    score = stages_behind(scores_path, scores_path.parent).get("score")
-    sources = data or scored_data(score)
-    same_files = not data or is_scored_data(score, fingerprint_sources(data))
-    scored = scored_rows(scores, same_files=same_files)
-    values = {
-        row.row_id: [row.row.get(column) for column in columns]
-        for row in scored.checked(read_samples(sources, scored_as(score), tally=tally))
-        if isinstance(row, Sample)
-    }
-    scored.refuse_missing(scored.contents.keys() - values.keys())
-    for place, column in enumerate(columns):
-        if all(value[place] is None for value in values.values()):
-            raise InputError(
-                f"no column '{column}' in {', '.join(sources)}",
-                expected="a column of the scored data",
-                do="pass another --group-by or --quota",
-            )
-    none = [None] * len(columns)
-    rows = [values.get(row_id, none) for row_id in scores["row_id"]]
-    return {
-        name: pd.Series([row[place] for row in rows], name=name)
-        for place, name in enumerate(columns)
-    }

@@ -93,6 +93,7 @@ def title_of(run: FoundRun) -> str:
     words += [f"free of {config['adjust']}"] if config["adjust"] != "none" else []
     words += [f"by {config['group_by']}"] if config["group_by"] else []
     words += [f"at most {most} a group"] if (most := config.get("max_per_group")) else []
+    words += [f"none {least:g} alike"] if (least := config.get("near_duplicates")) else []
     return " · ".join([*words, run.name[-8:]])
 
 

@@ -28,6 +28,7 @@ ASKED = {
             {"n": 5, "group_by": "source", "max_per_group": 2},
             "top · n 5 · by source · at most 2 a group · 1a2b3c4d",
         ),
+        ({"n": 5, "near_duplicates": 0.8}, "top · n 5 · none 0.8 alike · 1a2b3c4d"),
     ],
 )
 def test_a_selection_is_titled_by_what_was_asked(asked, words):

@@ -51,6 +51,14 @@ class OfSelection(OfPackage):
         return read_pool(self.shared.frame)
 
     @property
+    def signatures(self):
+        return np.random.default_rng(0).integers(2**32, size=(len(self.pool), 256), dtype=np.uint32)
+
+    @property
+    def order_of(self):
+        return lambda table: np.arange(len(table))
+
+    @property
     def chosen_positions(self):
         return np.arange(5)
 

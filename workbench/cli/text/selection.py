@@ -22,6 +22,11 @@ def print_selection(report: Any) -> None:
         click.echo(f"scores                 {report['combine']} of {', '.join(report['methods'])}")
     if lost := report["status_counts"].get("not_joined"):
         click.echo(f"not joined             {lost} rows have no score in all of the tables")
+    if near := report.get("near_duplicates"):
+        click.echo(
+            f"near duplicates        {near['left_out']} left out for {near['stay_for_them']} rows "
+            f"(likeness {near['likeness']:g}, estimated to {near['standard_error']:.3f})"
+        )
     click.echo(f"tokens                 {after} of {before} ({after / before:.1%})")
     click.echo(f"effective sample size  {report['effective_sample_size']:.1f} of {n_pool}")
     click.echo(
