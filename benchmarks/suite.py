@@ -15,6 +15,7 @@ from benchmarks import (
     padding,
     racing,
     scoring,
+    selecting,
     sharing,
 )
 from benchmarks.row import Row
@@ -161,6 +162,23 @@ ROWS: dict[str, Row] = {
     ),
     "help": Row("`workbench --help`", "-", commands.help_text, " s", most=0.5),
     "heads-show": Row("`workbench heads show`", "-", commands.heads_show, " s", most=1.5),
+    "select-soft": Row(
+        "`select --policy soft`: the choice of a tenth of 10,000,000 rows of scores",
+        "-",
+        selecting.choice("soft"),
+        " s",
+        most=10,
+    ),
+    "select-top": Row(
+        "`select --policy top`: the same choice", "-", selecting.choice("top"), " s", most=10
+    ),
+    "select-memory": Row(
+        "peak memory of `select --policy soft`, 10,000,000 rows of scores",
+        "-",
+        selecting.memory,
+        " GB",
+        most=1.5,
+    ),
     "explain": Row(
         "time that `--explain` foretells, at worst over all three shapes",
         "the time the work takes",

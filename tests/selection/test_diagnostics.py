@@ -3,6 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from workbench.selection.diagnostics import (
     describe,
@@ -38,6 +40,15 @@ def test_overlap_with_the_top_rows():
     assert top_overlap(values, np.array([2, 3]))["share"] == 0.0
 
 
+@given(st.lists(st.integers(0, 4), min_size=1), st.data())
+def test_of_equal_values_the_first_rows_are_at_the_top(values, data):
+    scores = np.array(values, dtype=np.float64)
+    n_rows = data.draw(st.integers(1, len(values)))
+    rows = np.array(data.draw(st.permutations(range(len(values)))))[:n_rows]
+    top = np.argsort(-scores, kind="stable")[:n_rows]
+    assert top_overlap(scores, rows)["share"] == len(set(top) & set(rows)) / n_rows
+
+
 def test_the_spread_holds_mean_and_quantiles():
     spread = spread_of(np.arange(101, dtype=np.float64))
     assert spread["mean"] == 50.0
@@ -54,7 +65,7 @@ def test_before_is_the_pool_and_after_the_selection():
             "value": [1.0, 2.0, 6.0],
         }
     )
-    report = describe(table, np.array([2]), np.full(3, 1 / 3), statuses=["ok", "failed"])
+    report = describe(table, np.array([2]), np.full(3, 1 / 3), statuses={"failed": 1, "ok": 1})
     assert report["tokens"] == {"before": 90, "after": 60}
     assert report["score"]["before"]["mean"] == 3.0
     assert report["score"]["after"]["mean"] == 6.0

@@ -1,9 +1,11 @@
 """The policies as pure functions: exact examples, exact probabilities, limits, invariances."""
 
+import hashlib
 from collections import Counter
 from itertools import permutations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from workbench.selection.policies import (
@@ -119,6 +121,22 @@ def test_the_number_of_a_row_depends_on_its_id_and_the_seed_alone():
     names = [f"row {i}" for i in range(100)]
     assert uniforms(names[::-1], 0).tolist() == uniforms(names, 0)[::-1].tolist()
     assert not np.isin(uniforms(names, 1), uniforms(names, 0)).any()
+
+
+def test_numbers_of_a_column_are_those_of_a_list_however_it_is_cut(monkeypatch):
+    names = [f"é{i}" for i in range(100)]
+    expected = uniforms(names, 3).tolist()
+    # By hand: 52 bits of a hash of seed and id, in the middle of their step.
+    word = int.from_bytes(hashlib.blake2b("3|é7".encode(), digest_size=8).digest(), "big")
+    assert expected[7] == ((word >> 12) + 0.5) / 2**52
+    monkeypatch.setattr("workbench.selection.policies.AT_ONCE", 7)
+    for kind in (object, str):
+        assert uniforms(pd.Series(names, dtype=kind), 3).tolist() == expected
+
+
+def test_rows_with_equal_keys_are_drawn_by_their_numbers():
+    u = np.array([0.3, 0.3, 0.9, 0.2, 0.2])
+    assert soft_order(pool_of([1.0, 1.0, 0.0, 1.0, 0.0], u)).tolist() == [0, 1, 3, 2, 4]
 
 
 def test_the_numbers_are_uniform_and_never_0_or_1():

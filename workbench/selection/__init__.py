@@ -14,7 +14,7 @@ from workbench.selection.joined import COMBINATIONS, combined, shared_ids
 from workbench.selection.marks import DROP, KEEP, marked, read_marks
 from workbench.selection.overlap import Overlap, overlap_of
 from workbench.selection.policies import POLICIES, like_lengths
-from workbench.selection.pool import ADJUSTED, LENGTH_BIN
+from workbench.selection.pool import ADJUSTED, COLUMNS, LENGTH_BIN
 from workbench.selection.provenance import (
     SCORES,
     is_scored_data,
@@ -30,11 +30,19 @@ from workbench.selection.publish import check_hub_id, publish
 from workbench.selection.quotas import parse_quotas
 from workbench.selection.scored_rows import CONTENT, scored_rows
 from workbench.selection.select import Selection, select
-from workbench.selection.tables import read_scores, read_selection, score_columns
+from workbench.selection.tables import (
+    OkRows,
+    read_ok_rows,
+    read_scores,
+    read_selection,
+    score_columns,
+    texts_at,
+)
 
 __all__ = [
     "ADJUSTED",
     "CLEAR",
+    "COLUMNS",
     "COMBINATIONS",
     "CONTENT",
     "DROP",
@@ -48,6 +56,7 @@ __all__ = [
     "RANDOM",
     "SCORES",
     "Drawn",
+    "OkRows",
     "Overlap",
     "Selection",
     "SharedPool",
@@ -68,6 +77,7 @@ __all__ = [
     "publish",
     "read_drawn",
     "read_marks",
+    "read_ok_rows",
     "read_scores",
     "read_selection",
     "row_lengths",
@@ -82,5 +92,6 @@ __all__ = [
     "shared_pool",
     "stages_behind",
     "text_signatures",
+    "texts_at",
     "verdict",
 ]

@@ -48,7 +48,7 @@ def resolve_budget(request: Request, n_tokens: Int64[np.ndarray, " sample"]) -> 
     if request.tokens is not None:
         _check_amount("tokens", request.tokens, int(n_tokens.sum()))
         return Budget("tokens", request.tokens, n_tokens)
-    rows = np.ones(len(n_tokens), dtype=np.int64)
+    rows = np.broadcast_to(np.int64(1), n_tokens.shape)
     if request.n is not None:
         _check_amount("n", request.n, len(rows))
         return Budget("rows", request.n, rows)

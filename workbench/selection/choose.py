@@ -28,19 +28,27 @@ def choose(
 ) -> Int64[np.ndarray, " chosen"]:
     """Positions of the chosen rows in the policy's order; `amounts` of the budget a group."""
     order = policy.order(pool)
+    if len(amounts) == 1:
+        return _taken(order, amounts[0], policy, budget, pool).copy()
     place = np.empty(len(order), dtype=np.int64)
     place[order] = np.arange(len(order))
     chosen, places = [], []
-    for group, quota in zip(_split(order, codes[order]), amounts, strict=True):
-        rows = group[: n_affordable(budget.costs[group], quota)]
+    for group, amount in zip(_split(order, codes[order]), amounts, strict=True):
+        chosen.append(_taken(group, amount, policy, budget, pool))
         # A matched row takes the place in the order of the row it stands for.
-        places.append(place[rows])
-        if policy.matches_length and len(rows):
-            rows = _matched(rows, np.sort(group), pool)
-            rows = rows[: n_affordable(budget.costs[rows], quota)]
-            places[-1] = places[-1][: len(rows)]
-        chosen.append(rows)
+        places.append(place[group[: len(chosen[-1])]])
     return np.concatenate(chosen)[np.argsort(np.concatenate(places), kind="stable")]
+
+
+def _taken(
+    group: Int64[np.ndarray, " member"], amount: int, policy: Policy, budget: Budget, pool: Pool
+) -> Int64[np.ndarray, " chosen"]:
+    """What an amount takes of rows in the policy's order."""
+    rows = group[: n_affordable(budget.costs[group], amount)]
+    if policy.matches_length and len(rows):
+        rows = _matched(rows, group, pool)
+        rows = rows[: n_affordable(budget.costs[rows], amount)]
+    return rows
 
 
 def choose_capped(
@@ -83,7 +91,10 @@ def _split(
 
 
 def _matched(
-    rows: Int64[np.ndarray, " chosen"], members: Int64[np.ndarray, " member"], pool: Pool
+    rows: Int64[np.ndarray, " chosen"], group: Int64[np.ndarray, " member"], pool: Pool
 ) -> Int64[np.ndarray, " chosen"]:
-    group = Pool(pool.scores[members], pool.n_tokens[members], pool.uniforms[members])
-    return members[match_lengths(np.searchsorted(members, rows), group)]
+    if len(group) == len(pool.scores):
+        return match_lengths(rows, pool)
+    members = np.sort(group)
+    part = Pool(pool.scores[members], pool.n_tokens[members], pool.uniforms[members])
+    return members[match_lengths(np.searchsorted(members, rows), part)]

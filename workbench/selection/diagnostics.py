@@ -1,17 +1,18 @@
 """What a selection did to the data: mixes, lengths, scores and likeness to the top rows.
 
-report = describe(pool_table, chosen_positions, p, statuses=scores["status"])
+report = describe(pool_table, chosen_positions, p, statuses={"ok": 9})
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float64, Int64
+from jaxtyping import Bool, Float64, Int64
+
+from workbench.selection.labels import coded
 
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 
@@ -21,7 +22,7 @@ def describe(
     rows: Int64[np.ndarray, " chosen"],
     p: Float64[np.ndarray, " sample"],
     *,
-    statuses: Iterable[str],
+    statuses: Mapping[str, int],
 ) -> dict[str, Any]:
     """Plain, JSON-ready figures before (the pool) and after (its positions `rows`)."""
     lengths = table["n_tokens"].to_numpy(dtype=np.float64)
@@ -29,13 +30,13 @@ def describe(
     return {
         "n_pool": len(table),
         "n_selected": len(rows),
-        "status_counts": dict(sorted(Counter(map(str, statuses)).items())),
+        "status_counts": dict(statuses),
         "tokens": {"before": int(lengths.sum()), "after": int(lengths[rows].sum())},
         "effective_sample_size": effective_sample_size(p),
         "score": {"before": spread_of(scores), "after": spread_of(scores[rows])},
         "length": {"before": spread_of(lengths), "after": spread_of(lengths[rows])},
-        "sources": mix(table["source"].tolist(), rows),
-        "groups": mix(table["group"].tolist(), rows),
+        "sources": mix(pd.Series(table["source"]), rows),
+        "groups": mix(pd.Series(table["group"]), rows),
         "top_overlap": top_overlap(table["value"].to_numpy(dtype=np.float64), rows),
     }
 
@@ -52,19 +53,21 @@ def spread_of(numbers: Float64[np.ndarray, " row"]) -> dict[str, float]:
     return {"mean": float(numbers.mean()), **named}
 
 
-def mix(names: Sequence[str], rows: Int64[np.ndarray, " chosen"]) -> list[dict[str, Any]]:
+def mix(
+    names: Sequence[str] | pd.Series, rows: Int64[np.ndarray, " chosen"]
+) -> list[dict[str, Any]]:
     """Rows and shares of each name before and after, by name."""
-    before = Counter(names)
-    after = Counter(names[row] for row in rows)
+    kinds, codes = coded(names)
+    before, after = (np.bincount(part, minlength=len(kinds)) for part in (codes, codes[rows]))
     return [
         {
             "name": name,
-            "n_before": count,
-            "share_before": count / len(names),
-            "n_after": after[name],
-            "share_after": after[name] / len(rows),
+            "n_before": n_before,
+            "share_before": n_before / len(codes),
+            "n_after": n_after,
+            "share_after": n_after / len(rows),
         }
-        for name, count in sorted(before.items())
+        for name, n_before, n_after in zip(kinds, before.tolist(), after.tolist(), strict=True)
     ]
 
 
@@ -77,8 +80,7 @@ def top_overlap(
     `jaccard_if_random` the Jaccard index at that share.
     """
     n_rows = len(rows)
-    top = np.argsort(-values, kind="stable")[:n_rows]
-    share = len(np.intersect1d(top, rows)) / n_rows
+    share = int(_is_top(values, n_rows)[rows].sum()) / n_rows
     expected = n_rows / len(values)
     return {
         "share": share,
@@ -86,3 +88,11 @@ def top_overlap(
         "share_if_random": expected,
         "jaccard_if_random": expected / (2 - expected),
     }
+
+
+def _is_top(values: Float64[np.ndarray, " sample"], n_rows: int) -> Bool[np.ndarray, " sample"]:
+    """Whether a row is among those of the largest values, of equal ones the first."""
+    least = np.partition(values, len(values) - n_rows)[len(values) - n_rows]
+    is_top = values > least
+    is_top[np.flatnonzero(values == least)[: n_rows - int(is_top.sum())]] = True
+    return is_top

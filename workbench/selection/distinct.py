@@ -18,7 +18,6 @@ from workbench.selection.pool import read_pool
 from workbench.selection.signatures import N_PLACES, N_WORDS, standard_error
 
 NEAR = "near_duplicate"
-PLACE = "_place"
 OrderOf = Callable[[pd.DataFrame], Int64[np.ndarray, " sample"]]
 
 
@@ -43,10 +42,10 @@ def without_near_duplicates(
             expected=f"{len(scores)}, one a row of scores",
             do="pass signatures",
         )
-    table = read_pool(scores.assign(**{PLACE: np.arange(len(scores))}), adjust=adjust)
+    table = read_pool(scores, adjust=adjust)
     order = order_of(table)
     is_kept = table["row_id"].isin(list(set(keep))).to_numpy()[order]
-    rows = table[PLACE].to_numpy()[np.concatenate([order[is_kept], order[~is_kept]])]
+    rows = table.index.to_numpy()[np.concatenate([order[is_kept], order[~is_kept]])]
     stays_for = stand_ins(signatures, rows, least=least, n_kept=int(is_kept.sum()))
     is_out = np.zeros(len(scores), dtype=bool)
     is_out[rows[stays_for != rows]] = True
@@ -58,4 +57,4 @@ def without_near_duplicates(
         "permutations": N_PLACES,
         "words": N_WORDS,
     }
-    return scores.assign(status=scores["status"].mask(is_out, NEAR)), facts
+    return scores.assign(status=scores["status"].astype(str).mask(is_out, NEAR)), facts

@@ -1,12 +1,13 @@
 """What the budget is shared out to: the groups of one column, or those that quotas name.
 
-groups = (np.array(["a", "b"]), np.array([0, 0, 1, 1]))
+groups = (["a", "b"], np.array([0, 0, 1, 1]))
 budget = Budget("rows", 3, np.ones(4, dtype=np.int64))
 parts = Parts.of(pool_table[:4], None, budget, groups)
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ from jaxtyping import Int64
 
 from workbench.errors import InputError
 from workbench.selection.budgets import Budget
+from workbench.selection.labels import coded
 from workbench.selection.policies import POLICIES
 from workbench.selection.quotas import Quotas, filled, shared_out
 
@@ -35,17 +37,16 @@ class Parts:
         table: pd.DataFrame,
         quotas: Quotas | None,
         budget: Budget,
-        by_group: tuple[np.ndarray, np.ndarray],
+        by_group: tuple[Sequence[str], Int64[np.ndarray, " sample"]],
     ) -> Parts:
         """By quota where there are any, else as the labels and codes of `by_group` say."""
         labels, codes = by_group
         if quotas:
-            found = table["quota"].to_numpy(dtype=object)
-            labels, codes = np.unique(found, return_inverse=True)
+            labels, codes = coded(pd.Series(table["quota"]))
         sizes = [int(n) for n in np.bincount(codes, budget.costs, len(labels))]
         names = [str(label) for label in labels]
         amounts = shared_out(quotas, budget.amount, names, sizes=sizes)
-        return cls(names, codes.astype(np.int64), sizes, amounts)
+        return cls(names, codes, sizes, amounts)
 
 
 def unfilled(

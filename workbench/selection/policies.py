@@ -14,11 +14,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from jaxtyping import Float64, Int64
 
 UNIFORM_BITS = 52
+AT_ONCE = 65_536
 MIN_BIN_ROWS, MAX_BIN_ROWS, N_BINS = 20, 200, 20
 
 
@@ -45,12 +48,23 @@ class Policy:
     matches_length: bool = False
 
 
-def uniforms(row_ids: Sequence[str], seed: int | str) -> Float64[np.ndarray, " sample"]:
+def uniforms(row_ids: Sequence[str] | pd.Series, seed: int | str) -> Float64[np.ndarray, " sample"]:
     """A number strictly between 0 and 1 for each row, fixed by seed and row id alone."""
-    hashes = (hashlib.blake2b(f"{seed}|{i}".encode(), digest_size=8).digest() for i in row_ids)
-    words = np.frombuffer(b"".join(hashes), dtype=">u8").astype(np.uint64)
+    begun = hashlib.blake2b(f"{seed}|".encode(), digest_size=8)
+    ids = row_ids.array if isinstance(row_ids, pd.Series) else row_ids
+    words = np.empty(len(ids), dtype=np.uint64)
+    for start in range(0, len(words), AT_ONCE):
+        some = np.asarray(ids[start : start + AT_ONCE], dtype=object)
+        hashes = [_digest(begun, str(row_id)) for row_id in some]
+        words[start : start + AT_ONCE] = np.frombuffer(b"".join(hashes), dtype=">u8")
     # With 52 bits, adding a half is exact, so neither 0 nor 1 can come out.
     return ((words >> np.uint64(64 - UNIFORM_BITS)) + 0.5) / 2.0**UNIFORM_BITS
+
+
+def _digest(begun: Any, row_id: str) -> bytes:
+    hashed = begun.copy()
+    hashed.update(row_id.encode())
+    return hashed.digest()
 
 
 def soft_log_weights(pool: Pool) -> Float64[np.ndarray, " sample"]:
@@ -69,8 +83,14 @@ def soft_order(pool: Pool) -> Int64[np.ndarray, " sample"]:
 
     Rows of score 0 come after all others, in random order.
     """
-    log_keys = np.log(-np.log(pool.uniforms)) - soft_log_weights(pool)
-    return np.lexsort((-pool.uniforms, log_keys))
+    log_keys = np.log(pool.uniforms)
+    # In place: a pool may be large.
+    np.log(np.negative(log_keys, out=log_keys), out=log_keys)
+    log_keys -= soft_log_weights(pool)
+    order = np.argsort(log_keys)
+    keys = log_keys[order]
+    has_ties = bool((keys[1:] == keys[:-1]).any())
+    return np.lexsort((-pool.uniforms, log_keys)) if has_ties else order
 
 
 def random_order(pool: Pool) -> Int64[np.ndarray, " sample"]:

@@ -5,7 +5,8 @@ table = read_pool(scores, adjust="none", group_by="source")
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from workbench.data import label_text
 from workbench.errors import InputError
 from workbench.options.select import alike_in
 from workbench.selection.alike import among_alike
+from workbench.selection.labels import counted, label_texts, one_label
 
 COLUMNS = ("row_id", "row_index", "source", "n_tokens", "score", "status")
 ADJUSTED = {"none": "score", "length": "score_within_length"}
@@ -30,6 +32,7 @@ def read_pool(
     groups: pd.Series | None = None,
     quota_by: str | None = None,
     quota_groups: pd.Series | None = None,
+    others: Mapping[str, int] | None = None,
 ) -> pd.DataFrame:
     """The `ok` rows in the order of `row_index`, with the columns `value` and `group` added.
 
@@ -38,29 +41,34 @@ def read_pool(
     `table.attrs["alike"]` tells. `group` is the text of the column `group_by`, of `groups` (row for
     row with `scores`), or a tenth of the pool by length for "length_bin"; without any, one group.
     `quota` likewise by `quota_by`, where given, a whole number without its point: 3, not 3.0.
+    The index are the rows' places in `scores`; `others` are told of where there is no pool.
     """
     _check_columns(scores, adjust)
-    table = scores.assign(group=_group_labels(scores, group_by, groups))
+    table = scores.reset_index(drop=True)
+    table["group"] = _group_labels(scores, group_by, groups)
     if quota_by is not None:
         table["quota"] = _group_labels(scores, quota_by, quota_groups, text=label_text)
-    table = table.loc[(table["status"] == "ok").to_numpy()]
-    table = table.sort_values("row_index", kind="stable").reset_index(drop=True)
+    table = _scored(table)
     if table.empty:
-        counts = scores["status"].value_counts().sort_index()
-        found = ", ".join(f"{n} {status}" for status, n in counts.items()) or "no rows at all"
+        counts = status_counts(scores, others)
+        found = ", ".join(f"{n} {status}" for status, n in counts.items())
         raise InputError(
-            f"no row has status ok (found {found})",
+            f"no row has status ok (found {found or 'no rows at all'})",
             expected="at least one scored row",
             do="look at the column 'reason' of the scores",
         )
     table["value"] = _values(table, ADJUSTED.get(adjust, "score"))
     if adjust not in ADJUSTED:
         table["value"], table.attrs["alike"] = among_alike(table, alike_in(adjust))
-    _check_unique(table)
     for name, by, given in (("group", group_by, groups), ("quota", quota_by, quota_groups)):
         if by == LENGTH_BIN and LENGTH_BIN not in scores.columns and given is None:
             table[name] = _length_bins(table)
     return table
+
+
+def status_counts(scores: pd.DataFrame, others: Mapping[str, int] | None) -> dict[str, int]:
+    """How many rows have which status, in the scores and beside them."""
+    return dict(sorted((Counter(counted(pd.Series(scores["status"]))) + Counter(others)).items()))
 
 
 def bin_name(number: int) -> str:
@@ -68,10 +76,10 @@ def bin_name(number: int) -> str:
     return f"length bin {number} of {N_LENGTH_BINS}"
 
 
-def _length_bins(table: pd.DataFrame) -> list[str]:
+def _length_bins(table: pd.DataFrame) -> pd.Categorical:
     place = table["n_tokens"].rank(method="first").to_numpy() - 1
-    bins = (place * N_LENGTH_BINS // len(table)).astype(int).tolist()
-    return [bin_name(i + 1) for i in bins]
+    bins = (place * N_LENGTH_BINS // len(table)).astype(np.int8)
+    return pd.Categorical.from_codes(bins, [bin_name(i + 1) for i in range(N_LENGTH_BINS)])
 
 
 def _check_columns(scores: pd.DataFrame, adjust: str) -> None:
@@ -85,13 +93,23 @@ def _check_columns(scores: pd.DataFrame, adjust: str) -> None:
         )
 
 
+def _scored(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows with status ok by `row_index`; no copy is made of what is so already."""
+    is_ok = (table["status"] == "ok").to_numpy()
+    if not is_ok.all():
+        table = table.loc[is_ok]
+    if not table["row_index"].is_monotonic_increasing:
+        table = table.sort_values("row_index", kind="stable")
+    return table
+
+
 def _group_labels(
     scores: pd.DataFrame,
     group_by: str | None,
     groups: pd.Series | None,
     *,
     text: Callable[[Any], str] = str,
-) -> list[str]:
+) -> pd.Categorical:
     if groups is not None:
         if len(groups) != len(scores):
             raise InputError(
@@ -99,7 +117,7 @@ def _group_labels(
             )
         values = groups
     elif group_by is None or (group_by == LENGTH_BIN and LENGTH_BIN not in scores.columns):
-        return [""] * len(scores)
+        return one_label(len(scores))
     elif group_by in scores.columns:
         values = scores[group_by]
     else:
@@ -107,28 +125,19 @@ def _group_labels(
             f"there is no column '{group_by}' to group by",
             expected=f"one of {', '.join(map(str, scores.columns))}, or {LENGTH_BIN}",
         )
-    return [
-        "(none)" if missing else text(v) for v, missing in zip(values, values.isna(), strict=True)
-    ]
+    return label_texts(pd.Series(values), text)
 
 
-def _values(table: pd.DataFrame, column: str) -> np.ndarray:
-    values = table[column].to_numpy(dtype=np.float64, na_value=np.nan)
-    n_bad = int((~np.isfinite(values)).sum())
+def _values(table: pd.DataFrame, name: str) -> pd.Series:
+    column = pd.Series(table[name])
+    if column.dtype != np.float64:
+        numbers = column.to_numpy(dtype=np.float64, na_value=np.nan)
+        column = pd.Series(numbers, index=table.index)
+    n_bad = len(column) - int(np.isfinite(column.to_numpy()).sum())
     if n_bad:
         raise InputError(
-            f"{n_bad} of {len(values)} rows with status ok have no finite {column}",
+            f"{n_bad} of {len(column)} rows with status ok have no finite {name}",
             expected="a number in each",
             do="run workbench score again",
         )
-    return values
-
-
-def _check_unique(table: pd.DataFrame) -> None:
-    repeated = table.loc[table["row_id"].duplicated(), "row_id"]
-    if len(repeated):
-        raise InputError(
-            f"row_id '{repeated.iloc[0]}' stands in the scores more than once",
-            expected="unique row ids",
-            do="score each dataset once, all of them in one run",
-        )
+    return column

@@ -7,7 +7,7 @@ chosen.rows, chosen.diagnostics
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,9 +20,10 @@ from workbench.selection.budgets import Budget, Request, resolve_budget
 from workbench.selection.choose import choose, choose_capped
 from workbench.selection.diagnostics import describe
 from workbench.selection.distinct import NEAR, without_near_duplicates
+from workbench.selection.labels import coded
 from workbench.selection.parts import Parts, check_groups, unfilled
 from workbench.selection.policies import POLICIES, Policy, Pool, uniforms
-from workbench.selection.pool import read_pool
+from workbench.selection.pool import read_pool, status_counts
 from workbench.selection.quotas import Quotas, parse_quotas
 from workbench.selection.scored_rows import CONTENT
 
@@ -35,10 +36,12 @@ class Selection:
     where the scores have it, `row_sha256`.
     `p` is the chance of the row to be the first one drawn: its share of the weights of the pool
     (of its group's weights, times the group's share of the selection), 1/n where nothing is drawn.
+    `places` are those of the rows in the scores.
     """
 
     rows: pd.DataFrame
     diagnostics: dict[str, Any]
+    places: Int64[np.ndarray, " chosen"]
 
 
 def select(
@@ -60,6 +63,7 @@ def select(
     max_per_group: int | None = None,
     near_duplicates: float | None = None,
     signatures: UInt32[np.ndarray, "row place"] | None = None,
+    others: Mapping[str, int] | None = None,
 ) -> Selection:
     """Select from the `ok` rows of a scores table (CircuitSeer, arXiv 2510.18470, and controls).
 
@@ -75,6 +79,8 @@ def select(
     With `near_duplicates`, of rows whose texts are estimated to be at least so alike (by their
     `signatures`, row for row with `scores`) only the first in the policy's order stays in the pool.
     A policy that draws orders them by a draw of its own: copies make no row likelier to be drawn.
+
+    `others`: rows by status that are to be counted and that `scores` leave out.
 
     By hand: row ids of `drop` leave the pool before the draw; those of `keep` that were not drawn
     come last, on top of the budget.
@@ -99,13 +105,14 @@ def select(
         groups=groups,
         quota_by=quotas.column if quotas else None,
         quota_groups=quota_groups,
+        others=others,
     )
     pool = _pool(table, policy, temperature, seed)
     budget = _budget(Request(fraction, n, tokens), quotas, pool)
-    labels, groups_of = np.unique(table["group"].to_numpy(dtype=object), return_inverse=True)
+    labels, groups_of = coded(pd.Series(table["group"]))
     # Groups with a cap share nothing out: then all rows are one part.
-    one = (np.array([""], dtype=object), np.zeros(len(table), dtype=np.int64))
-    by_group = (labels, groups_of) if max_per_group is None else one
+    one = max_per_group is not None
+    by_group = ([""], np.zeros_like(groups_of)) if one else (labels, groups_of)
     parts = Parts.of(table, quotas, budget, by_group)
     if max_per_group is None:
         rows = choose(pool, POLICIES[policy], budget, parts.codes, amounts=parts.amounts)
@@ -127,14 +134,14 @@ def select(
         settings |= unfilled(rows, budget, parts, quotas)
         settings |= {"max_per_group": max_per_group} if max_per_group else {}
     rows = _with_kept(table, rows, keep)
-    report = describe(table, rows, p, statuses=scores["status"].tolist())
+    report = describe(table, rows, p, statuses=status_counts(scores, others))
     if len(labels) == 1:
         report.pop("groups")
     if alike := table.attrs.get("alike"):
         report["alike"] = alike
     if near is not None:
         report["near_duplicates"] = near
-    return Selection(_rows_table(table, rows, p), settings | report)
+    return Selection(_rows_table(table, rows, p), settings | report, table.index.to_numpy()[rows])
 
 
 def _check_some(rows: Int64[np.ndarray, " chosen"], budget: Budget, pool: Pool) -> None:
@@ -169,7 +176,7 @@ def _without(scores: pd.DataFrame, drop: Collection[str]) -> pd.DataFrame:
     if not drop or not {"row_id", "status"} <= set(scores):
         return scores
     is_dropped = scores["row_id"].isin(list(set(drop))) & (scores["status"] == "ok")
-    return scores.assign(status=scores["status"].mask(is_dropped, "dropped"))
+    return scores.assign(status=scores["status"].astype(str).mask(is_dropped, "dropped"))
 
 
 def _with_kept(
@@ -194,14 +201,29 @@ def _check_not_negative(values: Float64[np.ndarray, " sample"]) -> None:
 
 def _pool(table: pd.DataFrame, policy: str, temperature: float, seed: int | str) -> Pool:
     values = table["value"].to_numpy(dtype=np.float64)
+    numbers = _numbers(pd.Series(table["row_id"]), seed)
     if policy == "soft":
         _check_not_negative(values)
     return Pool(
         scores=values,
         n_tokens=table["n_tokens"].to_numpy(dtype=np.int64),
-        uniforms=uniforms(table["row_id"].tolist(), seed),
+        uniforms=numbers,
         temperature=temperature,
     )
+
+
+def _numbers(row_ids: pd.Series, seed: int | str) -> Float64[np.ndarray, " sample"]:
+    """The random number of each row; InputError where an id is there twice."""
+    numbers = uniforms(row_ids, seed)
+    # Equal ids have equal numbers, and to look for these takes far less memory.
+    may_repeat = bool((np.diff(np.sort(numbers)) == 0).any())
+    if may_repeat and (twice := row_ids[row_ids.duplicated().to_numpy()].tolist()):
+        raise InputError(
+            f"row_id '{twice[0]}' stands in the scores more than once",
+            expected="unique row ids",
+            do="score each dataset once, all of them in one run",
+        )
+    return numbers
 
 
 def _probabilities(
@@ -215,14 +237,20 @@ def _probabilities(
         p = np.zeros(len(codes))
         p[rows] = 1 / len(rows)
         return p
-    log_weights = policy.log_weights(pool)
+    # In place, step by step: a pool may be large.
+    weights = policy.log_weights(pool)
     highest = np.full(codes.max() + 1, -np.inf)
-    np.maximum.at(highest, codes, log_weights)
-    # A group in which every score is 0 has no weights: there the draw is uniform.
-    log_weights = np.where(np.isneginf(highest[codes]), 0.0, log_weights)
-    weights = np.exp(log_weights - np.where(np.isneginf(highest), 0.0, highest)[codes])
+    np.maximum.at(highest, codes, weights)
+    has_none = np.isneginf(highest)
+    if has_none.any():
+        # A group in which every score is 0 has no weights: there the draw is uniform.
+        weights[has_none[codes]] = 0.0
+    weights -= np.where(has_none, 0.0, highest)[codes]
+    np.exp(weights, out=weights)
     shares = np.bincount(codes[rows], minlength=len(highest)) / len(rows)
-    return weights / np.bincount(codes, weights)[codes] * shares[codes]
+    weights /= np.bincount(codes, weights)[codes]
+    weights *= shares[codes]
+    return weights
 
 
 def _rows_table(

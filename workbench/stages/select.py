@@ -22,20 +22,26 @@ from workbench.data import Tally, fingerprint_sources
 from workbench.options import SelectOptions
 from workbench.runs import Finding, Outcome, Place, RunSpec, Task, answer
 from workbench.selection import (
+    ADJUSTED,
+    COLUMNS,
+    CONTENT,
     LENGTH_BIN,
     NEAR,
     SCORES,
+    OkRows,
     Selection,
     columns_of,
     combined,
     is_scored_data,
     parse_quotas,
+    read_ok_rows,
     read_scores,
     score_columns,
     scored_files,
     select,
     stages_behind,
     text_signatures,
+    texts_at,
 )
 from workbench.types import Progress, no_progress
 
@@ -64,7 +70,12 @@ class Tables:
         found = [file_digest(path) for path in self.paths]
         return found if self.combine else found[0]
 
-    def read(self) -> pd.DataFrame:
+    def read(self, options: SelectOptions) -> OkRows:
+        """Of one table what the choice looks at, where it looks at few columns."""
+        columns = None if self.combine else _looked_at(self.first, options)
+        return OkRows(self._whole(), {}) if columns is None else read_ok_rows(self.first, columns)
+
+    def _whole(self) -> pd.DataFrame:
         if self.combine is None:
             return read_scores(self.first)
         behind = [self.score(path) for path in self.paths]
@@ -72,6 +83,13 @@ class Tables:
         same_files = all(is_scored_data(score, data) for score in behind)
         tables = [read_scores(path) for path in self.paths]
         return combined(tables, how=self.combine, same_files=same_files)
+
+    def chosen(self, selection: Selection) -> pd.DataFrame:
+        """The rows of a selection with the hashes of their content, where the scores have them."""
+        rows = selection.rows
+        if CONTENT in rows or CONTENT not in score_columns(self.first):
+            return rows
+        return rows.assign(**{CONTENT: texts_at(self.first, CONTENT, selection.places)})
 
     def methods(self) -> list[str]:
         """What made each table, as far as its run still says so."""
@@ -107,25 +125,30 @@ def run_select(
     )
 
     def work(task: Task) -> Finding:
-        scored = tables.read()
-        if tables.combine:
-            part = pa.Table.from_pandas(scored, preserve_index=False)
-            task.run.write_part(0, part, series=SERIES)
-            task.run.merge_parts(SCORES, n_parts=1, series=SERIES)
-        tally = Tally()
-        beside = _beside(*(scored, tables.first, options, data), tally, task.progress())
-        if tally.n["rows"]:
-            task.has_read(tally.summary())
-        selection = _selection(scored, options, beside)
+        selection = _drawn(tables, options, data, task)
         said = {"combine": combine, "methods": tables.methods()} if tables.combine else {}
         task.run.write_json(DIAGNOSTICS, selection.diagnostics | said)
-        table = pa.Table.from_pandas(selection.rows, preserve_index=False)
+        table = pa.Table.from_pandas(tables.chosen(selection), preserve_index=False)
         counts = {"ok": len(selection.rows)}
         if near := selection.diagnostics.get("near_duplicates"):
             counts[NEAR] = near["left_out"]
         return Finding(table, counts=counts)
 
     return answer(place, spec, work, summary=DIAGNOSTICS)
+
+
+def _drawn(tables: Tables, options: SelectOptions, data: Sequence[str], task: Task) -> Selection:
+    """The selection; scores that were combined for it are kept, tables are let go."""
+    scored = tables.read(options)
+    if tables.combine:
+        part = pa.Table.from_pandas(scored.rows, preserve_index=False)
+        task.run.write_part(0, part, series=SERIES)
+        task.run.merge_parts(SCORES, n_parts=1, series=SERIES)
+    tally = Tally()
+    beside = _beside(*(scored.rows, tables.first, options, data), tally, task.progress())
+    if tally.n["rows"]:
+        task.has_read(tally.summary())
+    return _selection(scored, options, beside)
 
 
 def plan_select(
@@ -138,8 +161,8 @@ def plan_select(
     """What would be drawn: no pass over a model, and nothing is written."""
     began = time.perf_counter()
     tables = Tables.of(scores, combine)
-    scored, tally = tables.read(), Tally()
-    beside = _beside(scored, tables.first, options, data, tally)
+    scored, tally = tables.read(options), Tally()
+    beside = _beside(scored.rows, tables.first, options, data, tally)
     report = _selection(scored, options, beside).diagnostics
     return {
         "forward_passes": 0,
@@ -187,14 +210,15 @@ def _beside(
     return Beside(found, signatures)
 
 
-def _selection(scores: pd.DataFrame, options: SelectOptions, beside: Beside) -> Selection:
+def _selection(scored: OkRows, options: SelectOptions, beside: Beside) -> Selection:
     by_quota = quota_column(options)
     return select(
-        scores,
+        scored.rows,
         **dataclasses.asdict(options),
         groups=beside.columns.get(options.group_by or ""),
         quota_groups=beside.columns.get(by_quota or ""),
         signatures=beside.signatures,
+        others=scored.others,
     )
 
 
@@ -209,12 +233,25 @@ def _outside(known: Sequence[str], options: SelectOptions) -> list[str]:
     return [name for name in asked if name not in {LENGTH_BIN, *known}]
 
 
+def _reads_data(known: Sequence[str], options: SelectOptions) -> bool:
+    return options.near_duplicates is not None or bool(_outside(known, options))
+
+
+def _looked_at(scores_path: Path, options: SelectOptions) -> list[str] | None:
+    """The columns of a table that the choice looks at; None for all."""
+    if options.adjust not in ADJUSTED:
+        return None
+    asked = (ADJUSTED[options.adjust], options.group_by, quota_column(options))
+    # Rows are known by their content where the data are read.
+    contents = [CONTENT] * _reads_data(score_columns(scores_path), options)
+    return [*COLUMNS, *filter(None, asked), *contents]
+
+
 def _other_data(
     scores_path: Path, options: SelectOptions, data: Sequence[str]
 ) -> dict[str, list[dict[str, Any]]]:
     """The fingerprint of data that is read and is not, byte for byte, what was scored."""
-    reads_texts = options.near_duplicates is not None
-    if not data or not (reads_texts or _outside(score_columns(scores_path), options)):
+    if not data or not _reads_data(score_columns(scores_path), options):
         return {}
     found = fingerprint_sources(data)
     score = stages_behind(scores_path, scores_path.parent).get("score")
