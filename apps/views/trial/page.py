@@ -9,8 +9,8 @@ import pandas as pd
 import streamlit as st
 
 from apps.reading.files import load, read_json
-from apps.reading.runs import FoundRun
 from apps.widgets.chart import chart
+from apps.widgets.report import offer_report
 from apps.widgets.runs import choose_run, workspace
 from apps.words.guides import show_heading
 from apps.words.markdown import as_markdown, literal
@@ -106,17 +106,6 @@ def show_comparisons(report: dict[str, Any]) -> None:
     st.dataframe(pd.DataFrame(rows), hide_index=True, column_config=columns, alt="All differences")
 
 
-def offer_report(run: FoundRun, report: dict[str, Any]) -> None:
-    st.download_button(
-        "HTML report",
-        data=lambda: trial_page(report).encode(),
-        file_name=f"{run.name}.html",
-        mime="text/html",
-        icon=":material/download:",
-        on_click="ignore",
-    )
-
-
 show_heading("Trial", "trial")
 if not workspace().finished("trial"):
     say_how_to_begin()
@@ -135,4 +124,4 @@ show_verdict(report)
 show_effects(report)
 show_arms(report)
 show_comparisons(report)
-offer_report(run, report)
+offer_report(run.name, lambda: trial_page(report))

@@ -8,8 +8,8 @@ import pandas as pd
 import streamlit as st
 
 from apps.reading.files import load
-from apps.reading.runs import FoundRun
 from apps.widgets.chart import chart
+from apps.widgets.report import offer_report
 from apps.widgets.runs import choose_run
 from apps.words.guides import show_heading
 from apps.words.markdown import as_markdown, literal
@@ -120,17 +120,6 @@ def show_alone(report: dict[str, Any]) -> None:
         st.metric("Kept by the circuit alone", f"{share:.0%}", help=WORDS["recovered"])
 
 
-def offer_report(run: FoundRun, report: dict[str, Any]) -> None:
-    st.download_button(
-        "HTML report",
-        data=lambda: validation_page(report).encode(),
-        file_name=f"{run.name}.html",
-        mime="text/html",
-        icon=":material/download:",
-        on_click="ignore",
-    )
-
-
 show_heading("Validate", "validate")
 run = choose_run("validate", label="Validation", key="validation")
 report = load(read_validation, run.result)
@@ -151,7 +140,7 @@ with left:
     show_sets(report)
 with right:
     show_alone(report)
-    offer_report(run, report)
+    offer_report(run.name, lambda: validation_page(report))
 show_beyond(report)
 st.page_link(
     "views/run/page.py",
