@@ -15,6 +15,7 @@ from workbench.engines import (
     HookedEngine,
     attention_received,
     choose_engine,
+    columns,
     counted_mask,
     received_by_keys,
     sample_losses,
@@ -59,6 +60,26 @@ def test_column_means_block_by_block_are_those_of_the_whole_pattern(block, windo
     for found, span in zip(means, spans, strict=True):
         expected = attention_received(pattern, span[:, 0], span[:, 1])
         torch.testing.assert_close(found, expected, atol=1e-7, rtol=0)
+
+
+@pytest.mark.parametrize("together", [1, 2, 3])
+def test_heads_that_take_turns_have_the_same_column_means(monkeypatch, together):
+    monkeypatch.setattr(columns, "SMALLEST_BLOCK", 4)
+    monkeypatch.setattr(columns, "BLOCK_CPU", 2 * 37 * 4 * together)
+    query, key = random_attention(37)
+    assert columns._block(query) == (together, 4)
+    spans = torch.tensor([[(0, 37), (0, 20)], [(4, 37), (1, 20)]])
+    means = received_by_keys(query, key, spans, scaling=0.5)
+    expected = received_by_keys(query, key, spans, scaling=0.5, block=37)
+    torch.testing.assert_close(means, expected, atol=1e-7, rtol=0)
+
+
+def test_half_precision_is_rounded_nowhere_on_a_cpu():
+    query, key = (part.bfloat16() for part in random_attention(37))
+    spans = torch.tensor([[(0, 37), (0, 20)]])
+    means = received_by_keys(query, key, spans, scaling=0.5)
+    expected = received_by_keys(query.float(), key.float(), spans, scaling=0.5)
+    torch.testing.assert_close(means, expected, atol=0, rtol=0)
 
 
 def test_a_row_with_nothing_left_in_its_span_counts_as_uniform():

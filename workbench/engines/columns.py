@@ -8,13 +8,16 @@ hooked engine has.
 
 from __future__ import annotations
 
+from itertools import product
+
 import torch
 from jaxtyping import Bool, Float, Float64, Int
 from torch import Tensor
 
-# Pattern values of one block of queries: few enough for a CPU's cache, many enough for a GPU.
+# Pattern values of one block: few enough for a CPU's cache, many enough for a GPU.
 BLOCK_CPU, BLOCK_GPU = 2**19, 2**26
-SMALLEST_BLOCK = 16
+# Fewer queries together cost a matrix product twice the time; heads take turns instead.
+SMALLEST_BLOCK = 64
 
 
 def received_by_keys(
@@ -30,7 +33,8 @@ def received_by_keys(
 
     Causal, within a sliding `window`. Rows are renormalised over a span that leaves tokens out; a
     row with nothing left in it counts as uniform over it. Sums to 1 over each span, zero outside.
-    `block` queries are looked at together (default: by device); memory grows with T, not T^2.
+    `block` queries of all heads are looked at together (default: by device; of long texts fewer
+    heads); memory grows with T, not T^2. Half precision is rounded nowhere on a CPU.
     """
     n_batch, n_heads, n_pos, _ = query.shape
     start, end = spans[..., 0, None], spans[..., 1, None]
@@ -39,17 +43,20 @@ def received_by_keys(
     shape = (len(spans), n_batch, n_heads, n_pos)
     totals = torch.zeros(shape, dtype=torch.float64, device=query.device)
     lost = torch.zeros(shape, dtype=torch.bool, device=query.device)
-    step = block or _block(query)
-    for first in range(0, n_pos, step):
-        last = min(first + step, n_pos)
+    together, step = (n_heads, block) if block else _block(query)
+    if query.device.type == "cpu":
+        query, key = query.float(), key.float()
+    for at, first in product(range(0, n_heads, together), range(0, n_pos, step)):
+        heads, last = slice(at, at + together), min(first + step, n_pos)
         left = 0 if window is None else max(0, first - window + 1)
-        pattern = _rows(query, key, (left, first, last), scaling=scaling, window=window)
+        place = (left, first, last)
+        pattern = _rows(query[:, heads], key[:, heads], place, scaling=scaling, window=window)
         of_keys = inside[:, :, left:last].to(pattern.dtype)
         kept = torch.einsum("bhqk,sbk->sbhq", pattern, of_keys)
         counted = inside[:, :, None, first:last]
         weight = torch.where(counted & (kept > 0), kept.reciprocal(), 0.0)
-        totals[..., left:last] += torch.einsum("sbhq,bhqk->sbhk", weight, pattern).double()
-        lost[..., first:last] = counted & (kept <= 0)
+        totals[:, :, heads, left:last] += torch.einsum("sbhq,bhqk->sbhk", weight, pattern).double()
+        lost[:, :, heads, first:last] = counted & (kept <= 0)
     totals += _uniform_rows(lost, position - start)
     return totals * inside[:, :, None] / (end - start).clamp(min=1)[:, :, None]
 
@@ -59,7 +66,7 @@ def _rows(
 ) -> Float[Tensor, "batch head rows keys"]:
     """Rows `first` to `last` of the pattern, keys from `left` on, in float32."""
     left, first, last = place
-    scores = (query[:, :, first:last] @ key[:, :, left:last].mT).float() * scaling
+    scores = (query[:, :, first:last] @ key[:, :, left:last].mT).float().mul_(scaling)
     rows = torch.arange(first, last, device=query.device)[:, None]
     diagonal = torch.arange(first, last, device=query.device)
     scores[..., first - left :].masked_fill_(diagonal > rows, -torch.inf)
@@ -77,10 +84,12 @@ def _uniform_rows(
     return share.flip(-1).cumsum(-1).flip(-1)
 
 
-def _block(query: Tensor) -> int:
+def _block(query: Tensor) -> tuple[int, int]:
+    """Heads and queries that are looked at together."""
     n_batch, n_heads, n_pos, _ = query.shape
     values = BLOCK_CPU if query.device.type == "cpu" else BLOCK_GPU
-    return max(SMALLEST_BLOCK, values // max(1, n_batch * n_heads * n_pos))
+    together = min(n_heads, max(1, values // max(1, n_batch * n_pos * SMALLEST_BLOCK)))
+    return together, max(SMALLEST_BLOCK, values // max(1, n_batch * together * n_pos))
 
 
 def attention_received(
