@@ -23,9 +23,9 @@ KINDS = "kinds"
 
 
 def known_kinds(run: FoundRun) -> HeadKinds | None:
-    """The scores that were measured before, if they were."""
-    path = beside(run, KINDS)
-    return load(_read, path) if path.is_file() else None
+    """The scores that were measured before, if they were: by the reader, or with the run."""
+    paths = (beside(run, KINDS), run.folder / f"{KINDS}.json")
+    return next((load(_read, path) for path in paths if path.is_file()), None)
 
 
 def _read(path: Path) -> HeadKinds:
@@ -39,7 +39,11 @@ def measured_kinds(run: FoundRun, model: Model) -> HeadKinds:
         kinds = head_kinds(HookedEngine(model))
     path = beside(run, KINDS)
     path.parent.mkdir(parents=True, exist_ok=True)
+    write_kinds(path, kinds)
+    return kinds
+
+
+def write_kinds(path: Path, kinds: HeadKinds) -> None:
     content = {name: np.round(values, 6).tolist() for name, values in kinds._asdict().items()}
     with atomic_file(path) as file:
         file.write(json.dumps(content).encode())
-    return kinds

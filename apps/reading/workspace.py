@@ -22,6 +22,8 @@ from workbench.runs import RunSummary
 
 DEFAULT_ROOTS = (Path("runs"), Path("demo/runs"))
 DEMO = "demo"
+# Attention on some samples, kept with a run: `apps.reading.kept_samples` reads it.
+KEPT = "attention.parquet"
 BUNDLED = ("tour_runs", "demo_runs")
 UNUSABLE = ("broken", "failed", "interrupted")
 
@@ -98,8 +100,13 @@ def is_here(name: str) -> bool:
 
 
 def ready_first(runs: Sequence[FoundRun]) -> list[FoundRun]:
-    """In the same order, but runs that came along without their model behind all others."""
-    return sorted(runs, key=lambda run: bool(run.origin) and not is_here(run.model))
+    """In the same order, but those that came along behind all others if they need a model for
+    everything that they show, and it is not here."""
+
+    def is_behind(run: FoundRun) -> bool:
+        return bool(run.origin) and not is_here(run.model) and not (run.folder / KEPT).is_file()
+
+    return sorted(runs, key=is_behind)
 
 
 def open_workspace() -> Workspace:

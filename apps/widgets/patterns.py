@@ -1,7 +1,8 @@
 """Long samples on a page: a window of the tokens, and a head's pattern within it.
 
 window = choose_window(values, key="a")        # (0, len) for a short sample
-show_pattern(model, sample, Head(0, 3))
+show_pattern(model, row, Head(0, 3))
+draw_pattern(kept, Head(0, 3), key="pattern")
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import numpy as np
 import streamlit as st
 from jaxtyping import Float
 
-from apps.passes.attention import head_pattern, rendered_window, texts_of_tokens, value_sizes
+from apps.passes.attention import Attended, live_sample
 from apps.widgets.chart import chart
 from apps.words.markdown import literal
 from apps.words.numbers import WORDS
@@ -50,34 +51,29 @@ def choose_window(values: Float[np.ndarray, " pos"], *, title: str, key: str) ->
 def show_pattern(model: Model, sample: Sample, head: Head, *, part: str = "prompt") -> None:
     """The head's attention on the sample, in a window where it is long."""
     try:
-        ids, _ = rendered_window(model, sample, part=part)
+        seen = live_sample(model, sample, part=part)
     except UnrenderableError as err:
         st.warning(literal(f"This sample cannot be shown: {err}"))
         return
-    if len(ids) > model.n_ctx:
-        st.caption(f"The first {model.n_ctx} of {len(ids)} tokens, which fit the model's context.")
-        ids = ids[: model.n_ctx]
-    draw_pattern(model, ids, head, key="pattern")
+    if seen.n_left_out:
+        n_all = seen.n_tokens + seen.n_left_out
+        st.caption(f"The first {seen.n_tokens} of {n_all} tokens, which fit the model's context.")
+    draw_pattern(seen, head, key="pattern")
 
 
 def draw_pattern(
-    model: Model,
-    ids: tuple[int, ...],
-    head: Head,
-    *,
-    key: str,
-    window: tuple[int, int] | None = None,
+    seen: Attended, head: Head, *, key: str, window: tuple[int, int] | None = None
 ) -> None:
     """The pattern of `head` within `window`, which is asked for where none is given."""
     how = st.pills(
         "Seen", VIEWS, selection_mode="multi", key=f"{key}-view", help=WORDS["pattern_view"]
     )
-    pattern = _seen(model, ids, head, tuple(how or ()))
+    pattern = _pattern_of(seen, head, tuple(how or ()))
     if window is None:
         received = pattern.mean(0)
         window = choose_window(received, title="Attention received, whole sample", key=f"{key}-w")
     start, end = window
-    tokens = texts_of_tokens(model, ids[start:end])
+    tokens = seen.texts(start, end)
     place = _choose_token(tokens, key=f"{key}-token", first=start + 1)
     what = "value read" if WEIGHTED in (how or ()) else "attention"
     # Another key with every choice: else a second click on a token would only unselect it.
@@ -100,12 +96,10 @@ def draw_pattern(
         _show_token(pattern[start:end, start:end], tokens, place, first=start + 1)
 
 
-def _seen(
-    model: Model, ids: tuple[int, ...], head: Head, how: tuple[str, ...]
-) -> Float[np.ndarray, "query key"]:
-    pattern = head_pattern(model, ids, head)
+def _pattern_of(seen: Attended, head: Head, how: tuple[str, ...]) -> Float[np.ndarray, "query key"]:
+    pattern = seen.pattern(head)
     if WEIGHTED in how:
-        pattern = weighted(pattern, value_sizes(model, ids, head))
+        pattern = weighted(pattern, seen.values(head))
     return without_first(pattern) if NO_FIRST in how else pattern
 
 

@@ -5,6 +5,8 @@ show_detail(run, heads, deltas, chosen, second=None, wide=st.container())
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 import streamlit as st
@@ -13,11 +15,13 @@ from streamlit.delta_generator import DeltaGenerator
 from apps.passes.kinds import known_kinds
 from apps.passes.model import local_model
 from apps.reading.heads import probe_samples
+from apps.reading.kept_samples import KeptSample
 from apps.reading.runs import FoundRun
 from apps.views.heads.making import fill_box
 from apps.widgets.chart import chart
+from apps.widgets.kept import how_to_see_more, kept_of_model
 from apps.widgets.one_sample import ADDRESS, sample_in_view, show_ways
-from apps.widgets.patterns import show_pattern
+from apps.widgets.patterns import draw_pattern, show_pattern
 from apps.widgets.remembered import keep_inside
 from apps.widgets.runs import workspace
 from apps.words.numbers import WORDS
@@ -153,7 +157,27 @@ def _show_attention(
             if model is not None:
                 show_pattern(model, viewed[1], chosen)
             return
-    _show_probe_attention(run, heads, deltas, chosen)
+    if kept := kept_of_model(run.model):
+        _show_kept_attention(run, kept, chosen)
+    else:
+        _show_probe_attention(run, heads, deltas, chosen)
+
+
+def _show_kept_attention(run: FoundRun, kept: Mapping[str, KeptSample], chosen: Head) -> None:
+    """The head's pattern on a row that was kept with scores by the same model."""
+    row_id = st.selectbox(
+        f"The model is not on this machine: {len(kept)} rows were kept with their attention",
+        list(kept),
+        format_func=lambda name: f"{name}: {kept[name].opening}" if name in kept else str(name),
+        key="kept_row",
+    )
+    sample = kept[row_id or next(iter(kept))]
+    if chosen in sample.by_head:
+        draw_pattern(sample, chosen, key="kept")
+    else:
+        names = ", ".join(head_name(*head) for head in sample.heads)
+        st.info(f"Not kept for {head_name(*chosen)}, only for {names}.")
+    how_to_see_more(run)
 
 
 def _show_probe_attention(

@@ -1,6 +1,6 @@
 """One sample on the Tokens page: its numbers, its shaded text, its bars, its score in variants.
 
-show_sample(shown, table, row, sample, key="a", score=run.manifest["config"])
+show_sample(shown, table, row, seen, key="a", score=run.manifest["config"])
 """
 
 from __future__ import annotations
@@ -14,18 +14,16 @@ import pandas as pd
 import streamlit as st
 from jaxtyping import Float
 
-from apps.passes.attention import TokenView, token_view
+from apps.passes.attention import Attended, TokenView, token_view
 from apps.reading.scores import ScoreTable
 from apps.views.tokens.split import show_split
 from apps.widgets.chart import chart
 from apps.widgets.patterns import choose_window, draw_pattern
 from apps.widgets.sample_card import is_known
-from apps.words.markdown import literal
 from apps.words.numbers import WORDS
 from workbench.figures import token_bars, token_strip
-from workbench.models import Model, UnrenderableError
 from workbench.scoring import contributions
-from workbench.types import Head, Sample
+from workbench.types import Head
 
 SHADES = {"attention received": "received", "contribution": "contribution"}
 VARIANTS = ("paper", "cv2", "excess")
@@ -33,16 +31,14 @@ VARIANTS = ("paper", "cv2", "excess")
 
 @dataclass(frozen=True)
 class Shown:
-    """What is looked at: whose attention, over which part, shaded by what.
+    """What is looked at: whose attention, with or without the sink, shaded by what.
 
     `only` is one head; None is the mean over the circuit.
     """
 
-    model: Model
     circuit: tuple[Head, ...]
     only: Head | None
     pattern: Head
-    part: str
     drop_sink: bool
     shade: str
 
@@ -51,29 +47,25 @@ def show_sample(
     shown: Shown,
     table: ScoreTable,
     row: dict[str, Any],
-    sample: Sample,
+    seen: Attended,
     *,
     key: str,
     score: Mapping[str, Any],
 ) -> None:
     """Everything about one sample, from top to bottom; `score` says how the run scores."""
     heads = (shown.only,) if shown.only is not None else shown.circuit
-    try:
-        view = token_view(shown.model, heads, sample, part=shown.part, drop_sink=shown.drop_sink)
-    except UnrenderableError as err:
-        st.warning(literal(f"This sample cannot be shown: {err}"))
-        return
+    view = token_view(seen, heads, drop_sink=shown.drop_sink)
     _show_numbers(shown, row, view)
     if shown.only is None and shown.drop_sink == bool(score.get("drop_sink")):
         # Of another window, or of one head, it would not be this score that is told of.
         by = score.get("variant") or "paper"
-        show_split(shown.model, heads, view, by, per_head=bool(score.get("per_head")))
+        show_split(heads, view, by, per_head=bool(score.get("per_head")))
     values = view.received if shown.shade == "received" else contributions(view.received)
     window = choose_window(values, title="The whole sample", key=f"{key}-window")
     _show_tokens(shown, view, values, window, key)
     _show_variants(table, row)
     start, end = view.start + window[0], view.start + window[1]
-    draw_pattern(shown.model, view.ids, shown.pattern, key=f"{key}-pattern", window=(start, end))
+    draw_pattern(seen, shown.pattern, key=f"{key}-pattern", window=(start, end))
 
 
 def _show_numbers(shown: Shown, row: dict[str, Any], view: TokenView) -> None:

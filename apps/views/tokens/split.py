@@ -1,6 +1,6 @@
 """The score of one sample in words: which tokens and which heads make it.
 
-show_split(shown, view, "excess", per_head=False)
+show_split(circuit, view, "excess", per_head=False)
 """
 
 from __future__ import annotations
@@ -12,15 +12,13 @@ from apps.passes.attention import TokenView
 from apps.words.markdown import literal
 from apps.words.numbers import WORDS
 from workbench.figures import head_name, visible
-from workbench.models import Model
-from workbench.scoring import Split, split_score, uniform_received
+from workbench.scoring import Split, split_score
 from workbench.types import Head
 
 MOST_HEADS = 6
 
 
 def show_split(
-    model: Model,
     heads: tuple[Head, ...],
     view: TokenView,
     variant: str,
@@ -28,8 +26,7 @@ def show_split(
     per_head: bool = False,
 ) -> None:
     """Two sentences: the tokens that make the score, and the heads; nothing of a score of 0."""
-    uniform = uniform_received(model, heads, view.by_head.shape[1])
-    split = split_score(view.by_head, uniform, variant, per_head=per_head)
+    split = split_score(view.by_head, view.uniform, variant, per_head=per_head)
     if split is None:
         return
     lines = [said_of_tokens(split, view.tokens)]

@@ -1,0 +1,64 @@
+"""The samples whose attention was kept with a run, where its model is not on this machine.
+
+kept = kept_of(run)                      # {} where the model is here, or nothing was kept
+begin_with_kept(kept, table, key="place", is_falling=True)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import streamlit as st
+
+from apps.reading.files import load
+from apps.reading.kept_samples import KeptSample, read_kept
+from apps.reading.runs import FoundRun
+from apps.reading.scores import ScoreTable
+from apps.reading.workspace import KEPT, is_here
+from apps.widgets.runs import workspace
+from apps.words.markdown import literal
+
+BEGINS = 60
+
+
+def kept_of_model(model: str) -> Mapping[str, KeptSample]:
+    """Of the first run of scores by `model` that any were kept with."""
+    scored = (run for run in workspace().finished("score") if run.model == model)
+    return next(filter(None, map(kept_of, scored)), {})
+
+
+def kept_of(run: FoundRun) -> Mapping[str, KeptSample]:
+    """By row id; empty where everything can be recomputed."""
+    if is_here(run.model) or not (run.folder / KEPT).is_file():
+        return {}
+    return load(read_kept, run.folder / KEPT)
+
+
+def begin_with_kept(
+    kept: Mapping[str, KeptSample], table: ScoreTable, *, key: str, is_falling: bool
+) -> None:
+    """A page that names no row opens on one that can be shown; a box has the others."""
+    ranks = {
+        rank: row_id
+        for row_id in kept
+        if (rank := table.rank_of(row_id, is_falling=is_falling)) is not None
+    }
+    if not ranks:
+        return
+    if key not in st.session_state and key not in st.query_params:
+        st.session_state[key] = next(iter(ranks))
+    st.selectbox(
+        f"The model is not on this machine: {len(ranks)} rows were kept with their attention",
+        sorted(ranks),
+        index=None,
+        format_func=lambda rank: f"place {rank:,}: {ranks.get(rank, '')}",
+        placeholder="Open one",
+        key="kept_place",
+        on_change=lambda: st.session_state.update({key: st.session_state["kept_place"]}),
+    )
+
+
+def how_to_see_more(run: FoundRun) -> None:
+    """What fetches the model, by which every row and head can be looked at."""
+    st.caption("Every other row and head can be seen with the model on this machine:")
+    st.code(f"workbench models get {literal(run.model)}", language="bash")
