@@ -1,6 +1,6 @@
 """Finished runs of a pretrained model, which the app opens with: `data/tour_runs`.
 
-    python -m analyses.pretrained_tour.study              # about an hour of one core; resumes
+    python -m analyses.pretrained_tour.study              # some 50 minutes of one core; resumes
     python -m analyses.pretrained_tour.study --bundle     # the same, then into data/tour_runs
 
 SmolLM2 on GSM8K: what every head costs when it is uniform and when its output is at its mean, the
@@ -37,9 +37,9 @@ from workbench.stages import Place, run_chosen
 from workbench.types import Head
 
 MODEL, POOL = "smollm2-135m", "gsm8k"
-N_PROBE, N_ROWS, N_KEPT = 16, 400, 4
+N_PROBE, N_ROWS, N_KEPT = 8, 400, 4
 LEAST = 0.01
-CHECK = ["--n", "16", "--random", "20", "--control-n", "4", "--no-decode", "--curve-n", "8"]
+CHECK = ["--n", "8", "--random", "20", "--control-n", "4", "--no-decode", "--curve-n", "8"]
 
 
 def workbench(command: list[str], work: Path) -> dict[str, Any]:

@@ -57,6 +57,7 @@ if TYPE_CHECKING:
         sample_limit,
     )
     from workbench.circuits.robust import Setting, robust_heads
+    from workbench.circuits.spectral import head_spread, participation_ratio
     from workbench.circuits.stability import probe_stability
     from workbench.circuits.validation import validate_circuit
     from workbench.circuits.validation_file import read_validation
@@ -121,6 +122,10 @@ HEAVY = {
         "Setting",
         "robust_heads",
     ),
+    "spectral": (
+        "head_spread",
+        "participation_ratio",
+    ),
     "stability": ("probe_stability",),
     "validation": ("validate_circuit",),
     "validation_file": ("read_validation",),
@@ -152,6 +157,7 @@ __all__ = [
     "head_facts",
     "head_kinds",
     "head_sets",
+    "head_spread",
     "head_values",
     "heads_to_json",
     "is_doubtful",
@@ -161,6 +167,7 @@ __all__ = [
     "measure_heads",
     "n_selected",
     "n_top_heads",
+    "participation_ratio",
     "probe_facts",
     "probe_stability",
     "race_heads",
