@@ -25,6 +25,20 @@ def estimates_of(model, rows, **options):
     return batch.deltas
 
 
+def test_progress_counts_every_layer_of_every_batch(tiny_model, samples):
+    seen, rows = [], rendered_rows(tiny_model, samples)
+    batches = [[i] for i in range(len(rows))]
+    told = iter_screen(
+        HookedEngine(tiny_model),
+        rows,
+        batches=batches,
+        on_progress=lambda done, total, _: seen.append((done, total)),
+    )
+    assert len(list(told)) == len(rows)
+    n_steps = len(rows) * tiny_model.n_layers
+    assert seen == [(i, n_steps) for i in range(1, n_steps + 1)]
+
+
 def moved_losses(model, rows, layer, shares):
     """Losses with head `h` of `layer` at `z + shares[h] (z~ - z)`, by plain hooked passes."""
     seen = {}

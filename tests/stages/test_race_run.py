@@ -165,6 +165,21 @@ def test_progress_never_passes_its_end(method, found, tmp_path):
     assert "at most" in said[0]
 
 
+def test_progress_is_told_within_a_piece_of_work(found, tmp_path):
+    """A piece may take half an hour: its layers are steps of their own."""
+    seen = []
+    place = Place(tmp_path / "runs", lambda done, _total, text: seen.append((done, text)))
+    run_heads(place, found.source, found.probe.result, options("screen"), batch_tokens=400)
+    table = pq.read_table(found.screen.run / "raced.parquet", columns=["position", "gradient"])
+    n_samples = table["gradient"].to_pylist().count(True)
+    n_pieces = len({text for _, text in seen if text.startswith("gradients of")})
+    gradients = [done for done, text in seen if text.startswith("gradients of")]
+    n_layers = read_heads(found.screen.result).model.n_layers
+    assert gradients == sorted(set(gradients))
+    assert len(gradients) % n_layers == 0
+    assert n_samples >= len(gradients) // n_layers >= n_pieces >= 1
+
+
 def test_near_ties_are_listed_and_what_they_spare_is_counted(found, tmp_path):
     place = Place(tmp_path)
     how = options("race", tolerance=5.0)

@@ -12,6 +12,7 @@ importance). One forward and one backward pass a layer, from the replayed prefix
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -41,23 +42,23 @@ def iter_screen(
     `way` is the share of z~ - z at which the gradient is taken.
     """
     model, layers = engine.model, heads_by_layer(engine.model, heads)
-    lengths = [len(r.ids) for r in rendered]
+    lengths, n_total = [len(r.ids) for r in rendered], len(batches) * len(layers)
 
-    def work(piece: list[int]) -> ImportanceBatch:
+    def work(piece: list[int], n_before: int) -> ImportanceBatch:
         chosen = [rendered[i] for i in piece]
         ids, counted = batch_of(model, chosen, part)
         inputs = engine.capture(ids, layers)
         base = sample_means(engine.outcomes(inputs.final, ids, counted).losses, counted)
         deltas = np.full((len(piece), model.n_layers, model.n_heads), np.nan)
-        for layer, of_layer in layers.items():
+        for n_done, (layer, of_layer) in enumerate(layers.items(), start=n_before + 1):
             estimates = _layer_estimates(engine, inputs, (ids, counted), layer=layer, way=way)
             deltas[:, layer, of_layer] = estimates.cpu().numpy()[:, of_layer]
+            on_progress(n_done, n_total, f"gradients at layer {layer} of {len(piece)} samples")
         return ImportanceBatch(tuple(piece), base.cpu().numpy(), deltas)
 
-    for n_done, batch in enumerate(batches):
-        found = together([piece for _, piece in engine.memory.pieces(batch, lengths, work)])
-        on_progress(n_done + 1, len(batches), f"gradients of {len(batch)} samples")
-        yield found
+    for number, batch in enumerate(batches):
+        measure = partial(work, n_before=number * len(layers))
+        yield together([piece for _, piece in engine.memory.pieces(batch, lengths, measure)])
 
 
 def _layer_estimates(

@@ -36,7 +36,7 @@ from workbench.data import batches_by_length
 from workbench.engines import Engine
 from workbench.models import Rendered
 from workbench.options import RaceOptions
-from workbench.types import Head, HeadScore, HeadScores, ModelInfo
+from workbench.types import Head, HeadScore, HeadScores, ModelInfo, Progress, no_progress
 
 NOMINATED = 0.25
 
@@ -72,12 +72,20 @@ Worker = Callable[[Work], ImportanceBatch]
 
 
 def worker_of(
-    engine: Engine, rendered: Sequence[Rendered], ablation: Ablation = BY_UNIFORM
+    engine: Engine,
+    rendered: Sequence[Rendered],
+    ablation: Ablation = BY_UNIFORM,
+    *,
+    on_progress: Progress = no_progress,
 ) -> Worker:
-    """Does a piece of work on the engine; gradients know of uniform attention only."""
+    """Does a piece of work on the engine; gradients know of uniform attention only.
+
+    `on_progress` hears how far each piece is, by layers.
+    """
 
     def work(piece: Work) -> ImportanceBatch:
         where: dict[str, Any] = {"batches": [piece.batch], "heads": piece.heads}
+        where["on_progress"] = on_progress
         if piece.gradient:
             (found,) = iter_screen(engine, rendered, **where)
         else:

@@ -10,7 +10,8 @@ asks for the same pieces in the same order, and the stored ones are read back.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -56,7 +57,7 @@ def raced_heads(
     rendered = counted_window(rendered_probe(engine.model, probe), options.count)
     ids = [sample.row_id for sample in probe.samples]
     ablation = prepare(engine, KINDS[options.ablation], rendered, seed=options.seed)
-    worker = _Stored(task, worker_of(engine, rendered, ablation), engine, ids)
+    worker = _Stored(task, partial(worker_of, engine, rendered, ablation), engine, ids)
     if options.method == "screen":
         worker.gradients = len(rendered) * gradient_cost(model)
     lengths = [len(r.ids) for r in rendered]
@@ -92,21 +93,29 @@ def expected_passes(model: ModelInfo, n_samples: int, options: RaceOptions) -> f
 
 
 class _Stored:
-    """A worker that stores every piece it does, and reads back what was done before."""
+    """A worker that stores every piece it does, and reads back what was done before.
 
-    def __init__(self, task: Task, worker: Worker, engine: Engine, ids: Sequence[str]) -> None:
-        self.run, self.worker, self.model, self.ids = task.run, worker, engine.model.info, ids
-        self.tell = task.progress(engine)
+    `worker` makes the one that does them, of whom it tells how far each piece is.
+    """
+
+    def __init__(
+        self, task: Task, worker: Callable[..., Worker], engine: Engine, ids: Sequence[str]
+    ) -> None:
+        self.run, self.model, self.ids = task.run, engine.model.info, ids
+        self.worker = worker(on_progress=self._within)
+        self.tell, self.work = task.progress(engine), Work((), (), gradient=False)
         self.number, self.done, self.gradients = 0, 0, 0
         # At most every head on every sample, until the first look says less.
         self.total, self.said = len(ids) * self.model.n_layers * self.model.n_heads, "heads"
 
     def __call__(self, work: Work) -> ImportanceBatch:
+        self.work = work
         if not self.run.has_part(self.number):
             self.run.write_part(self.number, _table(self.worker(work), work, self.ids))
         found = _read(self.run, self.number, work, self.model)
         self.number += 1
-        self._count(work)
+        self.done += len(work.batch) * self._weight()
+        self._tell()
         return found
 
     def stand(self, standing: Standing) -> None:
@@ -117,13 +126,21 @@ class _Stored:
             f"samples in all, {standing.at_most} at most;"
         )
 
-    def _count(self, work: Work) -> None:
+    def _weight(self) -> int:
+        """What one sample of the piece at work costs, in head samples."""
+        return gradient_cost(self.model) if self.work.gradient else len(self.work.heads)
+
+    def _within(self, n_done: int, n_all: int, _text: str) -> None:
+        """The piece at work is so far; one that has just been done is told of when it is stored."""
+        if n_done < n_all:
+            self._tell(len(self.work.batch) * self._weight() * n_done // n_all)
+
+    def _tell(self, begun: int = 0) -> None:
         """Head samples, of as many as the race can take at most from what is known now."""
-        weight = gradient_cost(self.model) if work.gradient else len(work.heads)
-        self.done += len(work.batch) * weight
         total = self.gradients + self.total + 1  # the end is a step of its own
-        kind = "gradients" if work.gradient else self.said
-        self.tell(self.done, total, f"{kind} {len(work.heads)} on {len(work.batch)} samples")
+        kind, work = "gradients of" if self.work.gradient else self.said, self.work
+        text = f"{kind} {len(work.heads)} on {len(work.batch)} samples"
+        self.tell(self.done + begun, total, text)
 
 
 def _table(found: ImportanceBatch, work: Work, ids: Sequence[str]) -> pa.Table:
