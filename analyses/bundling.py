@@ -4,8 +4,8 @@ bundle([Path("runs/heads-exact-1a2b3c4d"), ...], Path("data/demo_runs"))
 
 What the pages and later stages read comes along. Parts, locks, events and checkpoints, which only a
 run at work needs, are left out, and so are updated weights and reports as a page, which are larger
-than all the rest. Sealed manifests forget the folder that the commands ran in and the files left
-out, and are sealed again.
+than all the rest. Sealed manifests forget the folder that the commands ran in (files that they name
+lie beside the runs) and the files left out, and are sealed again.
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ def bundle(runs: Iterable[Path], out: Path, *, beside: Iterable[Path] = ()) -> N
 
 
 def reseal(run: Path) -> None:
-    """Leave out of a sealed manifest what does not come along."""
+    """Leave out of a sealed manifest what does not come along; its data lie beside the runs."""
     manifest = read_manifest(run)
     if SEAL not in manifest:
         return
     files = {name: sha for name, sha in manifest.get("files", {}).items() if (run / name).exists()}
-    content = sealed({**manifest, "folder": "", "files": files})
+    content = sealed({**manifest, "folder": "..", "files": files})
     (run / MANIFEST).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 

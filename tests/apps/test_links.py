@@ -38,16 +38,21 @@ def test_an_address_of_before_finds_a_run_of_the_demo(finished):
     assert at.selectbox(key="circuit").value == last
 
 
-@pytest.mark.parametrize("knows_folder", [True, False])
+@pytest.mark.parametrize("place", ["absolute", "beside", "unknown"])
 def test_scores_of_a_relative_path_show_their_rows_when_the_app_starts_elsewhere(
-    copied, chain, tmp_path, monkeypatch, knows_folder
+    copied, chain, tmp_path, monkeypatch, place
 ):
-    """A run of now says where its command ran; one of before lies below that folder."""
-    shutil.copy(chain.parent / "rows.jsonl", copied.parent / "rows.jsonl")
+    """A run of now says where its command ran; one of before lies below that folder.
+
+    One that was copied together with its data has them beside it.
+    """
+    beside = copied if place == "beside" else copied.parent
+    shutil.copy(chain.parent / "rows.jsonl", beside / "rows.jsonl")
     path = next(copied.glob("score-*/manifest.json"))
     manifest = json.loads(path.read_text())
     manifest["details"]["data"] = ["rows.jsonl"]
-    manifest["folder"] = str(copied.parent) if knows_folder else ""
+    told = {"absolute": str(copied.parent), "beside": "..", "unknown": ""}
+    manifest["folder"] = told[place]
     write_manifest(path, manifest)
     monkeypatch.setenv("WORKBENCH_ROOTS", str(copied.parent))
     (tmp_path / "elsewhere").mkdir()

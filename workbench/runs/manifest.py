@@ -115,7 +115,11 @@ def package_versions() -> dict[str, str]:
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """The manifest of a run folder; `InputError` if it is missing, unreadable or incomplete."""
+    """The manifest of a run folder; `InputError` if it is missing, unreadable or incomplete.
+
+    A relative `folder`, as runs have it that were copied together with their data, is meant from
+    the run's own place.
+    """
     path = folder / MANIFEST
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
@@ -124,6 +128,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     problem = _what_is_wrong(manifest)
     if problem:
         raise InputError(f"'{path}' {problem}", expected="a run's manifest")
+    if told := manifest.get("folder"):
+        manifest["folder"] = str((folder / str(told)).resolve())
     return manifest
 
 
