@@ -13,37 +13,24 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import re
 import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 from workbench.bundled import bundled_dir
 from workbench.data import fingerprint_sources
 
-sys.path.insert(0, str(Path(__file__).parent / "screenshots"))
-from make_screenshots import FLAGS, READY, SYSTEM_BROWSERS, running_app
+sys.path.insert(0, str(Path(__file__).parent))
+from timed_pages import Timed, driven, rest
 
 VARIANTS = ("paper", "paper_no_sink", "cv2", "cv2_no_sink", "excess", "excess_no_sink")
-WATCH = """() => {
-  window.looks = [];
-  const app = document.querySelector('[data-testid=stApp]');
-  const look = () => window.looks.push([performance.now(), app.dataset.testScriptState]);
-  new MutationObserver(look).observe(app, {attributes: true});
-}"""
-SECONDS = """() => {
-  const busy = window.looks.filter(look => look[1] !== 'notRunning');
-  if (!busy.length) return 0;
-  return (window.looks[window.looks.length - 1][0] - busy[0][0]) / 1000;
-}"""
 
 
 def main() -> None:
@@ -51,16 +38,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Interactions with a large table of scores.")
     parser.add_argument("--rows", type=int, default=1_000_000)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+    with tempfile.TemporaryDirectory() as folder:
         runs = make_runs(Path(folder), options.rows)
         os.chdir(folder)
-        with running_app(runs) as address:
-            path = next(filter(None, map(shutil.which, SYSTEM_BROWSERS)), None)
-            browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
-            page = browser.new_page(viewport={"width": 1400, "height": 1000})
-            page.set_default_timeout(60_000)
-            measure(page, address, Server(address))
-            browser.close()
+        with driven(runs) as (page, address, timed):
+            measure(page, address, timed)
 
 
 def make_runs(folder: Path, n_rows: int) -> Path:
@@ -99,40 +81,8 @@ def make_runs(folder: Path, n_rows: int) -> Path:
     return runs
 
 
-class Server:
-    """The process that serves an address of this machine, as /proc tells of it."""
-
-    def __init__(self, address: str):
-        port = address.rpartition(":")[2]
-        wanted = f"streamlit\0run\0.*--server.port\0{port}\0"
-        self.folder = next(
-            path
-            for path in Path("/proc").glob("[0-9]*")
-            if re.search(wanted, (path / "cmdline").read_text(errors="replace"))
-        )
-
-    def seconds(self) -> float:
-        """Processor time so far, of all threads."""
-        fields = (self.folder / "stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-    def megabytes(self) -> float:
-        pages = int((self.folder / "statm").read_text().split()[1])
-        return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
-
-
-def measure(page: Page, address: str, server: Server) -> None:
+def measure(page: Page, address: str, timed: Timed) -> None:
     """Every interaction once, in the order in which a reader would come to them."""
-
-    def timed(name: str, act: Callable[[], object]) -> None:
-        page.evaluate(WATCH)
-        before = server.seconds()
-        act()
-        rest(page)
-        wall, cpu = page.evaluate(SECONDS), server.seconds() - before
-        print(f"{name:<42} {wall:6.2f} s {cpu:6.2f} s {server.megabytes():6.0f} MB", flush=True)
-
-    print(f"{'':<42} {'wall':>8} {'server':>8} {'holds':>9}")
     page.goto(f"{address}/samples")
     page.wait_for_selector("h1")
     rest(page)
@@ -184,16 +134,6 @@ def drag(page: Page) -> None:
 def choose(page: Page, label: str, option: str) -> None:
     page.get_by_role("combobox", name=label).click()
     page.get_by_role("option", name=option, exact=True).click()
-
-
-def rest(page: Page) -> None:
-    """Wait until nothing has run for a second."""
-    quiet = 0
-    page.wait_for_timeout(700)
-    while quiet < 5:
-        state = page.locator("[data-testid=stApp]").get_attribute("data-test-script-state")
-        quiet = quiet + 1 if state == READY else 0
-        page.wait_for_timeout(200)
 
 
 if __name__ == "__main__":

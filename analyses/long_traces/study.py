@@ -82,8 +82,8 @@ def commands(options: argparse.Namespace, data: str, work: Path) -> dict[str, li
     """Find a circuit by a window of the loss, hold it against chance, score, choose, tune."""
     place, out = ["--runs", str(work / "runs")], str(work / "subset")
     on = ["--model", options.model, "--dtype", options.dtype, *place]
-    find = ["--method", "screen", "--count", "last:256", "--data", data, "--n", "2"]
-    check = ["--n", "2", "--random", "2", "--no-control", "--no-decode", "--curve-n", "0"]
+    find = ["--method", "screen", "--count", "last:256", "--data", data, "--n", "1"]
+    check = ["--n", "1", "--random", "2", "--no-control", "--no-decode", "--curve-n", "0"]
     choose = ["--scores", "score-circuitseer", "--policy", "top", "--fraction", "0.2"]
     learn = ["--lora", "--max-steps", "1", "--batch-size", "1", "--gradient-checkpointing"]
     steps = {

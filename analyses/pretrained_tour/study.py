@@ -15,9 +15,8 @@ import gzip
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -38,18 +37,18 @@ from workbench.types import Head
 
 MODEL, POOL = "smollm2-135m", "gsm8k"
 N_PROBE, N_ROWS, N_KEPT = 8, 400, 4
-LEAST = 0.01
+LEAST, N_SHOWN = 0.01, 16
 CHECK = ["--n", "8", "--random", "20", "--control-n", "4", "--no-decode", "--curve-n", "8"]
 
 
-def workbench(command: list[str], work: Path) -> dict[str, Any]:
-    """What the command answers in JSON; its progress goes to the terminal."""
+def workbench(command: Sequence[str], work: Path) -> str:
+    """What the command prints; its progress goes to the terminal."""
     start = [sys.executable, "-c", "from workbench.cli.main import main; main()"]
     print("$ workbench " + " ".join(command), file=sys.stderr, flush=True)
-    done = subprocess.run([*start, *command, "--json"], cwd=work, stdout=subprocess.PIPE, text=True)
+    done = subprocess.run([*start, *command], cwd=work, stdout=subprocess.PIPE, text=True)
     if done.returncode:
         sys.exit(f"this command failed: {' '.join(command)}")
-    return json.loads(done.stdout)
+    return done.stdout
 
 
 def rows_beside(study: Study) -> Path:
@@ -72,13 +71,16 @@ def awake_circuit(study: Study, heads: str) -> str:
     return f"runs/{chosen.run.name}"
 
 
-def chain(study: Study) -> dict[str, str]:
-    """Every run by a short name, as a path below the study's work."""
+def chain(study: Study) -> tuple[dict[str, str], dict[str, list[str]]]:
+    """Every run by a short name, as a path below the study's work, and the command behind it."""
     data, on = rows_beside(study).name, ["--model", MODEL]
     runs: dict[str, str] = {}
+    said: dict[str, list[str]] = {}
 
     def run(name: str, *command: str) -> str:
-        runs[name] = str(workbench([*command, "--runs", "runs"], study.work)["run"])
+        asked = [*command, "--runs", "runs"]
+        runs[name] = str(json.loads(workbench([*asked, "--json"], study.work))["run"])
+        said[name] = asked
         return runs[name]
 
     draw = ["--strategy", "random", "--n", str(N_PROBE)]
@@ -96,7 +98,26 @@ def chain(study: Study) -> dict[str, str]:
     scores, draw = runs["scores, uniform"], ["--fraction", "0.1"]
     run("soft", "select", "--scores", scores, "--policy", "soft", "--adjust", "length", *draw)
     run("top", "select", "--scores", scores, "--policy", "top", *draw)
-    return runs
+    return runs, said
+
+
+def printed(study: Study, runs: Mapping[str, str], said: Mapping[str, list[str]]) -> str:
+    """What the finished runs say in the terminal, under a title each."""
+    shown = {
+        "Every head uniform": (["heads", "show", runs["uniform"]], N_SHOWN),
+        "Every head at its mean output": (["heads", "show", runs["mean"]], N_SHOWN),
+        "Both maps together": (["heads", "compare", runs["uniform"], runs["mean"]], 5),
+        "The circuit against chance": (said["validation, uniform"], None),
+        "Without its idle heads": (said["validation, awake"], None),
+        "Scores by the circuit": (said["scores, uniform"], None),
+        "Scores by the circuit without its idle heads": (said["scores, awake"], None),
+    }
+    lines = []
+    for title, (command, n) in shown.items():
+        text = [line for line in workbench(command, study.work).splitlines() if "runs/" not in line]
+        more = [" ..."] if n and len(text) > n else []
+        lines += [f"{title}:", "", "```", *(line.rstrip() for line in text[:n]), *more, "```", ""]
+    return "\n".join(lines)
 
 
 def keep_attention(scores: Path, heads: Path) -> None:
@@ -142,10 +163,11 @@ def main() -> None:
     parser.add_argument("--work", type=Path)
     options = parser.parse_args()
     study = Study.at(__file__, work=options.work)
-    runs = chain(study)
+    runs, said = chain(study)
     at = {name: study.work / run for name, run in runs.items()}
     keep_attention(at["scores, uniform"], at["uniform"])
     keep_kinds([at[name] for name in ("uniform", "mean", "robust", "awake")])
+    study.report(runs, printed(study, runs, said), name="runs")
     if options.bundle:
         rows = [study.work / f"{POOL}-{N_ROWS}.jsonl.gz"]
         bundle(at.values(), ROOT / "data" / "tour_runs", beside=rows)

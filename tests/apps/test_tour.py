@@ -1,0 +1,112 @@
+"""The tour: finished runs of a pretrained model, which can be looked at without the model."""
+
+from __future__ import annotations
+
+import shutil
+
+import pandas as pd
+import pytest
+
+from apps.reading.kept_samples import read_kept
+from apps.reading.workspace import KEPT
+from tests.apps.conftest import open_page, words
+from workbench.bundled import bundled_dir
+from workbench.circuits import circuit_of, read_heads
+from workbench.data import fingerprint_sources
+from workbench.runs import Place, list_runs, located, read_manifest
+from workbench.stages import run_export
+
+TOUR = bundled_dir("data") / "tour_runs"
+SCORES = next(path for path in sorted(TOUR.glob("score-*")) if (path / KEPT).is_file())
+MODEL = "smollm2-135m"
+
+
+@pytest.fixture
+def no_model(empty, tmp_path, monkeypatch):
+    """As on a machine that has never fetched a model."""
+    monkeypatch.setenv("WORKBENCH_CACHE", str(tmp_path / "cache"))
+    return empty
+
+
+def heads_of_scores():
+    parents = read_manifest(SCORES)["parents"]
+    return next(TOUR / name for name in parents if name.startswith("heads-"))
+
+
+def test_the_tour_is_whole_and_small_and_holds_no_weights():
+    runs = list_runs(TOUR)
+    stages = {run.stage.partition("-")[0] for run in runs}
+    assert stages == {"probe", "heads", "validate", "score", "select"}
+    assert {run.status for run in runs} == {"finished"}
+    assert sum(path.stat().st_size for path in TOUR.rglob("*") if path.is_file()) < 3_000_000
+    assert not list(TOUR.rglob("*.safetensors"))
+
+
+def test_the_tour_has_maps_of_two_kinds_of_ablation_and_of_a_circuit_without_idle_heads():
+    found = {path.parent.name: read_heads(path) for path in TOUR.glob("heads-*/heads.json")}
+    assert {heads.model.id for heads in found.values()} == {MODEL}
+    assert {len(heads.heads) for heads in found.values()} == {270}
+    assert {heads.ablation for heads in found.values()} >= {"uniform-causal", "mean"}
+    chosen = next(heads for name, heads in found.items() if name.startswith("heads-chosen"))
+    assert not [h for h in chosen.heads if h.selected and h.idle]
+
+
+def test_the_rows_of_the_tour_lie_beside_its_runs():
+    for path in TOUR.glob("score-*"):
+        manifest = read_manifest(path)
+        sources = [located(manifest, name) for name in manifest["details"]["data"]]
+        assert fingerprint_sources(sources) == manifest["inputs"]["data"]
+
+
+def test_an_empty_folder_opens_on_the_tour(no_model):
+    assert MODEL in words(open_page())
+    at = open_page("heads")
+    assert at.selectbox(key="circuit").value.startswith(MODEL)
+    assert "/ 270" in words(at)
+    assert not no_model.exists()
+
+
+def test_tokens_of_kept_rows_are_shown_without_the_model(no_model):
+    at = open_page("tokens")
+    kept = read_kept(SCORES / KEPT)
+    assert len(at.selectbox(key="kept_place").options) == len(kept)
+    table = pd.read_parquet(SCORES / "scores.parquet").set_index("row_id")
+    first = table.loc[next(iter(kept))]
+    assert f"Paper's score here {first['paper']:.3g}" in words(at)
+    assert f"the scores table has {first['paper']:.3g}" in words(at)
+    assert f"workbench models get {MODEL}" in words(at)
+    at.toggle(key="no_sink").set_value(True).run()
+    assert not at.exception
+    assert f"Paper's score here {first['paper_no_sink']:.3g}" in words(at)
+
+
+def test_a_row_that_was_not_kept_says_so_and_a_kept_one_is_opened_from_the_box(no_model):
+    at = open_page("tokens")
+    at.number_input(key="place").set_value(2).run()
+    assert "was not kept" in words(at)
+    box = at.selectbox(key="kept_place")
+    box.select(box.options[-1]).run()
+    assert not at.exception
+    assert "was not kept" not in words(at)
+
+
+def test_a_head_s_pattern_on_a_kept_row_is_shown_without_the_model(no_model):
+    circuit = circuit_of(read_heads(heads_of_scores() / "heads.json")).heads
+    at = open_page("heads")
+    at.selectbox(key="head").select(f"L{circuit[0].layer}H{circuit[0].head}").run()
+    at.segmented_control(key="detail").set_value("attention").run()
+    assert not at.exception
+    assert at.selectbox(key="kept_row").options
+    assert "Not kept for" not in words(at)
+    kinds = words(at)
+    assert "Previous token" in kinds
+    assert "Induction" in kinds
+
+
+def test_the_selection_of_the_tour_is_exported_with_all_its_columns(empty, tmp_path):
+    """Its data lie beside the runs, wherever they were copied to."""
+    shutil.copytree(TOUR, tmp_path / "elsewhere" / "runs")
+    runs = tmp_path / "elsewhere" / "runs"
+    selection = next(runs.glob("select-soft-*/selection.parquet"))
+    done = run_export(Place(runs), selection, tmp_path / "subset", format="messages")
+    assert done["counts"]["selected"] == 40
