@@ -42,8 +42,7 @@ def choose_combined(run: FoundRun) -> DrawnFrom:
     others = {other.title: other for other in _of_the_same_data(run)}
     if not others:
         return DrawnFrom(run)
-    left, right = st.columns([2, 1])
-    titles = left.multiselect(
+    titles = st.multiselect(
         "Together with these scores",
         list(others),
         key="with",
@@ -52,7 +51,7 @@ def choose_combined(run: FoundRun) -> DrawnFrom:
         help=WORDS["combine_with"],
     )
     (record,) = records(CombineOptions)
-    how = right.selectbox(
+    how = st.selectbox(
         "Combined by",
         record.choices,
         disabled=not titles,
@@ -77,8 +76,7 @@ def choose_more(
     pool: PreviewPool, run: FoundRun, *, group_by: str | None, unit: str
 ) -> dict[str, Any]:
     """A cap on groups, near duplicates and quotas, as options of `workbench select`."""
-    left, right = st.columns(2, vertical_alignment="bottom")
-    most = left.number_input(
+    most = st.number_input(
         "At most, rows a group",
         1,
         MOST_ROWS,
@@ -91,16 +89,16 @@ def choose_more(
     )
     return {
         "max_per_group": int(most) if most is not None and group_by else None,
-        "near_duplicates": _choose_alike(run, right),
+        "near_duplicates": _choose_alike(run),
         "quota": _choose_quotas(pool, unit),
     }
 
 
-def _choose_alike(run: FoundRun, where: DeltaGenerator) -> float | None:
+def _choose_alike(run: FoundRun) -> float | None:
     """The likeness from which of two texts only one stays."""
     (record,) = records(SelectOptions, "near_duplicates")
     is_readable = _may_read(run)
-    alike = where.number_input(
+    alike = st.number_input(
         "Near duplicates out, from a likeness of",
         float(record.low or 0),
         float(record.high or 1),
@@ -125,8 +123,7 @@ def _may_read(run: FoundRun) -> bool:
 
 def _choose_quotas(pool: PreviewPool, unit: str) -> tuple[str, ...]:
     """How much some groups of one column get, in rows, or in tokens of a token budget."""
-    left, right = st.columns([1, 2])
-    by = left.selectbox(
+    by = st.selectbox(
         "Quotas by",
         [NONE, LENGTH_BIN, *pool.groups],
         key="quota_by",
@@ -136,7 +133,7 @@ def _choose_quotas(pool: PreviewPool, unit: str) -> tuple[str, ...]:
     if by in (None, NONE):
         return ()
     sizes = pool.sizes(by)
-    labels = right.multiselect(
+    labels = st.multiselect(
         f"Groups of {by} with a quota",
         list(sizes),
         key="quota_of",

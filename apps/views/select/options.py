@@ -68,8 +68,7 @@ def _choose_first(pool: PreviewPool) -> dict[str, Any]:
         "Budget", BUDGETS, key="budget", bind="query-params", help=WORDS["budget"]
     )
     budget = _choose_budget(kind or BUDGETS[0], pool)
-    left, right = st.columns(2)
-    adjust = left.multiselect(
+    adjust = st.multiselect(
         "Adjust for",
         pool.properties,
         key="adjust",
@@ -77,11 +76,12 @@ def _choose_first(pool: PreviewPool) -> dict[str, Any]:
         placeholder="nothing",
         help=WORDS["adjust"],
     )
+    left, right = st.columns(2)
     groups = ["none", LENGTH_BIN, *pool.groups]
-    group = right.selectbox(
+    group = left.selectbox(
         "Group by", groups, key="group_by", bind="query-params", help=WORDS["group_by"]
     )
-    temperature = left.number_input(
+    temperature = right.number_input(
         "Temperature",
         0.05,
         100.0,
@@ -92,7 +92,7 @@ def _choose_first(pool: PreviewPool) -> dict[str, Any]:
         bind="query-params",
         help=WORDS["temperature"],
     )
-    seed = right.number_input(
+    seed = left.number_input(
         "Seed", 0, 2**31 - 1, 0, key="seed", bind="query-params", help=WORDS["seed"]
     )
     return {
