@@ -83,8 +83,8 @@ heads; p then stays high however much the circuit costs.
     "select": """
 Choose how rows are drawn on the right; the left shows at once what would come out. **Selected**
 rows are held against the whole pool: a shifted score is the aim, a shifted length mostly a side
-effect to avoid (*Adjust: length*). Nothing is written until you save; an export takes exactly the
-saved rows, with a dataset card that says how they were chosen.
+effect to avoid (*Adjust for: length*). Nothing is written until you save; an export takes exactly
+the saved rows, with a dataset card that says how they were chosen.
 
 *Controls:* `random` and `length-matched` of the same size are what a selection has to beat.
 """,

@@ -3,7 +3,10 @@
 st.metric("Loss increase", value, help=WORDS["delta"])
 """
 
+from apps.words.selecting import SELECTING
+
 WORDS = {
+    **SELECTING,
     "delta": "Mean rise of the loss on the solutions, in nats per token, when this head attends "
     "uniformly. Higher: the model needs it more. Bias: also high for heads that any text needs, "
     "such as first-layer heads that join neighbouring tokens.",
@@ -53,11 +56,6 @@ WORDS = {
     "within_length": "Percentile of the score among the rows nearest in length. Higher: "
     "preferred; free of length by construction.",
     "n_tokens": "Tokens the score was taken on.",
-    "ess": "Number of equally likely rows whose draw would be as spread out. Near the pool's size: "
-    "almost random; near the selection's size: almost the top.",
-    "top_overlap": "Share of the selection among as many highest rows. Chance alone gives the "
-    "fraction.",
-    "selected": "Rows of the preview; the export takes exactly these.",
     "received": "Mean share of attention this token gets from the circuit's heads, over all "
     "queries; sums to 1. Bias: the first token (the attention sink) and early tokens get more, "
     "because later tokens are visible to fewer queries.",
@@ -70,13 +68,6 @@ WORDS = {
     "ranking.",
     "sink": "Leaves out the first token and leading template tokens and spreads each row's "
     "attention over the rest, so that the sink does not drown everything else.",
-    "policy": "soft draws rows with chances that grow with the score, top and bottom take the "
-    "ends; random and length-matched are the controls to train against.",
-    "temperature": "Of soft sampling: weights are score^(1/temperature). Lower: nearer the top; "
-    "higher: nearer random.",
-    "adjust": "length draws by the percentile within like lengths, so that length plays no part; "
-    "with loss or source, among rows alike in all of them. Bias: the more columns, the less alike.",
-    "group_by": "Spreads the budget over the groups in proportion to their size.",
     "cut": "How many heads, from the top of the ranking, form the circuit. Stability falls where "
     "neighbours in rank differ by less than the probe can tell.",
     "layers": "loss increase: on the probe's solutions. control: the same on other data, such as "
@@ -161,12 +152,6 @@ WORDS = {
     "labels": "Words of your own for rows, such as “wrong answer”. Remembered with the run, a "
     "filter above, and in the download; keep and drop alone go on to Select & export.",
     "marks_all": "Keep or drop every row that passes the filter; Neither takes both back.",
-    "by_hand": "Rows dropped on the page Samples leave the pool; rows kept there come on top of "
-    "what is drawn.",
-    "budget": "How much is taken. A token budget is never exceeded.",
-    "seed": "The same seed draws the same again.",
-    "token_share": "Tokens of the selected rows among all tokens of the pool. Below the share of "
-    "rows: the selection prefers short ones.",
     "one_shape": "Runs on models of as many layers and heads: other probes, methods or kinds.",
     "top_share": "The share of highest rows that is compared: what a selection so large takes.",
     "rows_in_both": "Rows that both runs gave a score; the others do not count here.",
@@ -178,10 +163,6 @@ WORDS = {
     "length as well.",
     "side": "In the top, or the selection, of the first only, the second only, or both: the rows "
     "at stake when one is used in place of the other.",
-    "harder": "Each line: the mean of a label or length over the selected rows, over as many rows "
-    "at random, and over random rows of the same lengths. Higher than random only: the selection "
-    "took longer rows. Bias: one draw of each; 2 standard errors count as different.",
-    "shared_rows": "Rows of this selection that the other one has too. Compare with chance, below.",
     "variants": "paper: variance of attention received. cv2: the same times the squared length. "
     "excess: what departs from uniform attention. Each follows length in its own way; see the "
     "correlations.",

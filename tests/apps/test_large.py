@@ -20,7 +20,7 @@ import pytest
 
 from apps.reading.scores import ScoreTable, Where
 from apps.reading.texts import Texts
-from apps.views.select.options import preview_pool
+from apps.views.select.pool import preview_pool
 from tests.apps.conftest import APP, open_page, words
 from workbench.figures import histogram
 

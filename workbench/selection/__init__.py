@@ -10,11 +10,12 @@ from workbench.selection.distinct import NEAR
 from workbench.selection.drawn import Drawn, SharedPool, read_drawn, row_lengths, shared_pool
 from workbench.selection.export import FORMS, export_selection
 from workbench.selection.from_data import columns_of, text_signatures
-from workbench.selection.joined import COMBINATIONS, combined, shared_ids
+from workbench.selection.joined import COMBINATIONS, combined, read_combined, shared_ids
+from workbench.selection.labels import counted, label_texts
 from workbench.selection.marks import DROP, KEEP, marked, read_marks
 from workbench.selection.overlap import Overlap, overlap_of
 from workbench.selection.policies import POLICIES, like_lengths
-from workbench.selection.pool import ADJUSTED, COLUMNS, LENGTH_BIN
+from workbench.selection.pool import ADJUSTED, COLUMNS, LENGTH_BIN, N_LENGTH_BINS
 from workbench.selection.provenance import (
     SCORES,
     is_scored_data,
@@ -52,6 +53,7 @@ __all__ = [
     "LOSSES",
     "MATCHED",
     "NEAR",
+    "N_LENGTH_BINS",
     "POLICIES",
     "RANDOM",
     "SCORES",
@@ -65,9 +67,11 @@ __all__ = [
     "combined",
     "compare_selections",
     "control_draws",
+    "counted",
     "export_selection",
     "gap_of",
     "is_scored_data",
+    "label_texts",
     "like_lengths",
     "marked",
     "overlap_of",
@@ -75,6 +79,7 @@ __all__ = [
     "pool_behind",
     "provenance_of",
     "publish",
+    "read_combined",
     "read_drawn",
     "read_marks",
     "read_ok_rows",

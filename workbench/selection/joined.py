@@ -7,6 +7,7 @@ scored = combined([scores, scores], how="rank-mean", same_files=True)
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,9 @@ from jaxtyping import Float64
 from workbench.errors import InputError
 from workbench.options.select import COMBINED
 from workbench.scoring import score_within_length
+from workbench.selection.provenance import is_scored_data, scored_files, stages_behind
 from workbench.selection.scored_rows import CONTENT
+from workbench.selection.tables import read_scores
 
 MISSING = "not_joined"
 Ranks = Float64[np.ndarray, "table row"]
@@ -24,6 +27,14 @@ COMBINATIONS: Mapping[str, Callable[[Ranks], Float64[np.ndarray, " row"]]] = {
     "product": lambda ranks: ranks.prod(axis=0),
     "max": lambda ranks: ranks.max(axis=0),
 }
+
+
+def read_combined(paths: Sequence[Path], *, how: str) -> pd.DataFrame:
+    """`combined` tables of score runs; tables without hashes are believed if of the same files."""
+    behind = [stages_behind(path, path.parent).get("score") for path in paths]
+    data = scored_files(behind[0])
+    same_files = all(is_scored_data(score, data) for score in behind)
+    return combined([read_scores(path) for path in paths], how=how, same_files=same_files)
 
 
 def shared_ids(tables: Mapping[str, pd.DataFrame], *, same_files: bool) -> pd.Index:

@@ -31,13 +31,12 @@ from workbench.selection import (
     OkRows,
     Selection,
     columns_of,
-    combined,
     is_scored_data,
     parse_quotas,
+    read_combined,
     read_ok_rows,
     read_scores,
     score_columns,
-    scored_files,
     select,
     stages_behind,
     text_signatures,
@@ -78,11 +77,7 @@ class Tables:
     def _whole(self) -> pd.DataFrame:
         if self.combine is None:
             return read_scores(self.first)
-        behind = [self.score(path) for path in self.paths]
-        data = scored_files(behind[0])
-        same_files = all(is_scored_data(score, data) for score in behind)
-        tables = [read_scores(path) for path in self.paths]
-        return combined(tables, how=self.combine, same_files=same_files)
+        return read_combined(self.paths, how=self.combine)
 
     def chosen(self, selection: Selection) -> pd.DataFrame:
         """The rows of a selection with the hashes of their content, where the scores have them."""

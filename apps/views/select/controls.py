@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from apps.views.select.options import PreviewPool
+from apps.views.select.pool import PreviewPool
 from apps.widgets.chart import chart
 from apps.words.numbers import WORDS
 from workbench.figures import draws_compared, selected_against_pool

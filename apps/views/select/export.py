@@ -1,7 +1,7 @@
 """A saved selection as a dataset folder: looked at, downloaded or put in place.
 
-save_selection(run, options, n_rows=3675)
-show_export(run, saved)
+save_selection(DrawnFrom(run), options, n_rows=3675, marks=marks_path(run))
+show_export(run, saved, n_rows=3675)
 """
 
 from __future__ import annotations
@@ -22,15 +22,18 @@ from apps.reading.exports import FOLDER
 from apps.reading.roots import below, checked_data
 from apps.reading.runs import FoundRun, forget_runs
 from apps.reading.workspace import allowed_roots, own_root
+from apps.views.select.pool import DrawnFrom
 from apps.views.select.preview import title_of
 from apps.words.markdown import literal
 from workbench.data import FORMATS
 from workbench.errors import WorkbenchError
-from workbench.options import ExportOptions
+from workbench.options import CombineOptions, ExportOptions
 from workbench.selection import FORMS
 from workbench.stages import Place, SelectOptions, run_export, run_select
 
 MAX_DIRECT_ROWS = 100_000
+# Texts take a quarter of a millisecond each to compare.
+MAX_COMPARED_ROWS = 20_000
 MORE = ("file_type", "turns", "license", "language")
 FACES = {
     "file_type": Face("File", unset="as the format says"),
@@ -39,20 +42,23 @@ FACES = {
 CARD = "README.md"
 
 
-def save_selection(run: FoundRun, options: SelectOptions, *, n_rows: int, marks: Path) -> None:
+def save_selection(
+    drawn_from: DrawnFrom, options: SelectOptions, *, n_rows: int, marks: Path
+) -> None:
     """Write the selection as a run of its own; a large one is drawn by a job."""
-    if n_rows > MAX_DIRECT_ROWS:
+    most = MAX_DIRECT_ROWS if options.near_duplicates is None else MAX_COMPARED_ROWS
+    if n_rows > most:
         start_job(
             own_root(),
             "select",
-            [*COMMAND, *_select_arguments(run, options, marks)],
-            title=f"Selection from {run.title}",
+            [*COMMAND, *select_arguments(drawn_from, options, marks)],
+            title=f"Selection from {drawn_from.run.title}",
             heavy=True,
         )
         st.toast("The selection is being drawn; see the page Run.", icon=":material/schedule:")
         return
     try:
-        outcome = run_select(Place(own_root()), run.result, options)
+        outcome = run_select(Place(own_root()), drawn_from.paths, options, combine=drawn_from.how)
     except WorkbenchError as err:
         st.error(literal(f"Not saved: {err}"))
         return
@@ -61,21 +67,13 @@ def save_selection(run: FoundRun, options: SelectOptions, *, n_rows: int, marks:
     st.toast("Saved.", icon=":material/check:")
 
 
-def _select_arguments(run: FoundRun, options: SelectOptions, marks: Path) -> list[str]:
-    budget = {k: getattr(options, k) for k in ("fraction", "n", "tokens")}
-    given = {
-        "scores": run.result,
-        "policy": options.policy,
-        **{name: value for name, value in budget.items() if value is not None},
-        "temperature": options.temperature,
-        "adjust": options.adjust,
-        "group-by": options.group_by,
-        "marks": marks if options.keep or options.drop else None,
-        "seed": options.seed,
-        "runs": own_root().resolve(),
-    }
-    flags = [f"--{name}={value}" for name, value in given.items() if value is not None]
-    return ["select", *flags, "--json"]
+def select_arguments(drawn_from: DrawnFrom, options: SelectOptions, marks: Path) -> list[str]:
+    """The words of the command that draws the same."""
+    scores = [f"--scores={path}" for path in drawn_from.paths]
+    combine = flags_of(CombineOptions, {"combine": drawn_from.how} if drawn_from.others else {})
+    by_hand = [f"--marks={marks}"] * bool(options.keep or options.drop)
+    flags = [*scores, *combine, *flags_of(SelectOptions, vars(options)), *by_hand]
+    return ["select", *flags, f"--runs={own_root().resolve()}", "--json"]
 
 
 def show_export(run: FoundRun, saved: list[FoundRun], *, n_rows: int) -> None:

@@ -1,105 +1,64 @@
-"""The form of the Select & export page, and the rows its preview is drawn from.
+"""The form of the Select & export page: policy, budget and the rest, each in the page's address.
 
-options = choose_options(pool)
+form = draw_form()
+with form.more:
+    drawn_from = choose_combined(run)
+asked = choose_options(form, pool, run, marks)
 """
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
-import numpy as np
-import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
-from apps.reading.scores import ScoreTable
-from apps.reading.texts import Texts
+from apps.reading.runs import FoundRun
+from apps.views.select.more import choose_more, more_ways
+from apps.views.select.pool import PreviewPool
 from apps.widgets.remembered import keep_inside
 from apps.widgets.texts import known_marks
 from apps.words.numbers import WORDS
-from workbench.data import LABELS
-from workbench.selection import ADJUSTED, DROP, KEEP, LENGTH_BIN, LOSSES, POLICIES, marked
+from workbench.errors import InputError
+from workbench.selection import DROP, KEEP, LENGTH_BIN, POLICIES, marked
 from workbench.stages import SelectOptions
 
-MOST_PREVIEWED = 20_000
-MOST_GROUPS = 50
-BUDGETS = ("share", "rows", "tokens")
-GROUPS = ("source", "subject", "level", "n_steps")
-COLUMNS = (
-    "row_id",
-    "row_index",
-    "source",
-    "n_tokens",
-    "score",
-    "score_within_length",
-    "status",
-    *LABELS,
-    *LOSSES,
-)
+QUOTAS_ALONE = "quotas alone"
+BUDGETS = ("share", "rows", "tokens", QUOTAS_ALONE)
 
 
-@dataclass(frozen=True)
-class PreviewPool:
-    """Scored rows to try a selection on: all of them, or an even sample of many (`share`).
+class Form(NamedTuple):
+    """Where the fields stand: those in sight, and the fold below them."""
 
-    `measures` are the labels of difficulty that the rows carry, as numbers.
-    """
-
-    frame: pd.DataFrame
-    share: float
-    measures: Mapping[str, np.ndarray]
-
-    @property
-    def groups(self) -> list[str]:
-        return [name for name in GROUPS if _varies(self.frame, name)]
-
-    @property
-    def adjustments(self) -> list[str]:
-        """None, length, and length with the loss and the source where rows differ in them."""
-        known = {name for name in self.frame if bool(self.frame[name].notna().to_numpy().any())}
-        more = ["loss"] * any(name in known for name in LOSSES)
-        more += ["source"] * _varies(self.frame, "source")
-        return [*ADJUSTED, *(f"length,{name}" for name in more), *_all_of(more)]
-
-    def scaled(self, options: SelectOptions) -> SelectOptions:
-        """The options with the budget that falls to the sample."""
-        if self.share == 1:
-            return options
-        parts = {name: getattr(options, name) for name in ("n", "tokens")}
-        cut = {k: max(1, round(v * self.share)) for k, v in parts.items() if v is not None}
-        return dataclasses.replace(options, **cut)
+    top: DeltaGenerator
+    more: DeltaGenerator
 
 
-def preview_pool(table: ScoreTable, texts: Texts | None) -> PreviewPool:
-    """Up to 20,000 rows, so that every change of an option shows at once."""
-    places = table.sample(table.ok, MOST_PREVIEWED)
-    frame = table.rows(places, COLUMNS)
-    labels = {name: frame[name].to_numpy(float) for name in LABELS if name in frame}
-    measures = {name: values for name, values in labels.items() if np.isfinite(values).any()}
-    if texts is not None:
-        rows = frame["row_index"].to_numpy()
-        # Data that has lost rows since it was scored has no labels for them.
-        there = rows < texts.table.num_rows
-        for name in ("subject", "level"):
-            if len(texts.labels(name)) > 1:
-                labels = np.full(len(rows), None, dtype=object)
-                labels[there] = texts.table[name].take(rows[there]).to_pylist()
-                frame[name] = labels
-    return PreviewPool(frame, len(places) / max(1, len(table.ok)), measures)
+def draw_form() -> Form:
+    """Two places, to be filled in any order: what is combined decides what can be asked above."""
+    return Form(st.container(), more_ways())
 
 
-def _all_of(more: list[str]) -> list[str]:
-    return [",".join(["length", *more])] if len(more) > 1 else []
+def choose_options(form: Form, pool: PreviewPool, run: FoundRun, marks: Path) -> SelectOptions:
+    """What is asked; InputError where it is nothing that a selection can be drawn by."""
+    with form.top:
+        asked = _choose_first(pool)
+    with form.more:
+        unit = "tokens" if "tokens" in asked else "rows"
+        asked |= choose_more(pool, run, group_by=asked["group_by"], unit=unit)
+    with form.top:
+        kept, dropped = _by_hand(marks)
+    if not asked["quota"] and not {"fraction", "n", "tokens"} & set(asked):
+        raise InputError(
+            "the quotas are the budget, and there are none",
+            expected="an amount for at least one group",
+            do="set quotas under More ways to choose",
+        )
+    return SelectOptions(**asked, keep=kept, drop=dropped)
 
 
-def _varies(frame: pd.DataFrame, column: str) -> bool:
-    return column in frame and 1 < len(set(frame[column].dropna())) <= MOST_GROUPS
-
-
-def choose_options(pool: PreviewPool, table: ScoreTable, marks: Path) -> SelectOptions:
-    """Policy, budget and the rest; every choice is in the page's address."""
+def _choose_first(pool: PreviewPool) -> dict[str, Any]:
     left, right = st.columns(2)
     policies = ["soft", *(name for name in POLICIES if name != "soft")]
     policy = left.selectbox(
@@ -108,16 +67,21 @@ def choose_options(pool: PreviewPool, table: ScoreTable, marks: Path) -> SelectO
     kind = right.selectbox(
         "Budget", BUDGETS, key="budget", bind="query-params", help=WORDS["budget"]
     )
-    budget = _choose_budget(kind or BUDGETS[0], table)
-    left, right = st.columns(2)
-    adjust = left.selectbox(
-        "Adjust", pool.adjustments, key="adjust", bind="query-params", help=WORDS["adjust"]
+    budget = _choose_budget(kind or BUDGETS[0], pool)
+    adjust = st.multiselect(
+        "Adjust for",
+        pool.properties,
+        key="adjust",
+        bind="query-params",
+        placeholder="nothing",
+        help=WORDS["adjust"],
     )
+    left, right = st.columns(2)
     groups = ["none", LENGTH_BIN, *pool.groups]
-    group = right.selectbox(
+    group = left.selectbox(
         "Group by", groups, key="group_by", bind="query-params", help=WORDS["group_by"]
     )
-    temperature = left.number_input(
+    temperature = right.number_input(
         "Temperature",
         0.05,
         100.0,
@@ -128,34 +92,38 @@ def choose_options(pool: PreviewPool, table: ScoreTable, marks: Path) -> SelectO
         bind="query-params",
         help=WORDS["temperature"],
     )
-    seed = right.number_input(
+    seed = left.number_input(
         "Seed", 0, 2**31 - 1, 0, key="seed", bind="query-params", help=WORDS["seed"]
     )
-    kept, dropped = _by_hand(marks)
-    return SelectOptions(
-        policy or "soft",
-        **budget,  # pyright: ignore[reportArgumentType]  # a share or a whole number, by its name
-        temperature=float(temperature),
-        adjust=adjust or "none",
-        group_by=None if group in (None, "none") else group,
-        seed=int(seed),
-        keep=kept,
-        drop=dropped,
-    )
+    return {
+        "policy": policy or "soft",
+        **budget,
+        "temperature": float(temperature),
+        "adjust": ",".join(adjust) or "none",
+        "group_by": None if group in (None, "none") else group,
+        "seed": int(seed),
+    }
 
 
-def _choose_budget(kind: str, table: ScoreTable) -> dict[str, float | int]:
-    n_rows, n_tokens = len(table.ok), int(table.scored("n_tokens").sum())
+def _choose_budget(kind: str, pool: PreviewPool) -> dict[str, float | int]:
+    if kind == QUOTAS_ALONE:
+        st.caption("As many rows as the quotas under *More ways to choose* say.")
+        return {}
     if kind == "rows":
-        keep_inside("n_rows", 1, n_rows)
+        keep_inside("n_rows", 1, pool.n_rows)
         n = st.number_input(
-            "Rows", 1, n_rows, max(1, n_rows // 10), key="n_rows", bind="query-params"
+            "Rows", 1, pool.n_rows, max(1, pool.n_rows // 10), key="n_rows", bind="query-params"
         )
         return {"n": int(n)}
     if kind == "tokens":
-        keep_inside("n_tokens", 1, n_tokens)
+        keep_inside("n_tokens", 1, pool.n_tokens)
         tokens = st.number_input(
-            "Tokens", 1, n_tokens, max(1, n_tokens // 10), key="n_tokens", bind="query-params"
+            "Tokens",
+            1,
+            pool.n_tokens,
+            max(1, pool.n_tokens // 10),
+            key="n_tokens",
+            bind="query-params",
         )
         return {"tokens": int(tokens)}
     percent = st.slider("Share of the rows, %", 1, 100, 10, key="percent", bind="query-params")

@@ -14,6 +14,7 @@ from apps.widgets.runs import choose_run
 from apps.words.guides import show_heading
 from apps.words.markdown import as_markdown, literal
 from apps.words.numbers import WORDS
+from apps.words.verdicts import headline
 from workbench.circuits import is_doubtful, read_validation
 from workbench.figures import (
     control_rises,
@@ -131,7 +132,7 @@ st.caption(
     )
 )
 (st.success if report["supported"] and not is_doubtful(report) else st.warning)(
-    as_markdown(report["verdict"], maths=False)
+    f"**{headline(report)}**\n\n{as_markdown(report['verdict'], maths=False)}"
 )
 show_numbers(report)
 show_draws(report)

@@ -31,6 +31,15 @@ def test_nothing_is_asked_of_another_machine(page, address):
     assert asked
 
 
+def test_what_a_page_is_for_begins_below_one_line_of_title(page, address):
+    for path in ("heads", "samples", "validate", "select"):
+        visit(page, f"{address}/{path}")
+        title = page.locator("h1").bounding_box()
+        guide = page.get_by_text("How to read this page").bounding_box()
+        assert title["y"] + title["height"] < 180, path
+        assert guide["y"] + guide["height"] < 180, "beside the title, not below"
+
+
 def test_the_address_names_the_run_that_is_shown(page, address):
     visit(page, f"{address}/samples")
     assert "scores=rows.jsonl" in page.url

@@ -76,3 +76,22 @@ def test_an_exported_subset_can_be_downloaded_and_read_back(page, address, tmp_p
     assert all(row["messages"][0]["role"] == "user" for row in rows)
     scores = [row["_score"] for row in sorted(rows, key=lambda row: row["_rank"])]
     assert scores == sorted(scores, reverse=True)
+
+
+def test_a_link_with_quotas_and_likeness_asks_for_them_and_is_drawn_by(page, address, root):
+    folded = "quota_by=length_bin&quota_of=1&quota_of=10&quota_10=2&alike=0.9"
+    visit(page, f"{address}/select?policy=top&budget=rows&n_rows=6&{folded}")
+    wait_for_value(page.get_by_role("spinbutton", name="10 (1 rows): rows"), "2")
+    wait_for_value(page.get_by_role("spinbutton", name="likeness"), "0.9")
+    field = page.get_by_role("spinbutton", name="1 (1 rows): rows", exact=True)
+    field.fill("3")
+    field.press("Enter")
+    settle(page)
+    assert "quota_1=3" in page.url
+    assert all(part in page.url for part in folded.split("&"))
+    page.get_by_role("button", name="Save this selection").click()
+    page.get_by_role("button", name="Download data.jsonl").wait_for()
+    found = [json.loads(path.read_text())["config"] for path in root.glob("select-top-*/man*.json")]
+    (asked,) = [config for config in found if config.get("quota")]
+    assert asked["quota"] == ["length_bin=1:3", "length_bin=10:2"]
+    assert (asked["n"], asked["near_duplicates"]) == (6, 0.9)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 
 import pandas as pd
@@ -155,6 +156,7 @@ def test_the_map_can_be_coloured_by_rank(finished):
     at.selectbox(key="scale").select("rank").run()
     (cells,) = [t for t in json.loads(charts(at)[0].proto.spec)["data"] if t["type"] == "heatmap"]
     assert (cells["zmin"], cells["zmax"]) == (-1, 1)
+    assert not re.search(r"-\d+\.00\b", charts(at)[0].proto.spec), "a rank is a number above 0"
 
 
 def test_a_circuit_of_ones_own_is_saved_shown_and_can_be_validated(copied):

@@ -189,12 +189,13 @@ def test_the_plan_comes_before_the_start(copied, started):
     (call,) = started
     assert call["argv"][-2:] == ["--explain", "--json"]
     assert not call.get("heavy")
-    plan = {"samples": 3675, "forward_passes": 12, "estimated_seconds": 240.0, "attention_mb": 3}
+    plan = {"samples": 3675, "forward_passes": 294.0, "estimated_seconds": 240.0, "attention_mb": 3}
     plan |= {"weights_mb": 12, "read": Tally().summary() | {"rows": 3675, "with_completion": 3675}}
     write_job(copied, f"1-plan-{call['key']}", 0, out=json.dumps(plan))
     at.run()
     assert "Estimated time 4 min" in words(at)
     assert "Memory 15 MB" in words(at)
+    assert "Forward passes 294" in words(at).splitlines()
     assert any(code.value.startswith("read 3675 rows: 3675 with") for code in at.code)
     button(at, "Start").click().run()
     assert started[1]["argv"] == [*call["argv"][:-2], "--json"]

@@ -1,0 +1,23 @@
+"""A validation in one sentence, before the sentences with its figures.
+
+headline({"supported": False, "contribution": None})
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from workbench.circuits import is_doubtful
+
+
+def headline(report: Mapping[str, Any]) -> str:
+    """What is shown, in doubt, or not shown."""
+    if not report["supported"]:
+        return "Not shown: that these heads matter more than random heads of their layers."
+    if is_doubtful(report):
+        return (
+            "In doubt: made uniform these heads cost more than random ones of their layers, "
+            "without their contribution they do not."
+        )
+    return "Shown on this data: these heads matter more than random heads of their layers."

@@ -1,0 +1,30 @@
+"""What a validation is called in one sentence, on the page before its figures."""
+
+from __future__ import annotations
+
+import pytest
+
+from apps.words.verdicts import headline
+from tests.apps.conftest import open_page, result, words
+
+
+@pytest.mark.parametrize(
+    ("supported", "p", "begins"),
+    [
+        (True, 0.01, "Shown on this data"),
+        (True, 0.4, "In doubt"),
+        (False, 0.01, "Not shown"),
+        (False, 0.4, "Not shown"),
+    ],
+)
+def test_a_validation_is_shown_in_doubt_or_not_shown(supported, p, begins):
+    report = {"supported": supported, "contribution": {"p": p, "n_random": 20}}
+    assert headline(report).startswith(begins)
+
+
+def test_the_page_says_it_before_the_figures(finished):
+    said = headline(result(finished, "validate-*/validation.json"))
+    at = open_page("validate")
+    (box,) = [*at.success, *at.warning]
+    assert box.value.startswith(f"**{said}**")
+    assert "does not show" in words(at)
