@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     )
     from workbench.circuits.kinds import HeadKinds, head_kinds
     from workbench.circuits.knockouts import ValidationOptions, head_sets
+    from workbench.circuits.pieces import Piece, Share
     from workbench.circuits.racing import (
         Work,
         Worker,
@@ -96,6 +97,10 @@ HEAVY = {
         "ValidationOptions",
         "head_sets",
     ),
+    "pieces": (
+        "Piece",
+        "Share",
+    ),
     "racing": (
         "Work",
         "Worker",
@@ -134,11 +139,13 @@ __all__ = [
     "HeadFacts",
     "HeadKinds",
     "Importance",
+    "Piece",
     "RaceOptions",
     "RetrievalOptions",
     "RetrievalSample",
     "RetrievalScores",
     "Setting",
+    "Share",
     "ValidationOptions",
     "Work",
     "Worker",
