@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     )
     from workbench.circuits.kinds import HeadKinds, head_kinds
     from workbench.circuits.knockouts import ValidationOptions, head_sets
-    from workbench.circuits.pieces import Piece, Share
+    from workbench.circuits.pieces import Piece, Share, done_here
     from workbench.circuits.racing import (
         Work,
         Worker,
@@ -100,6 +100,7 @@ HEAVY = {
     "pieces": (
         "Piece",
         "Share",
+        "done_here",
     ),
     "racing": (
         "Work",
@@ -155,6 +156,7 @@ __all__ = [
     "compare_heads",
     "copied_share",
     "counted_window",
+    "done_here",
     "facts_passes",
     "head_facts",
     "head_kinds",

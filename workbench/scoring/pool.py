@@ -1,7 +1,10 @@
 """The scores of a whole pool out of the tables of its parts; no row of it is ever an object.
 
-    pool = pool_of(parts, SCORERS["length"], aside=folder / "numbers.parquet")
-    tables = list(pool.tables())
+    from workbench.scoring.tables import row_frame
+
+    part, method = Path("00000.parquet"), SCORERS["length"]
+    pq.write_table(pa.Table.from_pandas(row_frame([], method), preserve_index=False), part)
+    tables = list(pool_of([part], method, aside=Path("numbers.parquet")).tables())
 
 What takes the whole pool takes columns of numbers, and is read of a table of the scored rows'
 numbers that is written aside. Peak: a few columns, the ids while they are sorted, and 2^20 rows of

@@ -1,7 +1,8 @@
 """Pieces of a run's work, done by its engines and kept as its parts: what is finished stays.
 
-with open_engines(EngineOpening(source), workers, engine=engine) as engines:
-    report = validate_circuit(engine, heads, samples, share=kept_pieces(task, engines))
+with open_run(Path("runs"), RunSpec("validate", {}, {}, "validation.json")) as run:
+    with open_engines(EngineOpening(source)) as engines:
+        share = kept_pieces(Task(run, place), engines)
 """
 
 from __future__ import annotations
