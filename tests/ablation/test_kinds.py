@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -12,6 +14,7 @@ from workbench.ablation import (
     iter_importance,
     mean_outputs,
     other_sample,
+    preparation,
     prepare,
     set_effects,
 )
@@ -195,3 +198,20 @@ def test_the_kinds_named_for_a_light_import_are_those_there_are():
     assert list(record.choices) == list(KINDS)
     assert all(name.how in record.help for name in ABLATED.values())
     assert len({name.state for name in ABLATED.values()}) == len(KINDS)
+
+
+@pytest.mark.parametrize("kind", ["mean", "position-mean"])
+def test_pieces_that_are_sent_to_an_engine_share_one_pass_over_the_reference(
+    kind, tiny_model, rows, monkeypatch
+):
+    engine, batches = HookedEngine(tiny_model), []
+    outputs = engine.outputs
+    monkeypatch.setattr(engine, "outputs", lambda *asked: batches.append(1) or outputs(*asked))
+    sent = pickle.dumps(preparation(KINDS[kind], rows[:3]))
+    first, second = (measured(engine, rows, pickle.loads(sent)(engine)) for _ in range(2))
+    assert len(batches) == 1
+    np.testing.assert_array_equal(first.deltas, second.deltas)
+    other = measured(engine, rows, preparation(KINDS[kind], rows[3:])(engine))
+    assert len(batches) == 2
+    assert (other.deltas != second.deltas)[:, HEAD.layer, HEAD.head].any()
+    assert len(engine.kept) == 1

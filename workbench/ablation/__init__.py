@@ -1,11 +1,20 @@
 """Ablation: heads taken away in several ways, and what each head or set of heads is worth."""
 
-from workbench.ablation.decoding import decode_sets
+from workbench.ablation.decoding import decode_pairs, decode_sets
 from workbench.ablation.hooks import ablated_heads, check_heads
 from workbench.ablation.importance import ImportanceBatch, heads_by_layer, iter_importance
 from workbench.ablation.kinds import KINDS, MEAN, RESAMPLE, ZERO
 from workbench.ablation.race import Raced, Standing, look_sizes, race
-from workbench.ablation.reference import BY_UNIFORM, Ablation, mean_outputs, other_sample, prepare
+from workbench.ablation.reference import (
+    BY_UNIFORM,
+    UNIFORMLY,
+    Ablation,
+    Preparation,
+    mean_outputs,
+    other_sample,
+    preparation,
+    prepare,
+)
 from workbench.ablation.screen import iter_screen
 from workbench.ablation.sets import SetEffects, set_effects
 from workbench.ablation.weakened import WeakenedLosses, weakened_losses
@@ -15,15 +24,18 @@ __all__ = [
     "KINDS",
     "MEAN",
     "RESAMPLE",
+    "UNIFORMLY",
     "ZERO",
     "Ablation",
     "ImportanceBatch",
+    "Preparation",
     "Raced",
     "SetEffects",
     "Standing",
     "WeakenedLosses",
     "ablated_heads",
     "check_heads",
+    "decode_pairs",
     "decode_sets",
     "heads_by_layer",
     "iter_importance",
@@ -31,6 +43,7 @@ __all__ = [
     "look_sizes",
     "mean_outputs",
     "other_sample",
+    "preparation",
     "prepare",
     "race",
     "set_effects",

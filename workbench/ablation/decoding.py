@@ -31,21 +31,43 @@ def decode_sets(
     on_progress: Progress = no_progress,
 ) -> list[list[list[int]]]:
     """New token ids by set and prompt, greedy; an empty set is the clean model."""
+    decoded = decode_pairs(
+        engine,
+        [(prompt, heads) for prompt in prompts for heads in sets],
+        max_new_tokens=max_new_tokens,
+        ablation=ablation,
+        stop_ids=stop_ids,
+        on_progress=on_progress,
+    )
+    return [decoded[row :: len(sets)] for row in range(len(sets))]
+
+
+def decode_pairs(
+    engine: Engine,
+    pairs: Sequence[tuple[Sequence[int], Sequence[Head]]],
+    *,
+    max_new_tokens: int,
+    ablation: Ablation = BY_UNIFORM,
+    stop_ids: Sequence[int] | None = None,
+    on_progress: Progress = no_progress,
+) -> list[list[int]]:
+    """New token ids of each prompt with the set beside it ablated, greedy."""
+    prompts, sets = [tuple(prompt) for prompt, _ in pairs], [heads for _, heads in pairs]
     for heads in sets:
         check_heads(engine.model, heads)
     layers = sorted({head.layer for heads in sets for head in heads})
+    place = {prompt: i for i, prompt in enumerate(dict.fromkeys(prompts))}
     edits = RowEdits(
         ablation.kind,
-        chosen_heads(sets, engine.model).repeat(len(prompts), 1, 1),
-        samples=torch.arange(len(prompts)).repeat_interleave(len(sets)),
-        donors=ablation.donors([tuple(prompt) for prompt in prompts], layers),
+        chosen_heads(sets, engine.model),
+        samples=torch.tensor([place[prompt] for prompt in prompts], dtype=torch.long),
+        donors=ablation.donors(list(place), layers),
     )
-    decoded = decode(
+    return decode(
         engine,
-        [prompt for prompt in prompts for _ in sets],
+        prompts,
         max_new_tokens=max_new_tokens,
         stop_ids=stop_ids,
         edits=edits,
         on_progress=on_progress,
     )
-    return [decoded[row :: len(sets)] for row in range(len(sets))]

@@ -3,7 +3,9 @@
     ablation = prepare(engine, KINDS["mean"], reference_rows, seed=0)
     ablation.donors(ids_of_rows, [0])
 
-The reference are the samples that are measured on, at most 64 of them, drawn by the seed.
+The reference are the samples that are measured on, at most 64 of them, drawn by the seed. Means are
+kept by the engine until those of other samples are asked for, so that pieces of work which each
+prepare the same ablation share one pass over the reference.
 """
 
 from __future__ import annotations
@@ -64,19 +66,41 @@ def prepare(
 
     Raises InputError where these are too few.
     """
+    return preparation(kind, reference, seed=seed)(engine)
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """An ablation before there is an engine, as it is sent to another process."""
+
+    kind: Intervention = UNIFORM
+    samples: tuple[Ids, ...] = ()
+    seed: int = 0
+
+    def __call__(self, engine: Engine) -> Ablation:
+        if self.kind.reference is None:
+            return Ablation(self.kind)
+        return Ablation(self.kind, self.kind.reference(engine, self.samples, self.seed))
+
+
+UNIFORMLY = Preparation()
+
+
+def preparation(kind: Intervention, reference: Sequence[Rendered], *, seed: int = 0) -> Preparation:
+    """How any engine comes by the same ablation. Raises InputError where there is no reference."""
     if kind.reference is None:
-        return Ablation(kind)
+        return Preparation(kind)
     order = np.random.default_rng(seed).permutation(len(reference))[:MOST_SAMPLES]
     samples = tuple(tuple(reference[i].ids) for i in sorted(order.tolist()))
     if not samples:
         raise InputError("there are no reference samples", expected="at least one")
-    return Ablation(kind, kind.reference(engine, samples, seed))
+    return Preparation(kind, samples, seed)
 
 
 def by_mean(engine: Engine, samples: Sequence[Ids], seed: int) -> Donate:
     """For every row the mean outputs of the samples."""
-    means = Donors(mean_outputs(engine, samples))
-    return lambda rows, layers: means
+    means = _kept(engine, mean_outputs, samples)
+    return lambda rows, layers: Donors(means)
 
 
 def by_sample(engine: Engine, samples: Sequence[Ids], seed: int) -> Donate:
@@ -112,8 +136,21 @@ def other_sample(samples: Sequence[Ids], row: Ids, *, seed: int) -> Ids:
 
 def by_position(engine: Engine, samples: Sequence[Ids], seed: int) -> Donate:
     """For every row the mean outputs at each position, where no sample reaches those of all."""
-    means = Donors(position_means(engine, samples), by_position=True)
-    return lambda rows, layers: means
+    means = _kept(engine, position_means, samples)
+    return lambda rows, layers: Donors(means, by_position=True)
+
+
+def _kept(
+    engine: Engine,
+    measure: Callable[[Engine, Sequence[Ids]], dict[int, Tensor]],
+    samples: Sequence[Ids],
+) -> dict[int, Tensor]:
+    """What the engine measured last, if it was this; it holds one such thing."""
+    asked = (measure.__name__, tuple(samples))
+    if asked not in engine.kept:
+        engine.kept.clear()
+        engine.kept[asked] = measure(engine, samples)
+    return engine.kept[asked]
 
 
 def mean_outputs(engine: Engine, samples: Sequence[Ids]) -> dict[int, Tensor]:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     )
     from workbench.circuits.kinds import HeadKinds, head_kinds
     from workbench.circuits.knockouts import ValidationOptions, head_sets
+    from workbench.circuits.pieces import Piece, Share, done_here
     from workbench.circuits.racing import (
         Work,
         Worker,
@@ -97,6 +98,11 @@ HEAVY = {
         "ValidationOptions",
         "head_sets",
     ),
+    "pieces": (
+        "Piece",
+        "Share",
+        "done_here",
+    ),
     "racing": (
         "Work",
         "Worker",
@@ -139,11 +145,13 @@ __all__ = [
     "HeadFacts",
     "HeadKinds",
     "Importance",
+    "Piece",
     "RaceOptions",
     "RetrievalOptions",
     "RetrievalSample",
     "RetrievalScores",
     "Setting",
+    "Share",
     "ValidationOptions",
     "Work",
     "Worker",
@@ -153,6 +161,7 @@ __all__ = [
     "compare_heads",
     "copied_share",
     "counted_window",
+    "done_here",
     "facts_passes",
     "head_facts",
     "head_kinds",

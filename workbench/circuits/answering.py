@@ -9,19 +9,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
+import pyarrow as pa
 from jaxtyping import Bool
 
-from workbench.ablation import BY_UNIFORM, Ablation, decode_sets
+from workbench.ablation import UNIFORMLY, Preparation, decode_pairs
+from workbench.circuits.pieces import Share, done_here
 from workbench.data import Reference, is_right, reference_answer
-from workbench.engines import Engine, decode, decoded_text, default_stop_ids
+from workbench.engines import Engine, decode_batches, decoded_text, default_stop_ids
 from workbench.models import Rendered
-from workbench.types import Head, Progress, Sample, no_progress
+from workbench.types import Head, Sample
 
 # The unchanged model may word its answers at up to this many times the longest given solution; the
 # others get some room beyond the longest answer that it then finished.
 GENEROUS, ROOM, ROOM_SHARE = 4, 8, 0.25
+Pair = tuple[tuple[int, ...], Sequence[Head]]
+"""A prompt's tokens, and the heads that are ablated while it is answered."""
 
 
 @dataclass(frozen=True)
@@ -63,38 +68,57 @@ def answers_right(
     sets: Sequence[Sequence[Head]],
     *,
     max_new_tokens: int | None = None,
-    ablation: Ablation = BY_UNIFORM,
-    on_progress: Progress = no_progress,
+    ablation: Preparation = UNIFORMLY,
+    share: Share | None = None,
 ) -> Answered:
     """Decode every problem under every set; an answer that breaks off is wrong.
 
     `max_new_tokens` is by default a quarter more than the longest given solution or answer of the
-    unchanged model.
+    unchanged model. Who decodes is `share`'s business, by default this engine.
     """
-    prompts = [problem.prompt for problem in problems]
-    allowed = max_new_tokens or _length_of_answers(engine, problems)
-    decoded = decode_sets(
-        engine,
-        prompts,
-        sets,
-        max_new_tokens=allowed,
-        ablation=ablation,
-        on_progress=on_progress,
-    )
+    share = share or done_here(engine)
+    allowed = max_new_tokens or _length_of_answers(engine, problems, share)
+    pairs: list[Pair] = [(problem.prompt, heads) for problem in problems for heads in sets]
+    decoded = _answers(share, "answers", pairs, allowed, ablation)
     right = [
         [
             is_right(decoded_text(engine.model, ids), problem.reference)
-            for ids, problem in zip(row, problems, strict=True)
+            for ids, problem in zip(decoded[row :: len(sets)], problems, strict=True)
         ]
-        for row in decoded
+        for row in range(len(sets))
     ]
     return Answered(np.array(right), allowed)
 
 
-def _length_of_answers(engine: Engine, problems: Sequence[Answerable]) -> int:
+def _answers(
+    share: Share, series: str, pairs: Sequence[Pair], n_new: int, ablation: Preparation
+) -> list[list[int]]:
+    """New token ids of each pair; a piece is a batch that is decoded together."""
+    batches = decode_batches([len(prompt) for prompt, _ in pairs], n_new)
+    pieces = [
+        (
+            f"decoded {len(batch)} prompts",
+            partial(_decoded, [pairs[i] for i in batch], n_new, ablation),
+        )
+        for batch in batches
+    ]
+    found: list[list[int]] = [[] for _ in pairs]
+    for batch, table in zip(batches, share(series, pieces), strict=True):
+        for place, new in zip(batch, table["new"].to_pylist(), strict=True):
+            found[place] = new
+    return found
+
+
+def _decoded(pairs: Sequence[Pair], n_new: int, ablation: Preparation, engine: Engine) -> pa.Table:
+    new = decode_pairs(engine, pairs, max_new_tokens=n_new, ablation=ablation(engine))
+    return pa.table({"new": pa.array(new, pa.list_(pa.int64()))})
+
+
+def _length_of_answers(engine: Engine, problems: Sequence[Answerable], share: Share) -> int:
     """How long an answer may be, from the given ones and those that the unchanged model ends."""
     longest = max(problem.n_solution for problem in problems)
-    own = decode(engine, [p.prompt for p in problems], max_new_tokens=GENEROUS * longest + ROOM)
+    clean: list[Pair] = [(problem.prompt, ()) for problem in problems]
+    own = _answers(share, "own-answers", clean, GENEROUS * longest + ROOM, UNIFORMLY)
     stops = default_stop_ids(engine.model)
     finished = [len(ids) for ids in own if ids[-1] in stops]
     return round(max([longest, *finished]) * (1 + ROOM_SHARE)) + ROOM

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64
 
-from workbench.ablation import KINDS, SetEffects, prepare
+from workbench.ablation import KINDS, SetEffects, preparation
 from workbench.circuits.effects import excess_difference, relative_rise
 from workbench.circuits.knockouts import (
     FIRST_RANDOM,
@@ -23,28 +23,30 @@ from workbench.circuits.knockouts import (
     ValidationOptions,
     effects_of,
 )
-from workbench.engines import Engine
+from workbench.circuits.pieces import Share
+from workbench.models import Model
 from workbench.probe import no_control, usable_samples
-from workbench.types import Progress, Sample
+from workbench.types import Sample
 
 
 def on_control(
-    engine: Engine,
+    share: Share,
+    series: str,
+    model: Model,
     name: str,
     samples: Sequence[Sample],
     problems: SetEffects,
     sets: HeadSets,
     options: ValidationOptions,
-    on_progress: Progress,
 ) -> dict[str, Any]:
     """The same knock-outs on other data: is the circuit special to the problems?"""
     left_out: Counter[str] = Counter()
-    rendered = list(usable_samples(engine.model, samples, left_out=left_out).values())
+    rendered = list(usable_samples(model, samples, left_out=left_out).values())
     if not rendered:
         raise no_control(left_out, name)
     chosen = [*sets.named.values(), *sets.random[: options.control_random]]
-    ablation = prepare(engine, KINDS[options.ablation], rendered, seed=options.seed)
-    losses = effects_of(engine, rendered, chosen, ablation, options, on_progress).loss
+    ablation = preparation(KINDS[options.ablation], rendered, seed=options.seed)
+    losses = effects_of(share, series, rendered, chosen, ablation, options.batch_tokens).loss
     means = dict(zip(NAMED, losses.mean(axis=1).tolist(), strict=False))
     random = losses[FIRST_RANDOM:].mean(axis=1).tolist()
     return {

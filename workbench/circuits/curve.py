@@ -1,7 +1,7 @@
 """The cumulative knock-out: the top 1, 2, 3 ... heads ablated, against heads in random order.
 
 plan = knockout_sets(ranked, n_circuit=3, n_orders=3, seed=0)
-curve = knockout_curve(engine, rendered, plan, batch_tokens=2048)
+curve = knockout_curve(done_here(engine), rendered, plan, UNIFORMLY, batch_tokens=2048)
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from workbench.ablation import BY_UNIFORM, Ablation, set_effects
-from workbench.data import batches_by_length
-from workbench.engines import Engine
+from workbench.ablation import Preparation
+from workbench.circuits.knockouts import effects_of
+from workbench.circuits.pieces import Share
 from workbench.models import Rendered
-from workbench.types import Head, Progress, no_progress
+from workbench.types import Head
 
 MOST_POINTS = 8
 
@@ -52,24 +52,15 @@ def knockout_sets(
 
 
 def knockout_curve(
-    engine: Engine,
+    share: Share,
     rendered: Sequence[Rendered],
     plan: KnockoutSets,
+    ablation: Preparation,
     *,
     batch_tokens: int,
-    ablation: Ablation = BY_UNIFORM,
-    on_progress: Progress = no_progress,
 ) -> dict[str, Any]:
     """Loss and share of exact solutions by the number of heads ablated, by rank and random."""
-    batches = batches_by_length([len(r.ids) for r in rendered], max_tokens=batch_tokens)
-    effects = set_effects(
-        engine,
-        rendered,
-        [(), *plan.sets],
-        batches=batches,
-        ablation=ablation,
-        on_progress=on_progress,
-    )
+    effects = effects_of(share, "curve", rendered, [(), *plan.sets], ablation, batch_tokens)
     curve: dict[str, Any] = {"n_samples": len(rendered), "n_heads": list(plan.sizes)}
     for name, values in (("loss", effects.loss), ("exact", effects.exact)):
         base, *rest = values.mean(axis=1).tolist()

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from workbench.ablation import MEAN, Ablation, SetEffects, prepare
+from workbench.ablation import MEAN, Preparation, SetEffects, preparation
 from workbench.circuits.effects import set_effect
 from workbench.circuits.knockouts import HeadSets, ValidationOptions, effects_of
-from workbench.engines import Engine
+from workbench.circuits.pieces import Share
 from workbench.models import Rendered
-from workbench.types import Head, HeadScores, Progress, no_progress
+from workbench.types import Head, HeadScores
 
 
 def facts_of_circuit(heads: HeadScores, sets: HeadSets) -> list[dict[str, Any]] | None:
@@ -30,29 +30,28 @@ def facts_of_circuit(heads: HeadScores, sets: HeadSets) -> list[dict[str, Any]] 
 
 
 def by_contribution(
-    engine: Engine,
+    share: Share,
     rendered: Sequence[Rendered],
     sets: HeadSets,
     options: ValidationOptions,
-    on_progress: Progress,
 ) -> dict[str, Any]:
     """What the circuit costs against random sets with outputs at their mean, in nats a token.
 
     Against the first `mean_random` sets: 20 are the fewest of which p can fall below 0.05.
     """
-    by_mean = prepare(engine, MEAN, rendered, seed=options.seed)
+    by_mean = preparation(MEAN, rendered, seed=options.seed)
     chosen = [(), sets.named["circuit"], *sets.random[: options.mean_random]]
-    loss = effects_of(engine, rendered, chosen, by_mean, options, on_progress).loss
+    loss = effects_of(share, "contribution", rendered, chosen, by_mean, options.batch_tokens).loss
     costs = loss - loss[0]
     return {**set_effect(costs[1], costs[2:], seed=options.seed), "n_random": len(costs) - 2}
 
 
 def without_idle(
-    engine: Engine,
+    share: Share,
     rendered: Sequence[Rendered],
     heads: HeadScores,
     sets: HeadSets,
-    ablation: Ablation,
+    ablation: Preparation,
     options: ValidationOptions,
     effects: SetEffects,
 ) -> dict[str, Any] | None:
@@ -65,6 +64,6 @@ def without_idle(
         return None
     circuit = sets.named["circuit"]
     parts = [tuple(h for h in circuit if h not in idle), tuple(h for h in circuit if h in idle)]
-    loss = effects_of(engine, rendered, parts, ablation, options, no_progress).loss
+    loss = effects_of(share, "without-idle", rendered, parts, ablation, options.batch_tokens).loss
     costs = (loss.mean(axis=1) - effects.loss[0].mean()).tolist()
     return {"n_idle": len(idle), "cost": costs[0], "idle_cost": costs[1]}

@@ -1,20 +1,25 @@
 """What a validation compares: its options, the sets of heads, and what each set costs.
 
 sets = head_sets(model, heads, n_random=50, seed=0)
-effects = effects_of(engine, rendered, sets.every, BY_UNIFORM, ValidationOptions(), no_progress)
+effects = effects_of(done_here(engine), "loss", rendered, sets.every, UNIFORMLY, 2048)
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
-from workbench.ablation import Ablation, SetEffects, set_effects
+import numpy as np
+import pyarrow as pa
+
+from workbench.ablation import Preparation, SetEffects, set_effects
+from workbench.circuits.pieces import Share
 from workbench.circuits.random_sets import layer_matched_sets
 from workbench.data import batches_by_length
 from workbench.engines import Engine
 from workbench.models import Model, Rendered
-from workbench.types import Head, HeadScores, Progress
+from workbench.types import Head, HeadScores
 
 NAMED = ("base", "circuit", "bottom", "all", "only")
 FIRST_RANDOM = len(NAMED)
@@ -78,15 +83,37 @@ def head_sets(model: Model, heads: HeadScores, *, n_random: int, seed: int) -> H
 
 
 def effects_of(
-    engine: Engine,
+    share: Share,
+    series: str,
     rendered: Sequence[Rendered],
-    sets: Sequence[tuple[Head, ...]],
-    ablation: Ablation,
-    options: ValidationOptions,
-    on_progress: Progress,
+    sets: Sequence[Sequence[Head]],
+    ablation: Preparation,
+    batch_tokens: int,
 ) -> SetEffects:
-    lengths = [len(r.ids) for r in rendered]
-    batches = batches_by_length(lengths, max_tokens=options.batch_tokens)
-    return set_effects(
-        engine, rendered, sets, batches=batches, ablation=ablation, on_progress=on_progress
-    )
+    """Each of `sets` on every sample; a piece is a batch of samples under all of them."""
+    batches = batches_by_length([len(r.ids) for r in rendered], max_tokens=batch_tokens)
+    pieces = [
+        (
+            f"{len(sets)} sets on {len(batch)} samples",
+            partial(_effects, [rendered[i] for i in batch], sets, ablation),
+        )
+        for batch in batches
+    ]
+    loss = np.empty((len(sets), len(rendered)))
+    exact = np.empty((len(sets), len(rendered)), dtype=bool)
+    for batch, table in zip(batches, share(series, pieces), strict=True):
+        loss[:, batch] = np.array(table["loss"].to_pylist()).T
+        exact[:, batch] = np.array(table["exact"].to_pylist()).T
+    return SetEffects(loss, exact)
+
+
+def _effects(
+    rendered: Sequence[Rendered],
+    sets: Sequence[Sequence[Head]],
+    ablation: Preparation,
+    engine: Engine,
+) -> pa.Table:
+    """A row a sample, in it a value a set."""
+    batches = [range(len(rendered))]
+    found = set_effects(engine, rendered, sets, batches=batches, ablation=ablation(engine))
+    return pa.table({"loss": found.loss.T.tolist(), "exact": found.exact.T.tolist()})

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float64
 
-from workbench.ablation import KINDS, Ablation, SetEffects, prepare
+from workbench.ablation import KINDS, Preparation, SetEffects, preparation
 from workbench.circuits.answering import Answered, answerable, answers_right
 from workbench.circuits.contrast import Importance
 from workbench.circuits.controls import on_control
@@ -30,6 +30,7 @@ from workbench.circuits.knockouts import (
     effects_of,
     head_sets,
 )
+from workbench.circuits.pieces import Share, done_here
 from workbench.circuits.stability import probe_stability
 from workbench.circuits.verdict import LEVEL, trusted_measure, verdict
 from workbench.data import checker
@@ -51,6 +52,7 @@ def validate_circuit(
     importance: tuple[Importance | None, Importance | None] = (None, None),
     held_out: bool | None = True,
     options: ValidationOptions = DEFAULTS,
+    share: Share | None = None,
     on_progress: Progress = no_progress,
 ) -> dict[str, Any]:
     """The content of `validation.json`: what making sets of heads uniform costs on `samples`.
@@ -61,9 +63,11 @@ def validate_circuit(
     `accuracy`, the share of decoded answers that are right, None where nothing was decoded. Costs
     of the circuit and of random sets are compared in `effect`; `controls` (name to samples) get the
     same knock-outs; `importance` on the probe and its control gives `stability`; `held_out` says
-    whether the heads were found on other samples than these (None: not known).
+    whether the heads were found on other samples than these (None: not known). The passes are run
+    by whoever `share` has for them, who then tells of progress; by default on `engine`.
     """
     controls, model = controls or {}, engine.model
+    share = share or done_here(engine, on_progress)
     sets = head_sets(model, heads, n_random=options.n_random, seed=options.seed)
     left_out: Counter[str] = Counter()
     usable = usable_samples(model, samples, left_out=left_out)
@@ -73,9 +77,9 @@ def validate_circuit(
             expected="rows with a solution that fit the model's context",
         )
     rendered = list(usable.values())
-    ablation = prepare(engine, KINDS[options.ablation], rendered, seed=options.seed)
-    effects = effects_of(engine, rendered, sets.every, ablation, options, on_progress)
-    answered = _answered(engine, usable, samples, sets, ablation, options, on_progress)
+    ablation = preparation(KINDS[options.ablation], rendered, seed=options.seed)
+    effects = effects_of(share, "loss", rendered, sets.every, ablation, options.batch_tokens)
+    answered = _answered(engine, share, usable, samples, sets, ablation, options)
     report: dict[str, Any] = {
         "schema": SCHEMA,
         "n_samples": len(rendered),
@@ -93,12 +97,12 @@ def validate_circuit(
         **_measures(effects, answered),
         "effect": _comparisons(effects, answered, options.seed),
         "controls": [
-            on_control(engine, name, rows, effects, sets, options, on_progress)
-            for name, rows in controls.items()
+            on_control(share, f"control-{number}", model, name, rows, effects, sets, options)
+            for number, (name, rows) in enumerate(controls.items())
         ],
-        "contribution": by_contribution(engine, rendered, sets, options, on_progress),
-        "without_idle": without_idle(engine, rendered, heads, sets, ablation, options, effects),
-        "curve": _curve(engine, rendered, sets, ablation, options, on_progress),
+        "contribution": by_contribution(share, rendered, sets, options),
+        "without_idle": without_idle(share, rendered, heads, sets, ablation, options, effects),
+        "curve": _curve(share, rendered, sets, ablation, options),
         "stability": _stability(heads, importance, options.seed),
     }
     report["only"]["recovered"] = _recovered(report)
@@ -113,12 +117,12 @@ def validate_circuit(
 
 def _answered(
     engine: Engine,
+    share: Share,
     usable: Mapping[int, Rendered],
     samples: Sequence[Sample],
     sets: HeadSets,
-    ablation: Ablation,
+    ablation: Preparation,
     options: ValidationOptions,
-    on_progress: Progress,
 ) -> Answered | None:
     problems = answerable(usable, samples, n=options.decode_n)
     if not problems:
@@ -129,7 +133,7 @@ def _answered(
         sets.every,
         max_new_tokens=options.max_new_tokens,
         ablation=ablation,
-        on_progress=on_progress,
+        share=share,
     )
 
 
@@ -166,12 +170,11 @@ def _comparisons(effects: SetEffects, answered: Answered | None, seed: int) -> d
 
 
 def _curve(
-    engine: Engine,
+    share: Share,
     rendered: Sequence[Rendered],
     sets: HeadSets,
-    ablation: Ablation,
+    ablation: Preparation,
     options: ValidationOptions,
-    on_progress: Progress,
 ) -> dict[str, Any] | None:
     if not options.curve_n:
         return None
@@ -182,12 +185,11 @@ def _curve(
         seed=options.seed,
     )
     return knockout_curve(
-        engine,
+        share,
         rendered[: options.curve_n],
         plan,
+        ablation,
         batch_tokens=options.batch_tokens,
-        ablation=ablation,
-        on_progress=on_progress,
     )
 
 

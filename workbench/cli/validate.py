@@ -18,14 +18,14 @@ from workbench.cli.frame import (
 )
 from workbench.cli.from_records import chosen, from_records
 from workbench.cli.text.heads import print_validation
-from workbench.options import ReadOptions, ValidateOptions
+from workbench.options import ReadOptions, ValidateOptions, WorkerOptions
 
 
 @click.command()
 @model_options
 @click.option("--heads", "heads_ref", required=True, metavar="H")
 @data_option
-@from_records(ValidateOptions)
+@from_records(ValidateOptions, WorkerOptions)
 @click.option("--no-decode", is_flag=True, help="Judge by the loss alone.")
 @control_option(
     "Data for the same knock-outs; repeatable, each reported on its own.",
@@ -61,6 +61,7 @@ def validate(
         control_how=control_columns(settings, beside),
         how=chosen(ReadOptions, settings),
         batch_tokens=settings["batch_tokens"],
+        workers=chosen(WorkerOptions, settings),
         fields=lambda outcome: {"validation": outcome.summary},
         tell=_tell,
     )

@@ -14,6 +14,7 @@ from workbench.data.files import read_records
 from workbench.data.plain import plain
 from workbench.data.records import Record
 from workbench.data.rows import row_id, row_source, shape_of, to_samples
+from workbench.data.seen import SeenIds
 from workbench.data.shapes import Shapes
 from workbench.data.sources import (
     HUB_PREFIX,
@@ -66,8 +67,7 @@ def _samples(
     shapes: Shapes,
     tally: Tally | None,
 ) -> Iterator[Sample | BadRow]:
-    seen: set[str] = set()
-    index = 0
+    seen, index = SeenIds(), 0
     for name, records in named_records:
         for record in records:
             for row in _rows_of(record, index, name, shapes):
@@ -98,11 +98,10 @@ def _rows_of(
     return (BadRow(row_id(record.row), index, row_source(record.row, name), reason),)
 
 
-def _with_unseen_id(sample: Sample | BadRow, seen: set[str]) -> Sample | BadRow:
+def _with_unseen_id(sample: Sample | BadRow, seen: SeenIds) -> Sample | BadRow:
     unique = sample.row_id
-    while unique in seen:
+    while not seen.add(unique):
         unique = f"{unique}#{sample.row_index}"
-    seen.add(unique)
     return sample if unique == sample.row_id else dataclasses.replace(sample, row_id=unique)
 
 

@@ -4,7 +4,7 @@ from workbench.engines.agree import ENGINES, choose_engine
 from workbench.engines.base import Decoder, Engine, Outcomes
 from workbench.engines.budget import batch_tokens
 from workbench.engines.columns import attention_received, received_by_keys
-from workbench.engines.decode import decode, decoded_text, default_stop_ids
+from workbench.engines.decode import decode, decode_batches, decoded_text, default_stop_ids
 from workbench.engines.fused import FusedEngine
 from workbench.engines.hooked import HookedEngine
 from workbench.engines.losses import batch_of, counted_mask, sample_losses
@@ -27,6 +27,7 @@ __all__ = [
     "choose_engine",
     "counted_mask",
     "decode",
+    "decode_batches",
     "decoded_text",
     "default_stop_ids",
     "loss_gradient",

@@ -76,6 +76,11 @@ class Engine(Decoder, Protocol):
         ...
 
     @property
+    def kept(self) -> dict[Any, Any]:
+        """What passes over other samples gave last; it holds while the weights stay as they are."""
+        ...
+
+    @property
     def found(self) -> Mapping[str, Any]:
         """The name, and what speaks for this engine or against the other."""
         ...

@@ -58,7 +58,8 @@ def decode(
     uniforms = _row_uniforms(prompts, max_new_tokens, seed) if temperature > 0 else None
     decoded: list[list[int]] = [[] for _ in prompts]
     n_done = 0
-    for batch in _batches([len(p) for p in prompts], max_new_tokens, batch_tokens):
+    lengths = [len(p) for p in prompts]
+    for batch in decode_batches(lengths, max_new_tokens, batch_tokens=batch_tokens):
         rows = _Rows(
             engine,
             [list(prompts[i]) for i in batch],
@@ -229,8 +230,12 @@ def _row_uniforms(
     return rows
 
 
-def _batches(lengths: Sequence[int], n_new: int, batch_tokens: int) -> list[list[int]]:
+def decode_batches(
+    lengths: Sequence[int], n_new: int, *, batch_tokens: int = BATCH_TOKENS
+) -> list[list[int]]:
     """Prompts of similar length together, rows * final length <= `batch_tokens`.
+
+    The prompts of one batch, decoded alone, are one batch again.
 
     Within a batch the lengths differ by `n_new` at most: what the shortest row would wait for the
     longest one's prompt to be read token by token, a batch of its own does in the same steps.

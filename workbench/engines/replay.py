@@ -30,7 +30,8 @@ from workbench.types import Head
 class ReplayEngine(ABC):
     """A network as blocks that can be run again; what differs between engines is abstract.
 
-    State: what turned out not to fit (`memory`), and the edits of the passes under way.
+    State: what turned out not to fit (`memory`), what was measured of other samples (`kept`), and
+    the edits of the passes under way.
     """
 
     name: ClassVar[str]
@@ -42,6 +43,7 @@ class ReplayEngine(ABC):
     ) -> None:
         self.model = model
         self.memory = memory or Memory(model.length_group)
+        self.kept: dict[Any, Any] = {}
         self.found: dict[str, Any] = {"name": self.name, **(found or {})}
 
     @property

@@ -12,6 +12,7 @@ from workbench.runs.facts import (
     keep_tokens,
     without_place,
 )
+from workbench.runs.files import TableStream
 from workbench.runs.listing import RunSummary, find_run, list_runs
 from workbench.runs.manifest import (
     MANIFEST,
@@ -37,6 +38,7 @@ __all__ = [
     "Run",
     "RunSpec",
     "RunSummary",
+    "TableStream",
     "Task",
     "answer",
     "check_run",

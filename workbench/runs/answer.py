@@ -22,6 +22,7 @@ import pyarrow as pa
 
 from workbench.errors import InputError
 from workbench.runs.facts import Loaded, keep_facts
+from workbench.runs.files import TableStream
 from workbench.runs.manifest import read_manifest
 from workbench.runs.run import Run, open_run
 from workbench.runs.spec import RunSpec
@@ -64,7 +65,7 @@ class Finding:
     With a `model` its facts are kept beside the result.
     """
 
-    content: Mapping[str, Any] | pa.Table
+    content: Mapping[str, Any] | pa.Table | TableStream
     counts: Mapping[str, int]
     model: Loaded | None = None
 
@@ -171,7 +172,8 @@ def _check_reader(run: Run, reading: Reading) -> None:
 def _finish(run: Run, found: Finding) -> None:
     if found.model is not None:
         keep_facts(run, found.model)
-    finish = run.finish_table if isinstance(found.content, pa.Table) else run.finish_json
+    is_table = isinstance(found.content, pa.Table | TableStream)
+    finish = run.finish_table if is_table else run.finish_json
     finish(run.spec.result_name, found.content, counts=found.counts)
 
 

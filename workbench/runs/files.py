@@ -9,10 +9,10 @@ from __future__ import annotations
 import errno
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -112,6 +112,24 @@ def write_table_file(path: Path, table: pa.Table, *, before_rename: Rename = _no
     written = atomic_file(path, before_rename=before_rename)
     with written as file, parquet_writer(file, table.schema) as writer:
         writer.write_table(table)
+
+
+class TableStream(NamedTuple):
+    """A table that is written as it is made: each of `tables` in one piece, a row group each."""
+
+    schema: pa.Schema
+    tables: Iterable[pa.Table]
+
+
+def write_table_stream(
+    path: Path, stream: TableStream, *, before_rename: Rename = _nothing
+) -> None:
+    """One table after the other, as `write_table_file` writes a whole one."""
+    schema = stream.schema.remove_metadata()
+    written = atomic_file(path, before_rename=before_rename)
+    with written as file, parquet_writer(file, schema) as writer:
+        for table in stream.tables:
+            writer.write_table(table.cast(schema))
 
 
 def merge_table_files(paths: list[Path], target: Path, *, before_rename: Rename = _nothing) -> int:

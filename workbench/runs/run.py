@@ -24,9 +24,11 @@ from workbench.errors import InputError, RunBusyError
 from workbench.runs.events import EventLog
 from workbench.runs.files import (
     TMP,
+    TableStream,
     merge_table_files,
     write_json_file,
     write_table_file,
+    write_table_stream,
     writing,
 )
 from workbench.runs.manifest import MANIFEST, new_manifest, now, read_manifest, sealed
@@ -120,13 +122,17 @@ class Run:
         return self.path / name
 
     def finish_table(
-        self, name: str, table: pa.Table, *, counts: Mapping[str, int] | None = None
+        self, name: str, table: pa.Table | TableStream, *, counts: Mapping[str, int] | None = None
     ) -> Path:
         """Write the Parquet file that is the run's result: from here on it is finished."""
         if name != self.spec.result_name:
             raise ValueError(f"the result is '{self.spec.result_name}', not '{name}'")
         self._open_log()
-        write_table_file(self.path / name, table, before_rename=self._before(name, counts))
+        finish = self._before(name, counts)
+        if isinstance(table, TableStream):
+            write_table_stream(self.path / name, table, before_rename=finish)
+        else:
+            write_table_file(self.path / name, table, before_rename=finish)
         return self.path / name
 
     def record(self, **details: Any) -> None:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         partial_spearman,
         spearman,
     )
+    from workbench.scoring.pool import StoredColumns, pool_of
     from workbench.scoring.rows import CheckedRows, check_rows
     from workbench.scoring.score import (
         SHARD_ROWS,
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     )
     from workbench.scoring.split import Split, split_score
     from workbench.scoring.steps import split_steps
-    from workbench.scoring.summary import summarize
+    from workbench.scoring.summary import summarize, summarize_columns
     from workbench.scoring.tables import add_within_length, over_pool
     from workbench.scoring.text_facts import FACTS
     from workbench.scoring.unevenness import score_batch, uniform_received, without_sink
@@ -53,6 +54,7 @@ HEAVY = {
         *("correlations", "known_loss", "numeric_labels"),
         *("partial_spearman", "spearman"),
     ),
+    "pool": ("StoredColumns", "pool_of"),
     "rows": ("CheckedRows", "check_rows"),
     "score": (
         *("SHARD_ROWS", "ShardScores", "check_request"),
@@ -60,7 +62,7 @@ HEAVY = {
     ),
     "split": ("Split", "split_score"),
     "steps": ("split_steps",),
-    "summary": ("summarize",),
+    "summary": ("summarize", "summarize_columns"),
     "tables": ("add_within_length", "over_pool"),
     "text_facts": ("FACTS",),
     "unevenness": ("score_batch", "uniform_received", "without_sink"),
@@ -87,6 +89,7 @@ __all__ = [
     "ShardScores",
     "Split",
     "Step",
+    "StoredColumns",
     "add_within_length",
     "check_request",
     "check_rows",
@@ -104,6 +107,7 @@ __all__ = [
     "over_pool",
     "own_records",
     "partial_spearman",
+    "pool_of",
     "readers",
     "score_batch",
     "score_samples",
@@ -114,6 +118,7 @@ __all__ = [
     "split_steps",
     "step_weights",
     "summarize",
+    "summarize_columns",
     "uniform_received",
     "variant_columns",
     "without_sink",

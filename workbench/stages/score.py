@@ -38,17 +38,27 @@ from workbench.distributed import Work
 from workbench.engines import Engine, batch_tokens
 from workbench.models import Model, ModelSource
 from workbench.options import ALONE, RECOGNISED, ReadOptions, WorkerOptions
-from workbench.runs import Finding, Outcome, Place, RunSpec, Task, answer, check_same_template
+from workbench.runs import (
+    Finding,
+    Outcome,
+    Place,
+    RunSpec,
+    TableStream,
+    Task,
+    answer,
+    check_same_template,
+)
 from workbench.scoring import (
     SHARD_ROWS,
     ScoreRequest,
+    StoredColumns,
     check_request,
     check_rows,
     engine_for,
     followed,
-    over_pool,
+    pool_of,
     score_shard,
-    summarize,
+    summarize_columns,
 )
 from workbench.selection import CONTENT
 from workbench.stages.calibrate import of_batches, plan_of
@@ -63,6 +73,7 @@ STEP_PARTS = "steps"
 # of some prompts otherwise, so they cannot answer.
 FACTS = 1
 SUMMARY = "summary.json"
+NUMBERS = "numbers.parquet"
 
 Rows = Iterable[Sample | BadRow]
 
@@ -126,7 +137,9 @@ def run_score(
     may be rounded differently.
     """
     asked = Question(source, tuple(data), request, heads_path, how, workers)
-    return answer(place, _spec(asked), lambda task: _score(task, asked), summary=SUMMARY)
+    return answer(
+        place, _spec(asked), lambda task: _score(task, asked), summary=SUMMARY, scratch=(NUMBERS,)
+    )
 
 
 def plan_score(
@@ -197,16 +210,24 @@ def _score(task: Task, asked: Question) -> Finding:
         run.record(**engines.details)
     n_shards = -(-n_rows // SHARD_ROWS)
     check_unchanged(asked.data, run.spec.inputs["data"])
-    parts = [pq.read_table(run.part(i)).to_pandas() for i in range(n_shards)]
-    frame = over_pool(pd.concat(parts, ignore_index=True), request.method)
-    steps = None
+    parts, steps = [run.part(i) for i in range(n_shards)], None
+    pool = pool_of(parts, request.method, aside=run.path / NUMBERS)
     if request.method.has_steps:
-        path = run.merge_parts(STEPS, n_parts=n_shards, series=STEP_PARTS)
-        steps = pq.read_table(path).to_pandas()
-    summary = {**summarize(frame, request, n_ctx=engines.said.n_ctx, steps=steps), "engine": ran_on}
+        steps = StoredColumns(run.merge_parts(STEPS, n_parts=n_shards, series=STEP_PARTS))
+    found = summarize_columns(
+        pool.scored,
+        request,
+        n_ctx=engines.said.n_ctx,
+        counts=pool.counts,
+        reasons=pool.reasons,
+        steps=steps,
+        facts=pool.facts,
+    )
+    summary = {**found, "engine": ran_on}
     run.write_json(SUMMARY, summary)
     run.record(follows={found.column: found[1:] for found in followed(summary)})
-    return Finding(_table(frame), counts=summary["counts"], model=engines)
+    content = TableStream(pool.schema, pool.tables())
+    return Finding(content, counts=summary["counts"], model=engines)
 
 
 def _score_parts(

@@ -34,7 +34,14 @@ from workbench.data import (
 from workbench.engines import Engine
 from workbench.engines import batch_tokens as free_tokens
 from workbench.models import Model, ModelSource, Rendered, check_same_model
-from workbench.options import CONTROL, RECOGNISED, ReadOptions, ValidateOptions
+from workbench.options import (
+    ALONE,
+    CONTROL,
+    RECOGNISED,
+    ReadOptions,
+    ValidateOptions,
+    WorkerOptions,
+)
 from workbench.probe import usable_samples
 from workbench.reports import validation_page
 from workbench.runs import Finding, Outcome, Place, RunSpec, Task, answer, check_same_template
@@ -44,9 +51,10 @@ from workbench.stages.calibrate import (
     seconds_a_new_token,
     seconds_per_token,
 )
-from workbench.stages.engine import engine_of
+from workbench.stages.engine import EngineOpening, engine_of, open_engines, plan_of_workers
 from workbench.stages.heads import read_importance, seen_rows
 from workbench.stages.heads.find import FACTS
+from workbench.stages.pieces import kept_pieces
 from workbench.stages.unchanged import check_unchanged
 from workbench.types import Head, HeadScores, Sample
 
@@ -77,12 +85,14 @@ def run_validate(
     exclude: frozenset[str] = frozenset(),
     how: ReadOptions = RECOGNISED,
     batch_tokens: int | None = None,
+    workers: WorkerOptions = ALONE,
 ) -> Outcome:
     """Hold the circuit against random sets on rows of `data` that it was not found on.
 
     Left out are the rows that heads were run on, of the probe and its control, and those whose id
     is in `exclude`. Where that leaves none, the probe's rows are used and the report says so
-    (`held_out` false; null where it is not known which rows the heads were found on).
+    (`held_out` false; null where it is not known which rows the heads were found on). Workers share
+    out the batches of samples and of answers.
     """
     heads = read_heads(heads_path)
     importance = read_importance(heads_path.parent)
@@ -94,6 +104,7 @@ def run_validate(
             **how.asked,
             **control_how.asked,
             "control": list(control),
+            **({"batch_tokens": batch_tokens} if batch_tokens else {}),
         },
         inputs={
             "data": fingerprint_sources(data),
@@ -116,17 +127,20 @@ def run_validate(
         )
         for name, reading in rows.readings.items():
             task.has_read(reading, name=name)
-        tokens = task.budget(batch_tokens, lambda: free_tokens(engine))
-        report = validate_circuit(
-            engine,
-            heads,
-            rows.samples,
-            controls=rows.controls,
-            importance=importance,
-            held_out=rows.held_out,
-            options=validation_options(options, tokens),
-            on_progress=task.progress(engine),
-        )
+        opening = EngineOpening(source)
+        with open_engines(opening, workers, engine=engine, on_progress=task.progress()) as engines:
+            tokens = task.budget(batch_tokens, engines.batch_tokens)
+            report = validate_circuit(
+                engine,
+                heads,
+                rows.samples,
+                controls=rows.controls,
+                importance=importance,
+                held_out=rows.held_out,
+                options=validation_options(options, tokens),
+                share=kept_pieces(task, engines),
+            )
+            task.run.record(**engines.details)
         check_unchanged(data, spec.inputs["data"])
         report["left_out"] |= rows.malformed
         report |= {
@@ -161,6 +175,7 @@ def plan_validate(
     exclude: frozenset[str] = frozenset(),
     how: ReadOptions = RECOGNISED,
     batch_tokens: int | None = None,
+    workers: WorkerOptions = ALONE,
 ) -> dict[str, Any]:
     """A clean pass of every part and, for each set of heads, the layers from its lowest on."""
     heads = read_heads(heads_path)
@@ -191,6 +206,7 @@ def plan_validate(
         "estimated_seconds": round(sum(seconds.values()), 1),
         "seconds_by_part": {name: round(value, 1) for name, value in seconds.items()},
         **rows.readings,
+        **plan_of_workers(workers, source, sum(seconds.values())),
     }
 
 

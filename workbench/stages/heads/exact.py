@@ -11,7 +11,7 @@ What a batch gives is a function of the batch and an engine, so it is the same w
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -19,10 +19,10 @@ from typing import Any
 from workbench.ablation import (
     KINDS,
     MEAN,
-    Ablation,
     ImportanceBatch,
+    Preparation,
     iter_importance,
-    prepare,
+    preparation,
 )
 from workbench.circuits import Importance, counted_window, rank_heads
 from workbench.data import Tally, batches_by_length, read_usable
@@ -123,7 +123,8 @@ def _measure(
     ids = [sample.row_id for sample in probe.samples]
     n_total, progress = len(batches) * model.n_layers, search.task.progress(search.engine)
     missing = [i for i in range(len(batches)) if not run.has_part(i, series=series)]
-    prepared, n_done = _prepared_for(search, kind, rendered), len(batches) - len(missing)
+    ablation = preparation(kind, rendered, seed=options.seed)
+    n_done = len(batches) - len(missing)
 
     def tell(n_layers: int, _total: int, text: str) -> None:
         said = f"{series}: {text}{search.engines.note}" if series else text + search.engines.note
@@ -134,7 +135,7 @@ def _measure(
             batch = [(i, rendered[i]) for i in batches[number]]
             # A function of ours cannot be sent to another process, which would tell it nothing.
             layers = tell if search.engines.alone else no_progress
-            yield number, partial(_deltas, batch, prepared, layers)
+            yield number, partial(_deltas, batch, ablation, layers)
 
     for number, measured in search.engines.results(works()):
         run.write_part(number, deltas_table(measured, ids), series=series)
@@ -145,26 +146,9 @@ def _measure(
     return read_deltas(parts, model.n_layers, model.n_heads)
 
 
-def _prepared_for(
-    search: Search, kind: Intervention, rendered: Sequence[Rendered]
-) -> Callable[[Engine], Ablation]:
-    """How an engine comes by the ablation: from here, or made anew where it cannot be sent."""
-    seed = search.options.seed
-    if search.engines.alone:
-        ablation = prepare(search.engine, kind, rendered, seed=seed)
-        return lambda engine: ablation
-    return partial(_prepared, kind, list(rendered) if kind.reference else [], seed)
-
-
-def _prepared(
-    kind: Intervention, reference: Sequence[Rendered], seed: int, engine: Engine
-) -> Ablation:
-    return prepare(engine, kind, reference, seed=seed)
-
-
 def _deltas(
     batch: Sequence[tuple[int, Rendered]],
-    prepared: Callable[[Engine], Ablation],
+    ablation: Preparation,
     on_progress: Progress,
     engine: Engine,
 ) -> ImportanceBatch:
@@ -174,7 +158,7 @@ def _deltas(
         engine,
         rendered,
         batches=[range(len(rendered))],
-        ablation=prepared(engine),
+        ablation=ablation(engine),
         on_progress=on_progress,
     )
     return dataclasses.replace(measured, indices=tuple(indices[i] for i in measured.indices))
