@@ -17,12 +17,14 @@ from workbench.circuits import (
 from workbench.circuits.answering import answerable, answers_right
 from workbench.circuits.curve import knockout_sets
 from workbench.circuits.effects import p_value
+from workbench.circuits.knockouts import head_sets
 from workbench.circuits.verdict import verdict
 from workbench.data import to_sample
 from workbench.engines import HookedEngine, decode, decoded_text, sample_losses
 from workbench.errors import InputError
 from workbench.models import load_model, render
 from workbench.probe import usable_samples
+from workbench.stages.heads import with_circuit
 from workbench.types import Head, Message, Sample
 
 CIRCUIT = (Head(0, 1), Head(0, 3), Head(2, 0))
@@ -220,6 +222,15 @@ def test_the_bottom_heads_are_as_many_and_from_the_other_end(tiny_model, samples
     with ablated_heads(tiny_model, [Head(*place) for place in bottom]):
         expected = sample_losses(HookedEngine(tiny_model), rows, batches=[range(len(rows))]).mean()
     assert found["bottom"]["loss"] == pytest.approx(expected, abs=1e-5)
+
+
+def test_one_after_another_the_heads_of_a_circuit_chosen_by_hand_come_first(tiny_model):
+    chosen = [(2, 3), (1, 1)]
+    heads = with_circuit(heads_of(tiny_model, CIRCUIT), chosen)
+    ranked = head_sets(tiny_model, heads, n_random=2, seed=0).ranked
+    assert set(ranked[:2]) == set(chosen)
+    assert ranked[2:5] == CIRCUIT
+    assert len(set(ranked)) == len(heads.heads)
 
 
 def test_validation_repeats_with_the_seed(tiny_model, samples):

@@ -53,7 +53,10 @@ DEFAULTS = ValidationOptions()
 
 @dataclass(frozen=True)
 class HeadSets:
-    """The five named sets and the random ones, as rows of every measurement."""
+    """The five named sets and the random ones, as rows of every measurement.
+
+    `ranked` are all heads: those of the circuit, then the others, each by rank.
+    """
 
     named: Mapping[str, tuple[Head, ...]]
     random: tuple[tuple[Head, ...], ...]
@@ -79,7 +82,8 @@ def head_sets(model: Model, heads: HeadScores, *, n_random: int, seed: int) -> H
         "all": every,
         "only": tuple(head for head in every if head not in set(circuit)),
     }
-    return HeadSets({name: chosen[name] for name in NAMED}, tuple(random), every)
+    ranked = (*circuit, *chosen["only"])
+    return HeadSets({name: chosen[name] for name in NAMED}, tuple(random), ranked)
 
 
 def effects_of(

@@ -63,7 +63,8 @@ def random_draws(report: Mapping[str, Any], measure: str) -> go.Figure:
 
 
 def knockout_curve(report: Mapping[str, Any], measure: str = "loss") -> go.Figure:
-    """`loss` or `exact` by the number of heads made uniform: by rank, and random orders' band."""
+    """`loss` or `exact` by the number of heads made uniform: the circuit's first, each by rank;
+    and the band of random orders."""
     curve = report["curve"]
     sizes = [0, *curve["n_heads"]]
     base = curve[f"base_{measure}"]
@@ -95,7 +96,7 @@ def knockout_curve(report: Mapping[str, Any], measure: str = "loss") -> go.Figur
         y=[base, *curve[measure]],
         mode="lines+markers",
         line={"color": VERMILION, "width": 2.5},
-        name="by rank",
+        name="the circuit, then by rank",
     )
     n_circuit = len(report["heads"])
     figure.add_vline(x=n_circuit, line={"dash": "dot", "color": GREY}, annotation_text="circuit")

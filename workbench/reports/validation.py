@@ -157,8 +157,9 @@ def _draws(report: Report) -> list[Markup]:
 
 def _curve(report: Report) -> list[Markup]:
     caption = (
-        "Heads made uniform one after another, by rank and in random order; higher: more damage. "
-        "A ranking that finds the heads that matter runs above the grey band."
+        "Heads made uniform one after another, the circuit's first, each by rank, and in random "
+        "order; higher: more damage. A ranking that finds the heads that matter runs above the "
+        "grey band."
     )
     return [figure(knockout_curve(report), caption)] if report["curve"] else []
 

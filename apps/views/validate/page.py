@@ -70,9 +70,12 @@ def show_sets(report: dict[str, Any]) -> None:
             mean = "mean_" if key == "random" else ""
             rows.append([name, *(found[f"{mean}{measure}"] for measure in MEASURES)])
     frame = pd.DataFrame(rows, columns=["heads made uniform", *MEASURES.values()])
+    names = {m: MEASURES[m] for m in ("accuracy", "exact")}
+    # In percent as they are: Streamlit's own format gives one row decimals and another none.
+    frame[list(names.values())] = frame[list(names.values())].astype(float) * 100
     shares = {
-        MEASURES[m]: st.column_config.NumberColumn(format="percent", help=WORDS[m])
-        for m in ("accuracy", "exact")
+        name: st.column_config.NumberColumn(format="%.1f%%", help=WORDS[m])
+        for m, name in names.items()
     }
     nats = st.column_config.NumberColumn(format="%.3f", help="nats per token")
     st.dataframe(
