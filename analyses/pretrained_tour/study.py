@@ -5,7 +5,7 @@
 
 SmolLM2 on GSM8K: what every head costs when it is uniform and when its output is at its mean, the
 circuit of the first held against chance with and without its idle heads, 400 rows scored by both,
-selections, and the attention of a few rows, so that it can be looked at without the model.
+selections by the second, and the attention on a few rows, to be looked at without the model.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from workbench.stages import Place, run_chosen
 from workbench.types import Head
 
 MODEL, POOL = "smollm2-135m", "gsm8k"
-N_PROBE, N_ROWS, N_KEPT = 8, 400, 4
+N_PROBE, N_ROWS, N_KEPT = 8, 400, 3
 LEAST, N_SHOWN = 0.01, 16
 CHECK = ["--n", "8", "--random", "20", "--control-n", "4", "--no-decode", "--curve-n", "8"]
 
@@ -95,7 +95,7 @@ def chain(study: Study) -> tuple[dict[str, str], dict[str, list[str]]]:
         run(f"validation, {name}", *validate)
         scored = ["score", "--heads", heads, "--data", data, "--with-loss", *on]
         run(f"scores, {name}", *scored)
-    scores, draw = runs["scores, uniform"], ["--fraction", "0.1"]
+    scores, draw = runs["scores, awake"], ["--fraction", "0.1"]
     run("soft", "select", "--scores", scores, "--policy", "soft", "--adjust", "length", *draw)
     run("top", "select", "--scores", scores, "--policy", "top", *draw)
     return runs, said
@@ -121,7 +121,7 @@ def printed(study: Study, runs: Mapping[str, str], said: Mapping[str, list[str]]
 
 
 def keep_attention(scores: Path, heads: Path) -> None:
-    """Beside the scores: the circuit's attention on rows from the first to the last by score."""
+    """Beside the scores: the circuit's attention on the first, the middle and the last row."""
     model, circuit = load_model(MODEL), circuit_of(read_heads(heads / "heads.json")).heads
     table = pd.read_parquet(scores / "scores.parquet").sort_values("score", ascending=False)
     places = np.linspace(0, len(table) - 1, N_KEPT).round().astype(int)
@@ -165,7 +165,8 @@ def main() -> None:
     study = Study.at(__file__, work=options.work)
     runs, said = chain(study)
     at = {name: study.work / run for name, run in runs.items()}
-    keep_attention(at["scores, uniform"], at["uniform"])
+    for name in ("uniform", "awake"):
+        keep_attention(at[f"scores, {name}"], at[name])
     keep_kinds([at[name] for name in ("uniform", "mean", "robust", "awake")])
     study.report(runs, printed(study, runs, said), name="runs")
     if options.bundle:
