@@ -1,9 +1,10 @@
 """Pictures of every page, light and dark, taken in a headless browser.
 
-    python docs/screenshots/make_screenshots.py                  # of the bundled demo
+    python docs/screenshots/make_screenshots.py                  # of the bundled tour and demo
     python docs/screenshots/make_screenshots.py --runs demo/runs --only heads --scheme dark
 
-Needs the extra `dev` and a Chromium: `playwright install chromium`, or one of the system.
+Needs the extra `dev`, a Chromium (`playwright install chromium`, or one of the system), and for the
+tour its model: `workbench models get smollm2-135m`.
 """
 
 from __future__ import annotations
@@ -26,9 +27,9 @@ PAGES = {
     "overview": "",
     "heads": "heads",
     "heads-attention": "heads?detail=attention",
-    "tokens": "tokens?two=true&whose=L1H0",
+    "tokens": "tokens?two=true",
     "steps": "steps",
-    "playground": "playground?off=L1H1&off=L2H2",
+    "playground": "playground?off=L16H0&off=L1H0",
     "samples": "samples",
     "validate": "validate",
     "compare": "compare?what=scores",
@@ -48,7 +49,7 @@ SYSTEM_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 def main() -> None:
     """Start the app, visit every page, write one PNG each."""
     parser = argparse.ArgumentParser(description="Pictures of every page of the app.")
-    parser.add_argument("--runs", type=Path, help="a folder of runs; default: the bundled demo")
+    parser.add_argument("--runs", type=Path, help="a folder of runs; default: what comes along")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent)
     parser.add_argument("--scheme", choices=SCHEMES, help="one of the two; default: both")
     parser.add_argument("--only", choices=list(PAGES), action="append", help="repeatable")
