@@ -18,6 +18,7 @@ from workbench.scoring.request import (
     own_records,
     readers,
 )
+from workbench.scoring.sharding import SHARD_ROWS, shards
 
 if TYPE_CHECKING:
     from workbench.scoring.comparison import ComparedScores, compare_scores
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from workbench.scoring.pool import StoredColumns, pool_of
     from workbench.scoring.rows import CheckedRows, check_rows
     from workbench.scoring.score import (
-        SHARD_ROWS,
         ShardScores,
         check_request,
         engine_for,
@@ -57,7 +57,7 @@ HEAVY = {
     "pool": ("StoredColumns", "pool_of"),
     "rows": ("CheckedRows", "check_rows"),
     "score": (
-        *("SHARD_ROWS", "ShardScores", "check_request"),
+        *("ShardScores", "check_request"),
         *("engine_for", "score_samples", "score_shard"),
     ),
     "split": ("Split", "split_score"),
@@ -113,6 +113,7 @@ __all__ = [
     "score_samples",
     "score_shard",
     "score_within_length",
+    "shards",
     "spearman",
     "split_score",
     "split_steps",

@@ -20,10 +20,9 @@ from workbench.scoring.losses import loss_scores
 from workbench.scoring.method import Scored
 from workbench.scoring.request import ScoreRequest
 from workbench.scoring.rows import Usable, check_rows, put_score
+from workbench.scoring.sharding import SHARD_ROWS, shards
 from workbench.scoring.tables import over_pool, row_frame, step_frame
 from workbench.types import BadRow, Circuit, Progress, Sample, no_progress
-
-SHARD_ROWS = 512
 
 
 @dataclass(frozen=True)
@@ -62,11 +61,11 @@ def score_samples(
     """Score every row: the columns of `scores.parquet`, in the order of the input."""
     check_request(request, engine.model, circuit)
     rows = list(samples)
-    shards = [rows[i : i + SHARD_ROWS] for i in range(0, len(rows), SHARD_ROWS)]
-    frames = []
-    for n_done, shard in enumerate(shards):
+    frames, n_done = [], 0
+    for shard in shards(rows, most=SHARD_ROWS):
         frames.append(score_shard(shard, request=request, engine=engine, circuit=circuit).rows)
-        on_progress(min((n_done + 1) * SHARD_ROWS, len(rows)), len(rows), "rows scored")
+        n_done += len(shard)
+        on_progress(n_done, len(rows), "rows scored")
     if not frames:
         raise InputError("there are no rows to score", expected="at least one row")
     return over_pool(pd.concat(frames, ignore_index=True), request.method)

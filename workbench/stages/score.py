@@ -1,4 +1,4 @@
-"""Scores of a dataset as a run: a part for every 512 rows, then `scores.parquet`; and its plan.
+"""Scores of a dataset as a run: a part a shard, then `scores.parquet`; and its plan.
 
 A method that scores steps has a second series of parts, and writes `steps.parquet` beside it.
 
@@ -16,7 +16,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +57,7 @@ from workbench.scoring import (
     followed,
     pool_of,
     score_shard,
+    shards,
     summarize_columns,
 )
 from workbench.selection import CONTENT
@@ -206,9 +206,8 @@ def _score(task: Task, asked: Question) -> Finding:
         run.record(engine=ran_on, **engines.details)
         tokens = task.budget(asked.request.batch_tokens, engines.batch_tokens)
         request = dataclasses.replace(asked.request, batch_tokens=tokens)
-        _score_parts(task, asked, request, engines, n_rows=n_rows)
+        n_shards = _score_parts(task, asked, request, engines, n_rows=n_rows)
         run.record(**engines.details)
-    n_shards = -(-n_rows // SHARD_ROWS)
     check_unchanged(asked.data, run.spec.inputs["data"])
     parts, steps = [run.part(i) for i in range(n_shards)], None
     pool = pool_of(parts, request.method, aside=run.path / NUMBERS)
@@ -232,9 +231,9 @@ def _score(task: Task, asked: Question) -> Finding:
 
 def _score_parts(
     task: Task, asked: Question, request: ScoreRequest, engines: Engines, *, n_rows: int
-) -> None:
-    """Write every part that is not there yet."""
-    run, on_progress, n_done = task.run, task.progress(engines), 0
+) -> int:
+    """Write every part that is not there yet; how many there are."""
+    run, on_progress, n_done, n_shards = task.run, task.progress(engines), 0, 0
 
     def tell(n_more: int) -> None:
         nonlocal n_done
@@ -242,7 +241,9 @@ def _score_parts(
         on_progress(n_done, n_rows, f"rows scored{engines.note}")
 
     def missing() -> Iterator[tuple[int, Work]]:
-        for number, rows in enumerate(shards(asked.rows())):
+        nonlocal n_shards
+        for number, rows in enumerate(shards(asked.rows(), most=SHARD_ROWS)):
+            n_shards = number + 1
             if run.has_part(number) and _is_of(run.part(number), rows):
                 tell(len(rows))
             else:
@@ -254,6 +255,7 @@ def _score_parts(
             run.write_part(number, steps, series=STEP_PARTS)
         run.write_part(number, scores)
         tell(len(scores))
+    return n_shards
 
 
 def _checked_engine(request: ScoreRequest, circuit: Circuit | None, model: Model) -> Engine:
@@ -296,7 +298,7 @@ def _plan(asked: Question) -> dict[str, Any]:
     seconds += 2 * (time.perf_counter() - began)
     _n_readable(rows, asked)
     counts, usable, batches = Counter[str](), [], []
-    for shard in shards(rows):
+    for shard in shards(rows, most=SHARD_ROWS):
         checked = check_rows(shard, request, model)
         counts.update(record["status"] for record in checked.records)
         first = [row.lengths[0] for row in checked.usable]
@@ -350,13 +352,6 @@ def _n_readable(rows: Rows, asked: Question) -> int:
     if n_readable == 0:
         raise unreadable(asked.data, n_rows=n_rows, first=first)
     return n_rows
-
-
-def shards(rows: Rows) -> Iterator[list[Sample | BadRow]]:
-    """The rows in runs of 512, in the order of the input."""
-    iterator = iter(rows)
-    while shard := list(islice(iterator, SHARD_ROWS)):
-        yield shard
 
 
 def _table(frame: pd.DataFrame) -> pa.Table:
