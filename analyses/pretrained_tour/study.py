@@ -36,7 +36,9 @@ from workbench.stages import Place, run_chosen
 from workbench.types import Head
 
 MODEL, POOL = "smollm2-135m", "gsm8k"
-N_PROBE, N_ROWS, N_KEPT = 8, 400, 3
+N_PROBE, N_ROWS = 8, 400
+# Places in the ranking whose attention is kept, as shares: the longest rows would take most room.
+KEPT_AT = (0.0, 0.5, 0.85)
 LEAST, N_SHOWN = 0.01, 16
 CHECK = ["--n", "8", "--random", "20", "--control-n", "4", "--no-decode", "--curve-n", "8"]
 
@@ -121,10 +123,10 @@ def printed(study: Study, runs: Mapping[str, str], said: Mapping[str, list[str]]
 
 
 def keep_attention(scores: Path, heads: Path) -> None:
-    """Beside the scores: the circuit's attention on the first, the middle and the last row."""
+    """Beside the scores: the circuit's attention on rows high and low in the ranking."""
     model, circuit = load_model(MODEL), circuit_of(read_heads(heads / "heads.json")).heads
     table = pd.read_parquet(scores / "scores.parquet").sort_values("score", ascending=False)
-    places = np.linspace(0, len(table) - 1, N_KEPT).round().astype(int)
+    places = np.round(np.array(KEPT_AT) * (len(table) - 1)).astype(int)
     wanted = table["row_id"].iloc[places].tolist()
     data = [str(scores.parents[1] / name) for name in read_manifest(scores)["details"]["data"]]
     found = {sample.row_id: sample for sample in read_usable(data)}

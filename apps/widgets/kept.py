@@ -7,6 +7,7 @@ begin_with_kept(kept, table, key="place", is_falling=True)
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import streamlit as st
 
@@ -22,9 +23,13 @@ BEGINS = 60
 
 
 def kept_of_model(model: str) -> Mapping[str, KeptSample]:
-    """Of the first run of scores by `model` that any were kept with."""
-    scored = (run for run in workspace().finished("score") if run.model == model)
-    return next(filter(None, map(kept_of, scored)), {})
+    """The same of all runs of scores by `model`: a row has every head that was kept of it."""
+    found: dict[str, KeptSample] = {}
+    for run in workspace().finished("score"):
+        for row_id, sample in kept_of(run).items() if run.model == model else ():
+            before = found.get(row_id, sample)
+            found[row_id] = replace(sample, by_head={**before.by_head, **sample.by_head})
+    return found
 
 
 def kept_of(run: FoundRun) -> Mapping[str, KeptSample]:

@@ -165,18 +165,22 @@ def _show_attention(
 
 def _show_kept_attention(run: FoundRun, kept: Mapping[str, KeptSample], chosen: Head) -> None:
     """The head's pattern on a row that was kept with scores by the same model."""
-    row_id = st.selectbox(
-        f"The model is not on this machine: {len(kept)} rows were kept with their attention",
-        list(kept),
-        format_func=lambda name: f"{name}: {kept[name].opening}" if name in kept else str(name),
-        key="kept_row",
-    )
-    sample = kept[row_id or next(iter(kept))]
-    if chosen in sample.by_head:
-        draw_pattern(sample, chosen, key="kept")
+    rows = {row_id: sample for row_id, sample in kept.items() if chosen in sample.by_head}
+    if not rows:
+        heads = sorted({head for sample in kept.values() for head in sample.heads})
+        names = ", ".join(head_name(*head) for head in heads)
+        st.info(
+            f"The model is not on this machine. Attention was kept of some rows under {names}; "
+            f"not of {head_name(*chosen)}."
+        )
     else:
-        names = ", ".join(head_name(*head) for head in sample.heads)
-        st.info(f"Not kept for {head_name(*chosen)}, only for {names}.")
+        row_id = st.selectbox(
+            f"The model is not on this machine: {len(rows)} rows were kept with their attention",
+            list(rows),
+            format_func=lambda name: f"{name}: {rows[name].opening}" if name in rows else str(name),
+            key="kept_row",
+        )
+        draw_pattern(rows[row_id or next(iter(rows))], chosen, key="kept")
     how_to_see_more(run)
 
 

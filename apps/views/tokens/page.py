@@ -90,12 +90,13 @@ heads_run = workspace().parent(run, "heads")
 if heads_run is None:
     st.error("The circuit of these scores is gone: find the heads and score again.")
     st.stop()
-st.caption("Where the circuit looks in one sample. Recomputed here with the run's model.")
 table = load(ScoreTable.open, run.result)
 if not len(table.ok):
     st.info("No row of this run has a score.")
     st.stop()
 kept = kept_of(run)
+how = "As kept with the run." if kept else "Recomputed here with the run's model."
+st.caption(f"Where the circuit looks in one sample. {how}")
 left, right = st.columns([2, 1], vertical_alignment="bottom")
 order = choose_order(left)
 is_double = right.toggle("A second sample beside it", key="two", bind="query-params")
