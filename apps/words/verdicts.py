@@ -8,11 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from workbench.circuits import is_doubtful
+from workbench.circuits import is_doubtful, is_shown_by_contribution
 
 
 def headline(report: Mapping[str, Any]) -> str:
     """What is shown, in doubt, or not shown."""
+    if is_shown_by_contribution(report):
+        return (
+            "Shown by what these heads contribute, which is more than that of random heads of "
+            "their layers; not shown by making them uniform."
+        )
     if not report["supported"]:
         return "Not shown: that these heads matter more than random heads of their layers."
     if is_doubtful(report):

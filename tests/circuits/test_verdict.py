@@ -1,6 +1,11 @@
 import pytest
 
-from workbench.circuits.verdict import is_doubtful, trusted_measure, verdict
+from workbench.circuits.verdict import (
+    is_doubtful,
+    is_shown_by_contribution,
+    trusted_measure,
+    verdict,
+)
 
 
 def report(
@@ -64,6 +69,19 @@ def test_the_least_p_of_few_sets_is_no_doubt(more):
 def test_what_is_not_shown_at_all_is_not_doubtful_besides():
     found = report(p=0.4, contribution={"cost": 1.25, "random_cost": 0.3, "p": 0.09})
     assert not is_doubtful(found)
+
+
+@pytest.mark.parametrize(("p", "shown"), [(0.01, True), (0.09, False)])
+def test_a_circuit_that_only_its_contribution_sets_apart_is_said_to_be(p, shown):
+    """On SmolLM2 one random set of twenty held an idle head, and cost more than the circuit."""
+    beside = {"cost": 1.89, "random_cost": 0.4, "p": p, "n_random": 99}
+    found = report(accuracy=None, p_loss=0.095, contribution=beside)
+    words = verdict(found)
+    assert is_shown_by_contribution(found) == shown
+    assert ("No sign under uniform attention" in words) == shown
+    assert ("So by what they contribute these heads matter more" in words) == shown
+    assert not is_shown_by_contribution(found | {"ablation": "mean"})
+    assert not is_shown_by_contribution(found | {"supported": True})
 
 
 def test_the_verdict_of_an_unclear_case_claims_nothing():

@@ -62,7 +62,7 @@ if TYPE_CHECKING:
     from workbench.circuits.stability import probe_stability
     from workbench.circuits.validation import validate_circuit
     from workbench.circuits.validation_file import read_validation
-    from workbench.circuits.verdict import is_doubtful
+    from workbench.circuits.verdict import is_doubtful, is_shown_by_contribution
     from workbench.circuits.window import counted_window
 
 HEAVY = {
@@ -135,7 +135,7 @@ HEAVY = {
     "stability": ("probe_stability",),
     "validation": ("validate_circuit",),
     "validation_file": ("read_validation",),
-    "verdict": ("is_doubtful",),
+    "verdict": ("is_doubtful", "is_shown_by_contribution"),
     "window": ("counted_window",),
 }
 
@@ -170,6 +170,7 @@ __all__ = [
     "head_values",
     "heads_to_json",
     "is_doubtful",
+    "is_shown_by_contribution",
     "knockout_sets",
     "layer_matched_sets",
     "leading_heads",

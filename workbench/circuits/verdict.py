@@ -63,6 +63,16 @@ def is_doubtful(report: Report) -> bool:
     return bool(report["supported"] and found and found["p"] >= LEVEL and not _is_least(found))
 
 
+def is_shown_by_contribution(report: Report) -> bool:
+    """Whether a circuit beats random sets at its mean output alone, not under uniform attention.
+
+    Random sets hold heads that are idle until uniform attention switches them on.
+    """
+    found = report.get("contribution")
+    is_uniform = report.get("ablation", "uniform") == "uniform"
+    return bool(found and is_uniform and not report["supported"] and found["p"] < LEVEL)
+
+
 def _is_least(found: Mapping[str, Any]) -> bool:
     """Whether no random set costs as much; reports of before, with 10 sets, do not count them."""
     return math.isclose(found["p"], 1 / (1 + found.get("n_random", FEW)))
@@ -119,7 +129,8 @@ def _claim(report: Report, measure: str) -> str:
     least = 1 / (1 + n_random)
     if least >= LEVEL:
         return f"With {n_random} draws nothing can be shown: p is at least {least:.2f}."
-    return "No sign that these heads matter more than others of their layers."
+    where = " under uniform attention" if is_shown_by_contribution(report) else ""
+    return f"No sign{where} that these heads matter more than others of their layers."
 
 
 def _idle(report: Report) -> str:
@@ -140,6 +151,11 @@ def _by_contribution(report: Report) -> str:
     if not found or report.get("ablation", "uniform") != "uniform":
         return ""
     doubt = " By what the heads contribute nothing is shown." if is_doubtful(report) else ""
+    if is_shown_by_contribution(report):
+        doubt = (
+            " So by what they contribute these heads matter more than others of their layers; made "
+            "uniform, a random set may cost as much by idle heads that it switches on."
+        )
     if found["p"] >= LEVEL and _is_least(found):
         doubt = " No set costs as much; so few cannot show more."
     return (

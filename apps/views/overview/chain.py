@@ -11,7 +11,7 @@ from pathlib import Path
 from apps.reading.files import load, read_json
 from apps.reading.runs import FoundRun
 from apps.reading.workspace import Workspace, ref_of
-from workbench.circuits import is_doubtful, read_validation
+from workbench.circuits import is_doubtful, is_shown_by_contribution, read_validation
 from workbench.figures import head_name
 
 
@@ -70,6 +70,8 @@ def _validation(run: FoundRun | None, parent: str) -> Stage:
     verdict = "more than chance" if report["supported"] else "not shown to beat chance"
     if is_doubtful(report):
         verdict = "more than chance, but not by what its heads contribute"
+    if is_shown_by_contribution(report):
+        verdict = "not more than chance, but so by what its heads contribute"
     note, word = f"p by {measure}: {verdict}", f"p_{measure}"
     return Stage("Validation", value, note, "views/validate/page.py", word=word)
 

@@ -13,7 +13,7 @@ from tests.apps.conftest import open_page, result, words
     [
         (True, 0.01, "Shown on this data"),
         (True, 0.4, "In doubt"),
-        (False, 0.01, "Not shown"),
+        (False, 0.01, "Shown by what these heads contribute"),
         (False, 0.4, "Not shown"),
     ],
 )
