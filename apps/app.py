@@ -35,6 +35,13 @@ PAGES = {
     "run": ("Run", ":material/play_circle:"),
 }
 
+# A row of choices that does not fit goes on in the next line; Streamlit hides the rest of it.
+WRAPPED = """<style>
+[data-testid="stButtonGroup"] > [data-orientation] {
+  flex-wrap: wrap; overflow: visible; mask-image: none;
+}
+</style>"""
+
 st.set_page_config(page_title="Circuit workbench", page_icon=str(ICON), layout="wide")
 page = st.navigation(
     [
@@ -48,6 +55,7 @@ page = st.navigation(
         for name, (title, icon) in PAGES.items()
     ]
 )
+st.html(WRAPPED)
 with st.sidebar:
     st.caption(
         "Your runs, and behind them those of the bundled demo, marked “demo”:"

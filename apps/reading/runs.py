@@ -47,11 +47,20 @@ class FoundRun:
         names = ", ".join(Path(name).name for name in self.data) or Path(self.model).name
         if not names:
             return " · ".join(filter(None, [self.name, self.origin]))
-        method = self.stage.partition("-")[2]
+        method, config = self.stage.partition("-")[2], self.manifest["config"]
         if method in SCORERS and (option := SCORERS[method].variant):
-            method = str(self.manifest["config"].get(option, method))
+            method = str(config.get(option, method))
+        if self.stage.startswith("heads-") and "ablation" in config:
+            method = f"{method}, {config['ablation']}"
         last = self.name.rpartition("-")[2]
-        return " · ".join(filter(None, [names, method, last, self.origin]))
+        return " · ".join(filter(None, [names, method, self._circuit(), last, self.origin]))
+
+    def _circuit(self) -> str:
+        """What circuit was scored by or validated, where it is not just found."""
+        if self.stage.startswith("heads-"):
+            return ""
+        found = (name.split("-")[1] for name in self.manifest["parents"] if "heads-" in name)
+        return next((f"{kind} circuit" for kind in found if kind in ("chosen", "robust")), "")
 
 
 def runs_in(root: Path) -> list[RunSummary]:

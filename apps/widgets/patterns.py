@@ -62,7 +62,12 @@ def show_pattern(model: Model, sample: Sample, head: Head, *, part: str = "promp
 
 
 def draw_pattern(
-    seen: Attended, head: Head, *, key: str, window: tuple[int, int] | None = None
+    seen: Attended,
+    head: Head,
+    *,
+    key: str,
+    window: tuple[int, int] | None = None,
+    is_small: bool = False,
 ) -> None:
     """The pattern of `head` within `window`, which is asked for where none is given."""
     how = st.pills(
@@ -82,10 +87,11 @@ def draw_pattern(
         pattern_heatmap(
             pattern[start:end, start:end],
             tokens,
-            title=f"{head_name(*head)}: each row shares 1 of its {what} over the tokens before it",
+            title=f"{head_name(*head)}: {what}, each row sums to 1",
             first=start + 1,
             is_log=LOG in (how or ()),
             looked_at=place,
+            is_small=is_small,
         ),
         key=name,
         alt=f"Attention of every query to every key in head {head_name(*head)}",

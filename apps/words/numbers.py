@@ -24,6 +24,9 @@ WORDS = {
     "more than chance is the validation's question.",
     "p_loss": "Chance that a random set of as many heads of the same layers costs at least as much "
     "loss. Lower is better; below 0.05 is the usual mark. It cannot go below 1 / (draws + 1).",
+    "p_contribution": "The same with every head's output at its mean, which takes away what heads "
+    "contribute and switches none on. Lower is better; where it is small and p by loss is not, "
+    "random sets may cost much by idle heads that uniform attention switches on.",
     "p_accuracy": "The same by right answers of greedy decoding. Says little when the model "
     "answers few problems to begin with; the verdict then goes by the loss.",
     "p_exact": "The same by solutions reproduced word for word. Says nothing (1.0) when the model "

@@ -112,6 +112,11 @@ def open_page(name: str = "") -> AppTest:
     return at
 
 
+def strips(at: AppTest) -> list:
+    """What is drawn as HTML, without the style of all pages."""
+    return [part for part in at.get("html") if "<style>" not in part.proto.body]
+
+
 def words(at: AppTest) -> str:
     """Everything a reader can read, without what only a browser draws."""
     return unescaped(markdown_of(at))

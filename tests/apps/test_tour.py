@@ -66,6 +66,30 @@ def test_an_empty_folder_opens_on_the_tour(no_model):
     assert not no_model.exists()
 
 
+def test_runs_of_the_tour_say_what_they_are(no_model):
+    circuits = open_page("heads").selectbox(key="circuit").options
+    assert any(f"{MODEL} · exact, mean" in title for title in circuits)
+    assert any(f"{MODEL} · chosen" in title for title in circuits)
+    scores = open_page("samples").selectbox(key="scores").options
+    assert sum("paper · chosen circuit" in title for title in scores) == 1
+
+
+def test_a_chosen_circuit_opens_on_a_head_of_its_own(no_model):
+    at = open_page("heads")
+    found = read_heads(next(TOUR.glob("heads-chosen-*/heads.json")))
+    first = min((h for h in found.heads if h.selected), key=lambda h: h.rank)
+    assert first.rank > 1
+    assert at.selectbox(key="head").value == f"L{first.layer}H{first.head}"
+
+
+def test_a_validation_says_how_many_random_sets_cost_as_much(no_model):
+    shown = words(open_page("validate"))
+    assert "p by mean output 0.048" in shown
+    assert "1 of 20 sets cost as much" in shown
+    assert "0 of 20 sets cost as much" in shown
+    assert "Shown by what these heads contribute" in shown
+
+
 def test_tokens_of_kept_rows_are_shown_without_the_model(no_model):
     at = open_page("tokens")
     last = str(at.selectbox(key="scores").value).removesuffix(" · demo").rpartition(" ")[2]

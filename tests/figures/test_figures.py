@@ -170,6 +170,11 @@ def test_chances_of_the_next_token_stand_beside_each_other():
     assert "<i>" not in str(figure.data)
 
 
+def test_tokens_that_are_numbers_are_no_places_on_an_axis():
+    figure = next_token_bars(["6", "59"], np.array([0.7, 0.1]), np.array([0.2, 0.6]))
+    assert figure.layout.yaxis.type == "category"
+
+
 def test_bars_of_one_token_are_told_from_those_of_the_next():
     """A token that the heads take away and the one they bring would else look like a pair."""
     figure = next_token_bars(["a", "b", "c"], np.array([1.0, 0, 0]), np.array([0, 1.0, 0]))

@@ -5,10 +5,13 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
+import plotly.graph_objects as go
 import pytest
 
 from tests.support.head_scores import DELTAS, six_heads
 from workbench.figures import elbow, head_name, heads_difference, heads_heatmap, layers_of
+from workbench.figures.margins import add_means
+from workbench.figures.scales import scale_of
 from workbench.types import Head, HeadScores
 
 
@@ -147,6 +150,18 @@ def test_runs_with_different_measures_are_compared_by_rank(heads):
 
 def test_a_head_is_named_by_layer_and_number():
     assert head_name(3, 5) == "L3H5"
+
+
+def test_a_layer_without_a_value_has_no_mean():
+    """Plotly would draw it black, as if it were the most extreme."""
+    figure = go.Figure()
+    values = np.array([[1.0, 3.0], [np.nan, np.nan]])
+    scale = scale_of(values, "linear", is_signed=False)
+    figure.update_xaxes(range=[-0.5, 1.5], dtick=1)
+    add_means(figure, values, scale, colorscale="Reds", width=100)
+    (means,) = figure.data
+    assert list(means.marker.color) == [2.0, 1.0, 3.0]
+    assert "layer 1" not in str(means.text)
 
 
 def test_the_margins_are_means_of_layers_and_of_heads(heads):

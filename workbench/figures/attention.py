@@ -16,7 +16,7 @@ from jaxtyping import Float
 
 from workbench.figures.look import BLUE, GREY, SEQUENTIAL, VERMILION, framed, shade
 
-_MAX_TICKS = 40
+_MAX_TICKS, _FEW_TICKS = 40, 12
 _MOST_BINS = 240
 
 
@@ -86,7 +86,8 @@ def next_token_bars(
             hovertemplate=f"%{{y}}: %{{x:.1%}} {name}<extra></extra>",
         )
     figure.update_xaxes(range=[0, 1.12], tickvals=[0, 0.5, 1], tickformat=".0%")
-    figure.update_yaxes(autorange="reversed")
+    # Tokens that are numbers would be places on an axis of numbers.
+    figure.update_yaxes(autorange="reversed", type="category")
     figure.update_layout(barmode="group", bargap=0.35, legend={"traceorder": "reversed"})
     # A line between tokens: a bar of one and a bar of the next must not look like a pair.
     for place in range(1, len(tokens)):
@@ -134,6 +135,7 @@ def pattern_heatmap(
     first: int = 1,
     is_log: bool = False,
     looked_at: int | None = None,
+    is_small: bool = False,
 ) -> go.Figure:
     """Attention of every query (row) to every key (column); the rows of a whole sample sum to 1.
 
@@ -182,8 +184,9 @@ def pattern_heatmap(
         across, line = (looked_at - 0.5, looked_at + 0.5), {"x0": ends[0], "x1": ends[1]}
         figure.add_shape(**frame, **line, y0=across[0], y1=across[1])
         figure.add_shape(**frame, x0=across[0], x1=across[1], y0=ends[0], y1=ends[1])
-    figure.update_xaxes(**_ticks(tokens), showgrid=False)
-    figure.update_yaxes(**_ticks(tokens), showgrid=False, autorange="reversed")
+    ticks = _ticks(tokens, most=_FEW_TICKS if is_small else _MAX_TICKS)
+    figure.update_xaxes(**ticks, showgrid=False)
+    figure.update_yaxes(**ticks, showgrid=False, autorange="reversed")
     # As wide as high, in whatever room there is: the diagonal is a diagonal.
     figure.update_yaxes(scaleanchor="x", constrain="domain")
     figure.update_xaxes(constrain="domain")
@@ -205,9 +208,9 @@ def _label(place: int, token: str) -> str:
     return f"{place + 1} {html.escape(visible(token))}"
 
 
-def _ticks(tokens: Sequence[str]) -> dict:
+def _ticks(tokens: Sequence[str], *, most: int = _MAX_TICKS) -> dict:
     """Every token named where there is room, else every second, third ..."""
-    step = -(-len(tokens) // _MAX_TICKS) or 1
+    step = -(-len(tokens) // most) or 1
     places = list(range(0, len(tokens), step))
     return {
         "tickmode": "array",

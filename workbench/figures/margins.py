@@ -41,17 +41,22 @@ def add_means(
     names = [f"layer {i}" for i in range(n_layers)] + [
         f"head {i} of all layers" for i in range(n_heads)
     ]
+    x = np.array([right] * n_layers + list(range(n_heads)))
+    y = np.array(list(range(n_layers)) + [below] * n_heads)
+    # Without a mean there is no square: Plotly would draw it black, as if it were extreme.
+    known = np.isfinite(means)
+    said = zip(np.array(names)[known], means[known], strict=True)
     figure.add_scatter(
-        x=[right] * n_layers + list(range(n_heads)),
-        y=list(range(n_layers)) + [below] * n_heads,
-        text=[f"mean of {name}: {mean:.4g}" for name, mean in zip(names, means, strict=True)],
+        x=x[known],
+        y=y[known],
+        text=[f"mean of {name}: {mean:.4g}" for name, mean in said],
         hovertemplate="%{text}<extra></extra>",
         mode="markers",
         name="means",
         marker={
             "symbol": "square",
             "size": max(6, min(MEAN_SIZE, width / n_heads - 4)),
-            "color": colours.of(means),
+            "color": colours.of(means[known]),
             "cmin": colours.low,
             "cmax": colours.high,
             "colorscale": colorscale,

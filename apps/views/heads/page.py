@@ -58,10 +58,13 @@ def named(heads: HeadScores) -> dict[str, Head]:
 
 def choose_head(heads: HeadScores) -> Head:
     names = named(heads)
+    ranked = sorted(heads.heads, key=lambda h: h.rank)
+    # Of a circuit chosen by hand or by a rule the first in rank may be none of its heads.
+    first = next((i for i, h in enumerate(ranked) if h.selected), 0)
     name = st.selectbox(
-        "Head, by rank (or click on the map)", list(names), key="head", bind="query-params"
+        "Head, by rank (or click on the map)", list(names), first, key="head", bind="query-params"
     )
-    return names.get(name or "", next(iter(names.values())))
+    return names.get(name or "", list(names.values())[first])
 
 
 def choose_cut(run: FoundRun, heads: HeadScores, *, where: DeltaGenerator) -> HeadScores:

@@ -71,7 +71,7 @@ def _validation(run: FoundRun | None, parent: str) -> Stage:
     if is_doubtful(report):
         verdict = "more than chance, but not by what its heads contribute"
     if is_shown_by_contribution(report):
-        verdict = "not more than chance, but so by what its heads contribute"
+        verdict = "uniform not beyond chance, mean output beyond it"
     note, word = f"p by {measure}: {verdict}", f"p_{measure}"
     return Stage("Validation", value, note, "views/validate/page.py", word=word)
 

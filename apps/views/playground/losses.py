@@ -49,9 +49,11 @@ def show_losses(model: Model, ids: tuple[int, ...], *, first: int, whose: str, s
 
 
 def _show_numbers(base: float, rises: dict[str, Rise]) -> None:
-    columns = st.columns(1 + len(rises))
+    # Two in a line: names as long as "The circuit without idle heads" are to be read whole.
+    lines = [st.columns(2) for _ in range((2 + len(rises)) // 2)]
+    columns = [column for line in lines for column in line]
     columns[0].metric("Loss as it is", f"{base:.3f}", help=WORDS["play_loss"])
-    for column, (name, rise) in zip(columns[1:], rises.items(), strict=True):
+    for column, (name, rise) in zip(columns[1:], rises.items(), strict=False):
         column.metric(name, f"{rise.mean:+.3f}", help=WORDS["play_rise"])
         column.caption(f"{rise.share:.0%} of tokens suffer", help=WORDS["play_share"])
 

@@ -57,6 +57,7 @@ def show_more(run: FoundRun, table: ScoreTable, summary: dict[str, Any]) -> None
     """Every correlation, and the rows without a score."""
     frame = pd.DataFrame(summary["correlations"])
     numbers = [name for name in frame.columns if name not in ("score", "n")]
+    frame = frame[[name for name in ("score", *numbers, "n") if name in frame.columns]]
     with st.expander("What the scores follow: Spearman correlations"):
         st.caption(WORDS["correlations"])
         st.dataframe(

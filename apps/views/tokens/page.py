@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import streamlit as st
@@ -122,6 +123,7 @@ warn_of_idle(heads)
 config, part = run.manifest["config"], load(read_json, run.folder / "summary.json")["part"]
 every = [Head(h.layer, h.head) for h in heads.heads] if model else []
 shown = choose_shown(circuit_of(heads).heads, every, drop_sink=bool(config.get("drop_sink")))
+shown = replace(shown, is_double=is_double)
 columns = st.columns(2, gap="large") if is_double else [st.container()]
 for column, row, key in zip(columns, rows, ("a", "b"), strict=False):
     with column:

@@ -41,6 +41,7 @@ class Shown:
     pattern: Head
     drop_sink: bool
     shade: str
+    is_double: bool = False
 
 
 def show_sample(
@@ -65,7 +66,8 @@ def show_sample(
     _show_tokens(shown, view, values, window, key)
     _show_variants(table, row)
     start, end = view.start + window[0], view.start + window[1]
-    draw_pattern(seen, shown.pattern, key=f"{key}-pattern", window=(start, end))
+    where = {"window": (start, end), "is_small": shown.is_double}
+    draw_pattern(seen, shown.pattern, key=f"{key}-pattern", **where)
 
 
 def _show_numbers(shown: Shown, row: dict[str, Any], view: TokenView) -> None:

@@ -42,10 +42,15 @@ def show_numbers(report: dict[str, Any]) -> None:
     judged = report["judged_by"]
     # Where nothing was right nothing can be lost, and p says nothing.
     measured = [m for m in MEASURES if report["effect"][m] and report["base"][m] != 0]
-    columns = st.columns(len(measured) + 2)
-    for column, measure in zip(columns, measured, strict=False):
-        p = report["effect"][measure]["p"]
-        column.metric(f"p by {MEASURES[measure]}", f"{p:.3f}", help=WORDS[f"p_{measure}"])
+    found = report.get("contribution")
+    shown = [(MEASURES[m], report["effect"][m]["p"], report["n_random"]) for m in measured]
+    if found and "n_random" in found:
+        shown.append(("mean output", found["p"], found["n_random"]))
+    words = [*(f"p_{measure}" for measure in measured), "p_contribution"]
+    columns = st.columns(len(shown) + 2)
+    for column, (name, p, n), word in zip(columns, shown, words, strict=False):
+        column.metric(f"p by {name}", f"{p:.3f}", help=WORDS[word])
+        column.caption(f"{round(p * (1 + n)) - 1} of {n} sets cost as much")
     effect = report["effect"][judged]
     columns[-2].metric("Beyond random", _amount(effect["difference"], judged), help=WORDS["effect"])
     if effect["low"] is not None:

@@ -11,7 +11,7 @@ import pytest
 
 from apps.reading.runs import forget_runs
 from tests.amplification.damaged import write_damaged, write_rows
-from tests.apps.conftest import HOSTILE, look_at, markdown_of, open_page, words
+from tests.apps.conftest import HOSTILE, look_at, markdown_of, open_page, strips, words
 from workbench.amplification import MaskOptions, UpdateOptions, read_pivots
 from workbench.stages import (
     LocalizeOptions,
@@ -58,7 +58,7 @@ def result(runs, pattern: str) -> dict:
 
 
 def forks(at) -> str:
-    (found,) = at.get("html")
+    (found,) = strips(at)
     return found.proto.body
 
 

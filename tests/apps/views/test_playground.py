@@ -13,6 +13,7 @@ from tests.apps.conftest import (
     markdown_of,
     name,
     open_page,
+    strips,
     words,
 )
 from workbench.ablation import decode_sets
@@ -22,12 +23,12 @@ def test_the_playground_shows_what_a_head_changes(finished):
     at = open_page("playground")
     names = ["Loss as it is", "The circuit", "Random heads of these layers"]
     assert [metric.label for metric in at.metric] == names
-    assert len(at.get("html")) == 3
+    assert len(strips(at)) == 3
     at.multiselect(key="off").set_value(["L0H0", "L1H2"]).run()
     assert "(L0H0, L1H2)" in words(at)
     assert [metric.label for metric in at.metric] == [names[0], "Chosen heads", *names[1:]]
     assert "Chosen heads +0.000" not in words(at)
-    assert len(at.get("html")) == 4, "a strip of every set, and of the unchanged model"
+    assert len(strips(at)) == 4, "a strip of every set, and of the unchanged model"
     (place,) = [box for box in at.selectbox if box.label == "Token looked at"]
     rises = [float(option.rpartition("(")[2].rstrip(")")) for option in place.options]
     assert rises[place.value] == max(rises) > 0, "it starts at the token that suffers most"

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from apps.widgets.remembered import keep_inside
-from tests.apps.conftest import HOSTILE, look_at, open_page, words
+from tests.apps.conftest import HOSTILE, look_at, open_page, strips, words
 from tests.support.manifests import write_manifest
 from workbench.scoring import ScoreRequest
 from workbench.stages import ModelSource, Place, run_score
@@ -60,7 +60,7 @@ def shown_steps(at) -> pd.DataFrame:
 
 
 def blocks(at) -> str:
-    (found,) = at.get("html")
+    (found,) = strips(at)
     return found.proto.body
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from tests.apps.conftest import (
     open_page,
+    strips,
     words,
 )
 
@@ -42,7 +43,7 @@ def test_two_samples_stand_side_by_side_under_one_head(finished):
     at = open_page("tokens")
     at.toggle(key="two").set_value(True).run()
     at.selectbox(key="whose").select("L2H3").run()
-    assert len(at.get("html")) == 2
+    assert len(strips(at)) == 2
     assert len([m for m in at.metric if m.label == "Score"]) == 2
 
 
@@ -51,7 +52,7 @@ def test_markup_in_a_sample_reaches_the_page_as_text_only(finished):
     ordered = scores.sort_values("score", ascending=False, kind="stable")["row_id"].tolist()
     at = open_page("tokens")
     at.number_input(key="place").set_value(ordered.index("r11") + 1).run()
-    (strip,) = at.get("html")
+    (strip,) = strips(at)
     assert "<script" not in strip.proto.body
     assert "&lt;" in strip.proto.body
     assert not at.exception
