@@ -18,9 +18,11 @@ def next_command(stage: str, *, root: Path, model: str, parent: str = "", method
     `method` is that of a score; CircuitSeer's where none is named.
     """
     method = method or "circuitseer"
+    # The bundled model knows the bundled problems; others are asked what they may know.
+    data = "generated" if model == "math-tiny" else "gsm8k"
     parts = {
-        "heads": ["heads", "find", "--model", model, "--data", "generated"],
-        "validate": ["heads", "validate", "--model", model, "--data", "generated"],
+        "heads": ["heads", "find", "--model", model, "--data", data],
+        "validate": ["heads", "validate", "--model", model, "--data", data],
         "score": ["score", "--model", model, "--data", "gsm8k", "--method", method],
         "select": ["select", "--policy", "soft", "--fraction", "0.1"],
     }[stage]

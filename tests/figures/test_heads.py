@@ -140,6 +140,7 @@ def test_maps_of_a_control_are_titled_by_its_name(heads):
 
 def test_the_difference_of_a_run_and_itself_is_nothing(heads):
     assert np.all(np.array(heads_difference(heads, heads).data[0].z) == 0)
+    assert np.all(np.array(heads_difference(heads, heads, scale="log").data[0].z) == 0)
 
 
 def test_runs_with_different_measures_are_compared_by_rank(heads):

@@ -137,9 +137,10 @@ def heads_heatmap(
     return figure
 
 
-def heads_difference(a: HeadScores, b: HeadScores) -> go.Figure:
+def heads_difference(a: HeadScores, b: HeadScores, *, scale: str = "linear") -> go.Figure:
     """Second run minus first: of the loss increase, or of the rank where the measures differ.
 
+    `scale` is one of `SCALES`, of loss increases: few heads may differ by far the most.
     Solid boxes: in both circuits; dashed: in one of them only. Heads that one run never ran, but
     estimated by gradients, are left empty.
     """
@@ -155,7 +156,8 @@ def heads_difference(a: HeadScores, b: HeadScores) -> go.Figure:
     else:
         values = [float(first[head].rank - second[head].rank) for head in first]
         title, unit = "Places gained in the second run", "ranks"
-    figure = _map(a, _grid(a, values), Layer(title, unit))
+    scale = scale if unit == _PER_TOKEN else "linear"
+    figure = _map(a, _grid(a, values), Layer(title, unit), scale=scale)
     if unit == "ranks":
         figure.update_traces(
             texttemplate="%{z:+.0f}" if figure.data[0].texttemplate else None,  # type: ignore[attr-defined]

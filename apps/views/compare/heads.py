@@ -47,7 +47,8 @@ def compare_runs() -> None:
     left, right = st.columns(2, gap="large")
     with left:
         alt = "Map of all heads: second run minus first"
-        chart(heads_difference(first, second), key="difference", alt=alt)
+        chart(heads_difference(first, second, scale="log"), key="difference", alt=alt)
+        st.caption("Boxed: in both circuits; dashed: in one of them. Colours by logarithm.")
     with right:
         _show_ranks(first, second)
     st.caption(
