@@ -1,7 +1,6 @@
 """A ranking without labels and gradients: over how many directions do a head's outputs spread?
 
-    participation_ratio(outputs)             # 1: one direction, d_head: all alike
-    head_spread(engine, rendered)[3, 1]
+    head_spread(engine, rendered)[3, 1]      # 1: one direction, d_head: all alike
 
 The participation ratio of a head's output over time, after "Spectral Probe-Circuits" (arXiv
 2605.24059). It can nominate heads; it decides nothing. Ours, where the abstract is silent: z before

@@ -1,6 +1,6 @@
 """The tables of scores and of steps: names and types that every shard shares.
 
-frame = over_pool(pd.concat([row_frame(records, method) for records in shards]), method)
+frame = over_pool(pd.concat([row_frame(records, method) for records in recorded]), method)
 """
 
 from __future__ import annotations

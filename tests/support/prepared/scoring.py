@@ -51,7 +51,7 @@ class OfScoring(OfPackage):
         return self.method.score
 
     @property
-    def shards(self):
+    def recorded(self):
         """Records of two rows each, as a shard of a table has them."""
         known = {"source": "a.jsonl", "n_tokens_row": 9, "status": "ok"}
         rows = [

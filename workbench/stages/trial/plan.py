@@ -59,7 +59,7 @@ def plan_trial(
         "eval_rows": len(ready.evaluation.rendered),
         "answers": (n + 1) * len(problems),
         "decoded_tokens": n_new,
-        "estimated_seconds": round(sum(seconds.values()), 1),
+        "estimated_seconds": round(sum(seconds.values()), 3),
         "seconds_by_part": {name: round(value, 1) for name, value in seconds.items()},
         "weights_mb": round(sum(p.numel() * p.element_size() for p in model.parameters()) / 1e6),
     }
