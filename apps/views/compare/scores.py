@@ -92,7 +92,7 @@ def _show_numbers(compared: ComparedScores) -> None:
     for column, name in zip(columns[3:], ("first", "second"), strict=True):
         top: pd.DataFrame = rows.loc[rows["side"].isin(["both", f"{name} only"])]
         mean = float(np.mean(top["n_tokens"].to_numpy()))
-        column.metric(f"Tokens, top of the {name}", f"{mean:.0f}", help=WORDS["top_tokens"])
+        column.metric(f"Tokens, {name}", f"{mean:.0f}", help=WORDS["top_tokens"])
     columns[4].caption(f"all rows {rows['n_tokens'].mean():.0f}")
 
 

@@ -14,6 +14,7 @@ CUT = """() => [...document.querySelectorAll(%s)]
 CHOICES = CUT % "'[data-testid=stButtonGroup] > [data-orientation]'"
 NUMBERS = CUT % "'[data-testid=stMetricValue] div, [data-testid=stMetricLabel] p'"
 PAGES = ("", "heads", "tokens", "playground", "samples", "validate", "compare", "select")
+PAGES = (*PAGES, "compare?what=scores", "compare?what=selections")
 
 
 @pytest.mark.parametrize("name", PAGES)
