@@ -17,9 +17,6 @@ from apps.reading.runs import FoundRun
 from apps.reading.scores import ScoreTable
 from apps.reading.workspace import KEPT, is_here
 from apps.widgets.runs import workspace
-from apps.words.markdown import literal
-
-BEGINS = 60
 
 
 def kept_of_model(model: str) -> Mapping[str, KeptSample]:
@@ -66,4 +63,4 @@ def begin_with_kept(
 def how_to_see_more(run: FoundRun) -> None:
     """What fetches the model, by which every row and head can be looked at."""
     st.caption("Every other row and head can be seen with the model on this machine:")
-    st.code(f"workbench models get {literal(run.model)}", language="bash")
+    st.code(f"workbench models get {run.model}", language="bash")

@@ -6,11 +6,9 @@ import json
 from types import SimpleNamespace
 
 import pytest
-import torch
 
 from tests.support.head_scores import write_circuit
 from tests.support.planted_pair import pair_rows, write_pair
-from workbench.distributed.shares import THREADS
 from workbench.options import ValidateOptions, WorkerOptions
 from workbench.runs import Run, read_manifest
 from workbench.stages import ModelSource, Place, plan_validate, run_validate
@@ -21,15 +19,7 @@ FILES = ("validation.json", "validation.html")
 BATCH_TOKENS = 24
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """Here as in every worker: with another number of threads sums are taken in another order."""
-    n_threads = torch.get_num_threads()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(THREADS, "1")
-        torch.set_num_threads(1)
-        yield
-    torch.set_num_threads(n_threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

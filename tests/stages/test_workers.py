@@ -14,7 +14,6 @@ from pathlib import Path
 
 import psutil
 import pytest
-import torch
 
 from tests.support import workers as support
 from tests.support.head_scores import write_circuit
@@ -22,7 +21,6 @@ from tests.support.spread import PATIENCE, start_score, wait_for, write_rows
 from workbench.circuits import RetrievalSample, circuit_of, read_heads
 from workbench.data import read_samples
 from workbench.distributed.cluster import joined
-from workbench.distributed.shares import THREADS
 from workbench.errors import InputError
 from workbench.models import render
 from workbench.options import (
@@ -53,15 +51,7 @@ AIR = ScoreRequest.of("air", batch_tokens=256)
 FILES = ("scores.parquet", "steps.parquet", "summary.json")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """Here as in every worker: with another number of threads sums are taken in another order."""
-    n_threads = torch.get_num_threads()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(THREADS, "1")
-        torch.set_num_threads(1)
-        yield
-    torch.set_num_threads(n_threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

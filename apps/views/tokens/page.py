@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Any
 
 import streamlit as st
@@ -32,7 +31,9 @@ from workbench.types import Head
 MEAN = "the circuit, mean"
 
 
-def choose_shown(circuit: tuple[Head, ...], others: Iterable[Head], *, drop_sink: bool) -> Shown:
+def choose_shown(
+    circuit: tuple[Head, ...], others: Iterable[Head], *, drop_sink: bool, is_double: bool
+) -> Shown:
     """Whose attention, how shaded, with or without the sink: at first as the run scores."""
     names = {f"{head_name(*h)} (circuit)": h for h in circuit}
     names |= {head_name(*h): h for h in others if h not in circuit}
@@ -59,6 +60,7 @@ def choose_shown(circuit: tuple[Head, ...], others: Iterable[Head], *, drop_sink
         pattern=only or circuit[0],
         drop_sink=drop_sink,
         shade=SHADES[shade or "attention received"],
+        is_double=is_double,
     )
 
 
@@ -122,8 +124,8 @@ if model is None and not kept:
 warn_of_idle(heads)
 config, part = run.manifest["config"], load(read_json, run.folder / "summary.json")["part"]
 every = [Head(h.layer, h.head) for h in heads.heads] if model else []
-shown = choose_shown(circuit_of(heads).heads, every, drop_sink=bool(config.get("drop_sink")))
-shown = replace(shown, is_double=is_double)
+is_sinkless = bool(config.get("drop_sink"))
+shown = choose_shown(circuit_of(heads).heads, every, drop_sink=is_sinkless, is_double=is_double)
 columns = st.columns(2, gap="large") if is_double else [st.container()]
 for column, row, key in zip(columns, rows, ("a", "b"), strict=False):
     with column:

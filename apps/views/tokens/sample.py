@@ -41,7 +41,7 @@ class Shown:
     pattern: Head
     drop_sink: bool
     shade: str
-    is_double: bool = False
+    is_double: bool
 
 
 def show_sample(
@@ -66,8 +66,13 @@ def show_sample(
     _show_tokens(shown, view, values, window, key)
     _show_variants(table, row)
     start, end = view.start + window[0], view.start + window[1]
-    where = {"window": (start, end), "is_small": shown.is_double}
-    draw_pattern(seen, shown.pattern, key=f"{key}-pattern", **where)
+    draw_pattern(
+        seen,
+        shown.pattern,
+        key=f"{key}-pattern",
+        window=(start, end),
+        is_small=shown.is_double,
+    )
 
 
 def _show_numbers(shown: Shown, row: dict[str, Any], view: TokenView) -> None:
