@@ -68,7 +68,7 @@ check: lint ## lint and the fast tests
 
 # Other projects' readers, each over .venv (torch and the like) with its own versions of what differs.
 .venv-consumers/installed: .venv/installed $(wildcard tests/consumers/*.txt)
-	for name in llamafactory axolotl lm_eval; do \
+	for name in llamafactory axolotl; do \
 		$(BIN)/python -m venv --clear .venv-consumers/$$name || exit 1; \
 		own=$$(.venv-consumers/$$name/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))"); \
 		$(BIN)/python -c "import sysconfig; print(sysconfig.get_path('purelib'))" > $$own/workbench.pth; \

@@ -109,18 +109,22 @@ def _ask_choice(
 
 
 def _ask_several(record: OptionRecord, label: str, start: Any, how: dict[str, Any]) -> Any:
-    """Some of the choices, or numbers as one line of text; at least one."""
+    """Some of the choices, or values as one line of text; at least one where one is the default."""
     if record.choices:
         chosen = tuple(st.multiselect(label, record.choices, list(start), **how))
     else:
-        text = st.text_input(label, " ".join(f"{one:g}" for one in start), **how) or ""
-        chosen = _numbers(record, text)
-    if not chosen:
+        text = st.text_input(label, " ".join(_shown(one) for one in start), **how) or ""
+        chosen = _values(record, text)
+    if record.default and not chosen:
         raise InputError(f"{label} is empty", expected="at least one value")
     return chosen
 
 
-def _numbers(record: OptionRecord, text: str) -> tuple[Any, ...]:
+def _shown(value: Any) -> str:
+    return value if isinstance(value, str) else f"{value:g}"
+
+
+def _values(record: OptionRecord, text: str) -> tuple[Any, ...]:
     try:
         return tuple(record.kind(word) for word in text.replace(",", " ").split())
     except ValueError as err:

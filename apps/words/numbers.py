@@ -216,6 +216,10 @@ WORDS = {
     "trial_loss": "Mean loss of the held-out solutions after training, nats per token. Lower: it "
     "taught more. Bias: rows of the pool’s style gain by style alone.",
     "trial_right": "Held-out problems answered right. Higher is better. Bias: few problems.",
+    "trial_task": "Mean of the task's own metric over its problems. Higher is better. Bias: the "
+    "task's prompts and examples, not yours.",
+    "trial_task_falling": "Mean of the task's own metric over its problems. Lower is better. Bias: "
+    "the task's prompts and examples, not yours.",
     "trial_rows": "Different rows read, at most over the seeds.",
     "trial_tokens": "Tokens read: equal for all arms, but for the end of the last row.",
     "trial_rounds": "How often the arm’s rows were read. More rounds than random rows: what is "

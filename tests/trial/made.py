@@ -6,6 +6,7 @@ made.selection("top", n=6)
 
 from __future__ import annotations
 
+import json
 import random
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,26 @@ def rows_of(n: int, *, first: int = 0) -> list[dict[str, Any]]:
             {"id": f"row-{i}", "question": f"Say {i}{'!' * (i % 7)}", "answer": f"{word} #### {i}"}
         )
     return found
+
+
+def write_tasks(folder: Path, problems: list[str]) -> str:
+    """A folder with the task `parity` of lm-evaluation-harness: even or odd, by likelihood."""
+    folder.mkdir()
+    rows = folder / "rows.jsonl"
+    write_jsonl(rows, [{"problem": problem} for problem in problems])
+    task = {
+        "task": "parity",
+        "dataset_path": "json",
+        "dataset_kwargs": {"data_files": {"test": str(rows)}, "cache_dir": str(folder / "cache")},
+        "test_split": "test",
+        "output_type": "multiple_choice",
+        "doc_to_text": "{{problem}}",
+        "doc_to_choice": ["even", "odd"],
+        "doc_to_target": 0,
+        "metric_list": [{"metric": "acc"}],
+    }
+    (folder / "parity.yaml").write_text(json.dumps(task))
+    return str(folder)
 
 
 class Made:

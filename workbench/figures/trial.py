@@ -18,12 +18,13 @@ AXES = {
     "loss": (f"held-out loss less that of random rows, {NATS}; left: taught more", 1.0),
     "accuracy": ("right answers less those of random rows, points; right: taught more", 100.0),
 }
+TASK = "{} less that of random rows; {}: taught more"
 COLORS = {"better": BLUE, "worse": VERMILION}
 
 
 def trial_effects(report: Mapping[str, Any], measure: str) -> Figure:
-    """Every arm against random rows by `loss` or `accuracy`; the bars are 95 % intervals."""
-    axis, unit = AXES[measure]
+    """Every arm against random rows by `loss`, `accuracy` or a task; bars are 95 % intervals."""
+    axis, unit = AXES[measure] if measure in AXES else (_task_axis(report, measure), 1.0)
     found = [
         c for c in report["comparisons"] if c["measure"] == measure and c["against"] == "random"
     ][::-1]
@@ -46,6 +47,11 @@ def trial_effects(report: Mapping[str, Any], measure: str) -> Figure:
     figure.add_vline(x=0, line={"dash": "dash", "color": GREY})
     figure.update_layout(showlegend=False, margin={"l": 220})
     return figure
+
+
+def _task_axis(report: Mapping[str, Any], task: str) -> str:
+    falling = report["tasks"][task]["lower_is_better"]
+    return TASK.format(html.escape(task), "left" if falling else "right")
 
 
 def _reach(comparison: Mapping[str, Any], end: str, unit: float) -> float:

@@ -14,7 +14,7 @@ from workbench.reports.escape import Markup
 from workbench.reports.page import figure, note, page, paragraph, section, verdict
 from workbench.reports.table import NOTHING, Column, html_table, number, share, unbroken
 
-MEASURED = {"loss": f"held-out loss, {NATS}", "accuracy": "right answers"}
+MEASURES = {"loss": f"held-out loss, {NATS}", "accuracy": "right answers"}
 Report = Mapping[str, Any]
 
 
@@ -40,6 +40,8 @@ def _made_from(report: Report) -> str:
     held_out, n = report["eval"], len(report["seeds"])
     how = "LoRA" if report["options"]["lora"] else "all weights"
     answers = f", {held_out['n_answers']} of them answered" if held_out["n_answers"] else ""
+    if report.get("tasks"):
+        answers += f"; {', '.join(report['tasks'])} by lm-evaluation-harness"
     trainings = f"{n} training{'s' if n > 1 else ''} an arm"
     return (
         f"Model {report['model']['id']}, {how}, {trainings}; held-out loss of the solutions of "
@@ -58,12 +60,14 @@ def _budget(report: Report) -> str:
 def arms_table(report: Report) -> Markup:
     """A row an arm: what it read, and what came of it."""
     right = any("accuracy" in arm for arm in report["arms"])
+    tasks = report.get("tasks", {})
     rows = [
         [
             arm["name"],
             number(arm["loss"], ".4f"),
             ", ".join(f"{value:.4f}" for value in arm["loss_by_seed"]),
             *([share(arm["accuracy"])] if right else []),
+            *(number(arm[task], ".4f") for task in tasks),
             _range(arm["n_rows"], "d"),
             _range(arm["tokens"], "d"),
             _range(arm["targets"], "d"),
@@ -75,6 +79,7 @@ def arms_table(report: Report) -> Markup:
     untuned = report["untuned"]
     before = [number(untuned["loss"], ".4f"), NOTHING]
     before += [share(untuned["accuracy"])] if right else []
+    before += [number(untuned[task], ".4f") for task in tasks]
     rows.append(["before", *before, *[NOTHING] * 5])
     return html_table(
         [
@@ -82,6 +87,7 @@ def arms_table(report: Report) -> Markup:
             Column("held-out loss", f"{NATS}; lower is better"),
             Column("by seed"),
             *([Column("right answers", "higher is better")] if right else []),
+            *(Column(task, _direction(facts)) for task, facts in tasks.items()),
             Column("rows", "different ones"),
             Column("tokens", "read, equal by design"),
             Column("target tokens", "of them learnt"),
@@ -90,6 +96,10 @@ def arms_table(report: Report) -> Markup:
         ],
         rows,
     )
+
+
+def _direction(facts: Report) -> str:
+    return f"{'lower' if facts['lower_is_better'] else 'higher'} is better"
 
 
 def _range(values: list[Any], form: str) -> str:
@@ -103,7 +113,7 @@ def comparisons_table(report: Report) -> Markup:
         [
             c["arm"],
             c["against"],
-            MEASURED[c["measure"]],
+            MEASURES.get(c["measure"], c["measure"]),
             number(c["difference"], "+.4f"),
             NOTHING if c["low"] is None else unbroken(f"{c['low']:+.4f} to {c['high']:+.4f}"),
             c["says"],
@@ -120,5 +130,5 @@ def _figures(report: Report) -> list[Markup]:
         "Differences from random rows over the same problems and seeds; lines are 95 % intervals. "
         "What crosses 0 cannot be told from random rows."
     )
-    measures = [m for m in MEASURED if any(c["measure"] == m for c in report["comparisons"])]
+    measures = dict.fromkeys(c["measure"] for c in report["comparisons"])
     return [figure(trial_effects(report, measure), caption) for measure in measures]

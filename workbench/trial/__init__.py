@@ -5,6 +5,7 @@ from workbench.trial import paired_effect, trial_report
 
 from workbench.trial.arms import POOL, RANDOM, UNTUNED, Arm, arms_of
 from workbench.trial.effects import Effect, paired_effect
+from workbench.trial.harness import HarnessTasks, TaskOutcome, tasks_fingerprint
 from workbench.trial.measure import Evaluation, held_out, losses_of, network_of
 from workbench.trial.report import Measured, trial_report
 from workbench.trial.rows import Corpus
@@ -20,8 +21,10 @@ __all__ = [
     "Corpus",
     "Effect",
     "Evaluation",
+    "HarnessTasks",
     "Measured",
     "Stream",
+    "TaskOutcome",
     "arms_of",
     "budget_of",
     "held_out",
@@ -31,6 +34,7 @@ __all__ = [
     "paired_effect",
     "sentences",
     "streams_of",
+    "tasks_fingerprint",
     "trial_report",
     "warnings_of",
 ]

@@ -7,7 +7,7 @@ report["verdict"], report["beat"]
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any
 
@@ -26,19 +26,25 @@ BY_SEED = Float64[np.ndarray, "seed problem"]
 class Measured:
     """Loss and right answers (0 or 1) by arm; `untuned` are those of the model before, one row.
 
-    `right` is empty where nothing was answered.
+    `right` is empty where nothing was answered. `tasks` are by measure and arm; of those in
+    `falling`, as of the loss, less is better.
     """
 
     losses: Mapping[str, BY_SEED]
     right: Mapping[str, Float64[np.ndarray, "seed answer"]]
     untuned: Mapping[str, Float64[np.ndarray, "1 _"]]
+    tasks: Mapping[str, Mapping[str, BY_SEED]] = field(default_factory=dict)
+    falling: frozenset[str] = frozenset()
 
     def of(self, measure: str) -> Mapping[str, BY_SEED]:
-        return self.losses if measure == LOSS else self.right
+        return {LOSS: self.losses, ACCURACY: self.right, **self.tasks}[measure]
 
     @property
     def measures(self) -> list[str]:
-        return [LOSS, *([ACCURACY] if self.right else [])]
+        return [LOSS, *([ACCURACY] if self.right else []), *self.tasks]
+
+    def is_falling(self, measure: str) -> bool:
+        return measure == LOSS or measure in self.falling
 
 
 def trial_report(arms: Sequence[Arm], measured: Measured) -> dict[str, Any]:
@@ -61,8 +67,9 @@ def trial_report(arms: Sequence[Arm], measured: Measured) -> dict[str, Any]:
         "arms": [_arm(arm, measured) for arm in arms],
         "untuned": {name: float(rows.mean()) for name, rows in measured.untuned.items()},
         "comparisons": compared,
+        "tasks": {name: {"lower_is_better": name in measured.falling} for name in measured.tasks},
         "beat": beat,
-        "verdict": sentences(selections, compared, beat),
+        "verdict": sentences(selections, compared, beat, tasks=list(measured.tasks)),
     }
 
 
@@ -97,7 +104,7 @@ def _comparison(measured: Measured, measure: str, arm: str, against: str) -> dic
         "difference": effect.mean,
         "low": effect.low,
         "high": effect.high,
-        "says": _says(effect, lower_is_better=measure == LOSS),
+        "says": _says(effect, lower_is_better=measured.is_falling(measure)),
     }
 
 

@@ -17,14 +17,21 @@ LOSS, RANDOM = "loss", "random"
 Comparisons = Sequence[Mapping[str, Any]]
 
 
-def sentences(selections: Sequence[str], compared: Comparisons, beat: Sequence[str]) -> list[str]:
-    """The verdict, a sentence or two a selection: by the loss, then by right answers if counted."""
+def sentences(
+    selections: Sequence[str],
+    compared: Comparisons,
+    beat: Sequence[str],
+    *,
+    tasks: Sequence[str] = (),
+) -> list[str]:
+    """The verdict, some sentences a selection: by the loss, right answers if counted, `tasks`."""
     by_pair = {(c["measure"], c["arm"], c["against"]): c for c in compared}
     said = [_overall(selections, compared, beat)]
     for name in selections:
         said.append(_of_selection(name, by_pair))
         if ("accuracy", name, RANDOM) in by_pair:
             said.append(_answers(name, by_pair["accuracy", name, RANDOM]))
+        said += [_of_task(name, task, by_pair[task, name, RANDOM]) for task in tasks]
     pairs = [c for c in compared if c["measure"] == LOSS and c["against"] in selections]
     said += [_between(pair) for pair in pairs]
     if judged := sum(c["says"] != NOT_JUDGED for c in compared):
@@ -80,6 +87,14 @@ def _answers(name: str, c: Mapping[str, Any]) -> str:
     interval = f"({100 * c['low']:+.1f} to {100 * c['high']:+.1f})"
     how = {BETTER: "more than", WORSE: "fewer than", SAME: "cannot be told from"}[c["says"]]
     return f"{name}, right answers: {how} random rows, {measured} {interval}."
+
+
+def _of_task(name: str, task: str, c: Mapping[str, Any]) -> str:
+    if c["says"] == NOT_JUDGED:
+        return f"{name}, {task}: {c['difference']:+.4f} against random rows, not judged."
+    how = {BETTER: "better than", WORSE: "worse than", SAME: "cannot be told from"}[c["says"]]
+    interval = f"{c['difference']:+.4f} ({c['low']:+.4f} to {c['high']:+.4f})"
+    return f"{name}, {task}: {how} random rows, {interval}."
 
 
 def _between(c: Mapping[str, Any]) -> str:

@@ -14,7 +14,16 @@ from apps.words.numbers import WORDS
 from workbench.errors import InputError
 from workbench.options import SpendOptions, TrialOptions, TuneOptions
 
-FACES = {"seeds": Face("Trainings an arm"), "eval_n": Face("Rows measured", unset="all"), **SEED}
+FACES = {
+    "seeds": Face("Trainings an arm"),
+    "eval_n": Face("Rows measured", unset="all"),
+    "tasks": Face("Tasks of lm-evaluation-harness"),
+    "task_n": Face("Problems a task"),
+    **SEED,
+}
+MEASURED = ("seeds", "tokens", "eval_n", "accuracy")
+# No folder of tasks: they may name code, and a page names no paths.
+ASKED = (*MEASURED, "tasks", "task_n", "seed")
 TUNING = ("lora", "lora_rank", "lora_alpha", "lr", "schedule", "batch_size", "max_length")
 TUNE = {"lora": Face("LoRA adapters"), "lr": Face("Learning rate")}
 
@@ -22,9 +31,7 @@ TUNE = {"lora": Face("LoRA adapters"), "lr": Face("Learning rate")}
 def ask_trial() -> list[str]:
     selections = _choose_selections()
     model, held_out = choose_model(), choose_data("gsm8k")
-    options = form(
-        TrialOptions, keep="trial", first=("seeds", "tokens", "eval_n", "accuracy"), faces=FACES
-    )
+    options = form(TrialOptions, keep="trial", only=ASKED, first=MEASURED, faces=FACES)
     tuning = form(TuneOptions, keep="trial", only=TUNING, first=("lora", "lr"), faces=TUNE)
     TuneOptions(**tuning)
     with st.expander("Memory and time"):

@@ -48,9 +48,9 @@ def show_verdict(report: dict[str, Any]) -> None:
 
 def show_effects(report: dict[str, Any]) -> None:
     """Each arm against random rows, with its interval."""
-    found = {c["measure"] for c in report["comparisons"]}
-    for measure in (m for m in MEASURES if m in found):
-        alt = f"{MEASURES[measure]} of every arm against random rows; numbers in the tables below"
+    for measure in dict.fromkeys(c["measure"] for c in report["comparisons"]):
+        name = MEASURES.get(measure, measure)
+        alt = f"{name} of every arm against random rows; numbers in the tables below"
         chart(trial_effects(report, measure), key=f"effects_{measure}", alt=alt)
     st.caption(WORDS["trial_effect"])
 
@@ -58,10 +58,12 @@ def show_effects(report: dict[str, Any]) -> None:
 def show_arms(report: dict[str, Any]) -> None:
     """A row an arm: what it read, and what came of it."""
     st.subheader("The arms")
+    tasks = report.get("tasks", {})
+    titles = MEASURES | {task: task for task in tasks}
     rows = [
         {
             "arm": arm["name"],
-            **{title: arm.get(measure) for measure, title in MEASURES.items()},
+            **{title: arm.get(measure) for measure, title in titles.items()},
             "rows": max(arm["n_rows"]),
             "tokens": max(arm["tokens"]),
             "rounds": max(arm["rounds"]),
@@ -69,11 +71,12 @@ def show_arms(report: dict[str, Any]) -> None:
         }
         for arm in report["arms"]
     ]
-    rows.append({"arm": "before", **{MEASURES[m]: v for m, v in report["untuned"].items()}})
+    rows.append({"arm": "before", **{titles[m]: v for m, v in report["untuned"].items()}})
     number = st.column_config.NumberColumn
     columns = {
         "held-out loss": number(format="%.4f", help=WORDS["trial_loss"]),
         "right answers": number(format="percent", help=WORDS["trial_right"]),
+        **{task: number(format="%.4f", help=_task_help(facts)) for task, facts in tasks.items()},
         "rows": number(help=WORDS["trial_rows"]),
         "tokens": number(help=WORDS["trial_tokens"]),
         "rounds": number(format="%.2f", help=WORDS["trial_rounds"]),
@@ -83,6 +86,10 @@ def show_arms(report: dict[str, Any]) -> None:
     st.dataframe(frame, hide_index=True, column_config=columns, alt="Every arm and what it read")
 
 
+def _task_help(facts: dict[str, Any]) -> str:
+    return WORDS["trial_task_falling" if facts["lower_is_better"] else "trial_task"]
+
+
 def show_comparisons(report: dict[str, Any]) -> None:
     """Every pair that was compared, and what its difference says."""
     st.subheader("Differences")
@@ -90,7 +97,7 @@ def show_comparisons(report: dict[str, Any]) -> None:
         {
             "arm": c["arm"],
             "against": c["against"],
-            "measure": MEASURES[c["measure"]],
+            "measure": MEASURES.get(c["measure"], c["measure"]),
             "difference": c["difference"],
             "from": c["low"],
             "to": c["high"],

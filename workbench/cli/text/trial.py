@@ -31,5 +31,16 @@ def print_trial(report: Any) -> None:
     before = report["untuned"]
     answers = f"{before['accuracy']:>8.1%}" if right else ""
     click.echo(f"  {'before':<{WIDTH - 2}} {before['loss']:>8.4f} {answers}")
+    for task in report.get("tasks", {}):
+        _print_task(task, report)
     for line in [*report["warnings"], *report["verdict"]]:
         click.echo(line)
+
+
+def _print_task(task: str, report: Any) -> None:
+    """Its mean by arm, best first by its own direction, the model before among them."""
+    means = {arm["name"]: arm[task] for arm in report["arms"]} | {"before": report["untuned"][task]}
+    falling = report["tasks"][task]["lower_is_better"]
+    click.echo(f"{task}, {'lower' if falling else 'higher'} is better")
+    for name in sorted(means, key=lambda name: means[name] if falling else -means[name]):
+        click.echo(f"  {name[: WIDTH - 2]:<{WIDTH - 2}} {means[name]:>8.4f}")

@@ -61,6 +61,7 @@ def plan_trial(
         "decoded_tokens": n_new,
         "estimated_seconds": round(sum(seconds.values()), 3),
         "seconds_by_part": {name: round(value, 1) for name, value in seconds.items()},
+        **({"not_estimated": f"the tasks {', '.join(options.tasks)}"} if options.tasks else {}),
         "weights_mb": round(sum(p.numel() * p.element_size() for p in model.parameters()) / 1e6),
     }
 

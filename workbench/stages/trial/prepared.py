@@ -20,6 +20,7 @@ from workbench.trial import (
     Budget,
     Corpus,
     Evaluation,
+    HarnessTasks,
     Stream,
     arms_of,
     budget_of,
@@ -55,6 +56,7 @@ class Prepared:
     n_steps: int
     evaluation: Evaluation
     read: Mapping[str, Any]
+    tasks: HarnessTasks | None = None
 
     @property
     def trainings(self) -> list[tuple[Arm, int]]:
@@ -101,7 +103,14 @@ def prepared(
     samples = _eval_samples(asked, options, tally)
     evaluation = held_out(network, samples, n_answers=options.accuracy)
     read = tally.summary()
-    return Prepared(drawn, pool, arms, seeds, corpus, budget, streams, n_steps, evaluation, read)
+    tasks = (
+        HarnessTasks.of(options.tasks, folder=options.task_folder, limit=options.task_n)
+        if options.tasks
+        else None
+    )
+    return Prepared(
+        drawn, pool, arms, seeds, corpus, budget, streams, n_steps, evaluation, read, tasks
+    )
 
 
 def _eval_samples(asked: Asked, options: TrialOptions, tally: Tally) -> list[Sample]:

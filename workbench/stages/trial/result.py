@@ -5,11 +5,13 @@ SCHEMA.field("loss")  # a column of losses.parquet
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import dataclasses
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -21,10 +23,11 @@ from workbench.trial import (
     Arm,
     Evaluation,
     Measured,
+    TaskOutcome,
     losses_of,
 )
 
-LOSSES, CURVES = "losses", "curves"
+LOSSES, CURVES, TASKS = "losses", "curves", "tasks"
 SCHEMA = pa.schema(
     [
         ("arm", pa.string()),
@@ -32,6 +35,16 @@ SCHEMA = pa.schema(
         ("row_id", pa.string()),
         ("loss", pa.float64()),
         ("right", pa.bool_()),
+    ]
+)
+TASK_SCHEMA = pa.schema(
+    [
+        ("arm", pa.string()),
+        ("seed", pa.int64()),
+        ("measure", pa.string()),
+        ("problem", pa.int64()),
+        ("value", pa.float64()),
+        ("higher_is_better", pa.bool_()),
     ]
 )
 
@@ -50,6 +63,24 @@ def measured(network: PlainNetwork, evaluation: Evaluation, arm: str, seed: int 
     )
 
 
+def measured_by_tasks(outcomes: Sequence[TaskOutcome], arm: str, seed: int | None) -> pa.Table:
+    """A row a problem of each task."""
+    frames = [
+        pd.DataFrame(
+            {
+                "arm": arm,
+                "seed": seed,
+                "measure": outcome.measure,
+                "problem": np.arange(len(outcome.values)),
+                "value": outcome.values,
+                "higher_is_better": outcome.is_higher_better,
+            }
+        )
+        for outcome in outcomes
+    ]
+    return pa.Table.from_pandas(pd.concat(frames), schema=TASK_SCHEMA, preserve_index=False)
+
+
 def measured_in(path: Path, ready: Prepared) -> Measured:
     """The parts as one array an arm: seeds by problems."""
     frame = pq.read_table(path).to_pandas()
@@ -66,6 +97,22 @@ def measured_in(path: Path, ready: Prepared) -> Measured:
         if answers.size:
             right[str(arm)] = answers
     return Measured(losses, right, untuned)
+
+
+def with_tasks(found: Measured, path: Path, ready: Prepared) -> Measured:
+    """What was found, and what the tasks gave."""
+    frame = pq.read_table(path).to_pandas()
+    tasks: dict[str, dict[str, np.ndarray]] = {}
+    untuned = dict(found.untuned)
+    for (measure, arm), rows in frame.groupby(["measure", "arm"], sort=False):
+        values = rows["value"].to_numpy(dtype=np.float64)
+        if arm == UNTUNED:
+            untuned[str(measure)] = values.reshape(1, -1)
+        else:
+            by_arm = tasks.setdefault(str(measure), {})
+            by_arm[str(arm)] = values.reshape(len(ready.seeds), -1)
+    falling = frozenset(frame.loc[~frame["higher_is_better"].to_numpy(), "measure"])
+    return dataclasses.replace(found, untuned=untuned, tasks=tasks, falling=falling)
 
 
 def what_was_read(ready: Prepared) -> dict[str, dict[str, list[Any]]]:

@@ -18,6 +18,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from workbench.amplification import PlainNetwork
 from workbench.config import file_digest
 from workbench.data import atomic_file, fingerprint_sources
 from workbench.models import ModelSource, resolve_device, tokenizer_facts
@@ -35,11 +36,21 @@ from workbench.runs import (
 )
 from workbench.selection import Drawn, read_drawn
 from workbench.stages.trial.prepared import Asked, Prepared, loaded, prepared
-from workbench.stages.trial.result import CURVES, LOSSES, measured, measured_in, what_was_read
+from workbench.stages.trial.result import (
+    CURVES,
+    LOSSES,
+    TASKS,
+    measured,
+    measured_by_tasks,
+    measured_in,
+    what_was_read,
+    with_tasks,
+)
 from workbench.stages.tune import check_source
 from workbench.trial import (
     UNTUNED,
     network_of,
+    tasks_fingerprint,
     trial_report,
     warnings_of,
 )
@@ -68,7 +79,7 @@ def run_trial(
     spec = RunSpec(
         "trial",
         config={
-            **dataclasses.asdict(options),
+            **options.asked,
             **asked.how.asked,
             "tuning": _settings(tuning),
         },
@@ -77,6 +88,7 @@ def run_trial(
             "scored": [one.chain["score"]["inputs"]["data"] for one in drawn],
             "eval": found,
             "model": source.fingerprint(),
+            **({"tasks": tasks_fingerprint(options.task_folder)} if options.tasks else {}),
         },
         result_name=RESULT,
         parents=tuple(path.parent.name for path in asked.selection_paths),
@@ -124,7 +136,7 @@ class _Trial:
         tell = self.task.progress()
         tell(0, total, "the model before")
         if not self.task.run.has_part(n, series=LOSSES):
-            self._write(n, measured(network, ready.evaluation, UNTUNED, None))
+            self._measure(n, network, ready, UNTUNED, None)
         del network
         for number, (arm, seed) in enumerate(ready.trainings):
             if not self.task.run.has_part(number, series=LOSSES):
@@ -159,8 +171,7 @@ class _Trial:
         curve = train(tuned, network.tokenizer, stream.examples, options, training, weighted=False)
         plain = merged(tuned) if options.lora else tuned
         plain.config, plain.generation_config = configs
-        on_progress(ready.n_steps, ready.n_steps, "held-out loss")
-        table = measured(network_of(plain, network.tokenizer), ready.evaluation, arm.name, seed)
+        on_progress(ready.n_steps, ready.n_steps, "held-out loss" + ", tasks" * bool(ready.tasks))
         rows = [
             {
                 "arm": arm.name,
@@ -173,10 +184,18 @@ class _Trial:
             for step, batch in zip(curve, batches, strict=True)
         ]
         self.task.run.write_part(number, pa.Table.from_pylist(rows), series=CURVES)
-        self._write(number, table)
+        after = network_of(plain, network.tokenizer)
+        self._measure(number, after, ready, arm.name, seed)
 
-    def _write(self, number: int, table: pa.Table) -> None:
-        """The part that says that an arm is done."""
+    def _measure(
+        self, number: int, network: PlainNetwork, ready: Prepared, arm: str, seed: int | None
+    ) -> None:
+        """Write an arm's parts; that of the losses comes last and says that the arm is done."""
+        table = measured(network, ready.evaluation, arm, seed)
+        if ready.tasks:
+            outcomes = ready.tasks.outcomes(network)
+            by_task = measured_by_tasks(outcomes, arm, seed)
+            self.task.run.write_part(number, by_task, series=TASKS)
         self.task.run.write_part(number, table, series=LOSSES)
 
     def _finished(self, ready: Prepared, asked: Asked) -> Finding:
@@ -184,6 +203,9 @@ class _Trial:
         run.merge_parts(f"{CURVES}.parquet", n_parts=n, series=CURVES)
         run.merge_parts(f"{LOSSES}.parquet", n_parts=n + 1, series=LOSSES)
         found = measured_in(run.path / f"{LOSSES}.parquet", ready)
+        if ready.tasks:
+            run.merge_parts(f"{TASKS}.parquet", n_parts=n + 1, series=TASKS)
+            found = with_tasks(found, run.path / f"{TASKS}.parquet", ready)
         report = {
             "schema": 1,
             "model": without_place(self.source.manifest()),
