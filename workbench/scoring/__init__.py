@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         ShardScores,
         check_request,
         engine_for,
+        score_checked,
         score_samples,
         score_shard,
     )
@@ -58,7 +59,7 @@ HEAVY = {
     "rows": ("CheckedRows", "check_rows"),
     "score": (
         *("ShardScores", "check_request"),
-        *("engine_for", "score_samples", "score_shard"),
+        *("engine_for", "score_checked", "score_samples", "score_shard"),
     ),
     "split": ("Split", "split_score"),
     "steps": ("split_steps",),
@@ -110,6 +111,7 @@ __all__ = [
     "pool_of",
     "readers",
     "score_batch",
+    "score_checked",
     "score_samples",
     "score_shard",
     "score_within_length",

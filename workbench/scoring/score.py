@@ -19,7 +19,7 @@ from workbench.models import Model, check_same_model
 from workbench.scoring.losses import loss_scores
 from workbench.scoring.method import Scored
 from workbench.scoring.request import ScoreRequest
-from workbench.scoring.rows import Usable, check_rows, put_score
+from workbench.scoring.rows import CheckedRows, Usable, check_rows, put_score
 from workbench.scoring.sharding import SHARD_ROWS, shards
 from workbench.scoring.tables import over_pool, row_frame, step_frame
 from workbench.types import BadRow, Circuit, Progress, Sample, no_progress
@@ -79,10 +79,18 @@ def score_shard(
     circuit: Circuit | None,
 ) -> ShardScores:
     """The rows of one shard with score or status, before what the pool adds; and its steps."""
+    return score_checked(
+        check_rows(rows, request, engine.model), request=request, engine=engine, circuit=circuit
+    )
+
+
+def score_checked(
+    checked: CheckedRows, *, request: ScoreRequest, engine: Engine, circuit: Circuit | None
+) -> ShardScores:
+    """`score_shard` of rows that have been checked; their records are filled in."""
     method = request.method
     if request.batch_tokens is None:
         request = replace(request, batch_tokens=batch_tokens(engine))
-    checked = check_rows(rows, request, engine.model)
     scored = _score(checked.usable, request, engine, circuit)
     for row, found in zip(checked.usable, scored, strict=True):
         put_score(checked.records[row.place], found.columns, method)

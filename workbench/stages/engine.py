@@ -12,12 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 
+from workbench.ahead import ahead
 from workbench.distributed import (
     Actors,
     Backend,
@@ -142,6 +144,17 @@ class Engines:
             found += self._crew.everyone(partial(batch_tokens, n_sharing=n_sharing))
         return min(found)
 
+    def ahead(self, works: Iterable[tuple[Key, Work]]) -> Iterator[tuple[Key, Work]]:
+        """The works, each read and prepared in a thread while the one before is done here.
+
+        Where others do them they are read as they are: whoever waits for one is another process.
+        """
+        if self._engine is None or self._crew is not None:
+            return iter(works)
+        # A tokenizer is not to be used by two threads.
+        model = replace(self._engine.model, tokenizer=deepcopy(self._engine.model.tokenizer))
+        return ahead((key, _prepared(work, model)) for key, work in works)
+
     def results(self, works: Iterable[tuple[Key, Work]]) -> Iterator[tuple[Key, Any]]:
         """Keys and what was found, as it is done; `works` is read as there is somebody free."""
         if self._crew is None:
@@ -150,6 +163,17 @@ class Engines:
         for key, (found, halvings) in self._crew.results((key, _Watched(w)) for key, w in works):
             self.memory.halvings += halvings
             yield key, found
+
+
+@runtime_checkable
+class Preparable(Protocol):
+    """Work of which a part needs the model's tokenizer alone, not its passes."""
+
+    def prepared(self, model: Model) -> Work: ...
+
+
+def _prepared(work: Work, model: Model) -> Work:
+    return work.prepared(model) if isinstance(work, Preparable) else work
 
 
 @dataclass(frozen=True)

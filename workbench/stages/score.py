@@ -49,6 +49,7 @@ from workbench.runs import (
 )
 from workbench.scoring import (
     SHARD_ROWS,
+    CheckedRows,
     ScoreRequest,
     StoredColumns,
     check_request,
@@ -56,6 +57,7 @@ from workbench.scoring import (
     engine_for,
     followed,
     pool_of,
+    score_checked,
     score_shard,
     shards,
     summarize_columns,
@@ -76,6 +78,7 @@ SUMMARY = "summary.json"
 NUMBERS = "numbers.parquet"
 
 Rows = Iterable[Sample | BadRow]
+PartFound = tuple[int, pa.Table | None, pa.Table | None]
 
 
 @dataclass(frozen=True)
@@ -245,16 +248,17 @@ def _score_parts(
         for number, rows in enumerate(shards(asked.rows(), most=SHARD_ROWS)):
             n_shards = number + 1
             if run.has_part(number) and _is_of(run.part(number), rows):
-                tell(len(rows))
+                yield number, partial(_kept, len(rows))
             else:
-                yield number, partial(_part, rows, request, asked.circuit)
+                yield number, _Part(rows, request, asked.circuit)
 
-    for number, (scores, steps) in engines.results(missing()):
+    for number, (n_more, scores, steps) in engines.results(engines.ahead(missing())):
         if steps is not None:
             # First: a shard whose rows are written has its steps.
             run.write_part(number, steps, series=STEP_PARTS)
-        run.write_part(number, scores)
-        tell(len(scores))
+        if scores is not None:
+            run.write_part(number, scores)
+        tell(n_more)
     return n_shards
 
 
@@ -263,15 +267,33 @@ def _checked_engine(request: ScoreRequest, circuit: Circuit | None, model: Model
     return engine_for(model, request)
 
 
-def _part(
-    rows: Sequence[Sample | BadRow],
-    request: ScoreRequest,
-    circuit: Circuit | None,
-    engine: Engine,
-) -> tuple[pa.Table, pa.Table | None]:
-    """The tables of a part, of rows and of steps: of what is passed alone, whose engine it is."""
-    scored = score_shard(rows, request=request, engine=engine, circuit=circuit)
-    return _table(scored.rows), None if scored.steps is None else _table(scored.steps)
+@dataclass(frozen=True)
+class _Part:
+    """The rows of a part to be scored: how many, and the tables of rows and of steps.
+
+    Made of what is passed alone, whose engine it is.
+    """
+
+    rows: Sequence[Sample | BadRow]
+    request: ScoreRequest
+    circuit: Circuit | None
+
+    def __call__(self, engine: Engine) -> PartFound:
+        return self.prepared(engine.model)(engine)
+
+    def prepared(self, model: Model) -> Work:
+        """What is left to do of it once the rows are tokens."""
+        return partial(_scored, check_rows(self.rows, self.request, model), self)
+
+
+def _scored(checked: CheckedRows, part: _Part, engine: Engine) -> PartFound:
+    found = score_checked(checked, request=part.request, engine=engine, circuit=part.circuit)
+    return len(part.rows), _table(found.rows), None if found.steps is None else _table(found.steps)
+
+
+def _kept(n_rows: int, _engine: Engine) -> PartFound:
+    """Of a part that is there already."""
+    return n_rows, None, None
 
 
 def _is_of(part: Path, rows: Sequence[Sample | BadRow]) -> bool:
