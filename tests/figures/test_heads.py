@@ -9,7 +9,14 @@ import plotly.graph_objects as go
 import pytest
 
 from tests.support.head_scores import DELTAS, six_heads
-from workbench.figures import elbow, head_name, heads_difference, heads_heatmap, layers_of
+from workbench.figures import (
+    elbow,
+    head_name,
+    heads_difference,
+    heads_heatmap,
+    is_cut,
+    layers_of,
+)
 from workbench.figures.margins import add_means
 from workbench.figures.scales import scale_of
 from workbench.types import Head, HeadScores
@@ -90,6 +97,16 @@ def test_the_elbow_is_cut_between_the_circuit_and_the_rest(heads):
     assert (circuit.name, list(circuit.y)) == ("circuit", [0.9, 0.5])
     assert list(others.y) == [0.3, 0.1, 0.0, -0.2]
     assert 2.5 in {shape.x0 for shape in figure.layout.shapes}
+
+
+def test_a_circuit_that_is_chosen_past_others_has_no_cut(heads):
+    chosen = tuple(dataclasses.replace(h, selected=h.rank in (1, 3)) for h in heads.heads)
+    picked = dataclasses.replace(heads, heads=chosen)
+    assert is_cut(heads)
+    assert not is_cut(picked)
+    figure = elbow(picked)
+    assert 2.5 not in {shape.x0 for shape in figure.layout.shapes}
+    assert "curve breaks" not in figure.layout.title.text
 
 
 def test_the_elbow_draws_the_whole_interval(heads):

@@ -48,14 +48,21 @@ def _facts(h: HeadScore) -> str:
     return f"<br>contributes {h.contribution:+.4f}{rests}{idle}"
 
 
+def is_cut(heads: HeadScores) -> bool:
+    """Whether the circuit is the first heads in rank, and none was chosen past another."""
+    n_selected = sum(h.selected for h in heads.heads)
+    return all(h.selected == (h.rank <= n_selected) for h in heads.heads)
+
+
 def elbow(heads: HeadScores) -> go.Figure:
-    """All heads by rank with their 95 % intervals, and the line where the circuit is cut off.
+    """All heads by rank with their 95 % intervals, and the line where a circuit is cut off.
 
     Heads that a race never ran have hollow marks.
     """
     ordered = sorted(heads.heads, key=lambda h: h.rank)
     n_selected = sum(h.selected for h in ordered)
-    title = "Sorted heads; a circuit is clear where the curve breaks"
+    what = "a circuit is clear where the curve breaks" if is_cut(heads) else "the circuit is chosen"
+    title = f"Sorted heads; {what}"
     figure = framed(title, x="rank", y=measure_name(heads))
     guessed = [h for h in ordered if h.basis == "gradient"]
     others = [h for h in ordered if not h.selected and h.basis != "gradient"]
@@ -82,7 +89,8 @@ def elbow(heads: HeadScores) -> go.Figure:
             mode="markers",
             marker={"color": color, "size": 8, "symbol": symbol},
         )
-    figure.add_vline(x=n_selected + 0.5, line={"dash": "dash", "color": GREY})
+    if is_cut(heads):
+        figure.add_vline(x=n_selected + 0.5, line={"dash": "dash", "color": GREY})
     figure.add_hline(y=0, line={"width": 1, "color": GREY})
     return figure
 

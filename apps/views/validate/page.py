@@ -111,7 +111,11 @@ def show_beyond(report: dict[str, Any]) -> None:
     figures = [
         (part, draw, alt)
         for part, draw, alt in (
-            ("curve", knockout_curve, "Loss by the number of top heads made uniform"),
+            (
+                "curve",
+                knockout_curve,
+                "Loss by the number of heads uniform, the circuit's first",
+            ),
             ("controls", control_rises, "Loss added here and on other data"),
             ("stability", stability_bars, "Agreement of circuits of other probes"),
         )
