@@ -231,7 +231,7 @@ if heads.probe.get("chosen_from"):
 deltas, second = deltas_of(run), second_measure(heads, workspace())
 left, right = st.columns([3, 2], gap="large")
 wide = st.container()
-with right:
+with right, st.container(key="beside"):
     chosen = choose_head(heads)
     details = st.container()
 with left:
