@@ -14,6 +14,8 @@ from workbench.names import COPIED, LOSS_INCREASE, NATS, head_name, importance_n
 from workbench.types import Head, HeadScore, HeadScores
 
 DELTA = f"{LOSS_INCREASE} ({NATS})"
+# So few make counts of 0 and 1, which Plotly divides further.
+FEW_SAMPLES = 12
 BASES = {
     "probe": "on the whole probe of {n} samples",
     "sample": "dropped or decided after {n} samples",
@@ -88,6 +90,8 @@ def elbow(heads: HeadScores) -> go.Figure:
             hovertemplate="%{text}<extra></extra>",
             mode="markers",
             marker={"color": color, "size": 8, "symbol": symbol},
+            # Over its neighbours in rank: of many heads these are few.
+            zorder=int(name == "circuit"),
         )
     if is_cut(heads):
         figure.add_vline(x=n_selected + 0.5, line={"dash": "dash", "color": GREY})
@@ -101,6 +105,8 @@ def sample_deltas(
     """How the loss of each probe sample changes when one head is uniform, or what it copies."""
     what = "right of 0: needed" if unit == DELTA else "further right: copies more"
     figure = framed(f"{head_name(*head)} by sample; {what}", x=unit, y="probe samples")
+    if len(deltas) <= FEW_SAMPLES:
+        figure.update_yaxes(dtick=1)
     figure.add_histogram(x=deltas, nbinsx=30, marker={"color": BLUE}, name="samples")
     figure.add_vline(x=0, line={"width": 1, "color": GREY})
     mean = float(np.mean(deltas)) if len(deltas) else 0.0

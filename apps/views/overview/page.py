@@ -84,7 +84,10 @@ def show_runs(runs: list[RunSummary]) -> None:
         }
         for run in runs
     ]
-    st.dataframe(pd.DataFrame(rows, columns=list(COLUMNS)), column_config=COLUMNS, hide_index=True)
+    frame = pd.DataFrame(rows, columns=list(COLUMNS))
+    if not frame["reason"].any():
+        frame = frame.drop(columns="reason")
+    st.dataframe(frame, column_config=COLUMNS, hide_index=True)
 
 
 def show_unusable() -> None:

@@ -53,11 +53,11 @@ def show_numbers(report: dict[str, Any]) -> None:
         column.caption(f"{round(p * (1 + n)) - 1} of {n} sets cost as much")
     effect = report["effect"][judged]
     columns[-2].metric("Beyond random", _amount(effect["difference"], judged), help=WORDS["effect"])
-    of = f"the mean of all {report['n_random']} sets"
+    between = ""
     if effect["low"] is not None:
         low, high = (_amount(effect[end], judged) for end in ("low", "high"))
-        of = f"{low} to {high}; {of}"
-    columns[-2].caption(of)
+        between = f"{low} to {high}, "
+    columns[-2].caption(f"{between}against the mean of all {report['n_random']} sets")
     ratio = effect["ratio"]
     columns[-1].metric(
         "Cost against random", "–" if ratio is None else f"{ratio:.1f} ×", help=WORDS["cost_ratio"]
@@ -97,7 +97,7 @@ def show_draws(report: dict[str, Any]) -> None:
     draws = [m for m in ("loss", "accuracy") if report["base"][m] is not None]
     if len(draws) == 1 and report["base"]["exact"] > 0:
         draws.append("exact")
-    for column, measure in zip(st.columns(2, gap="large"), draws, strict=False):
+    for column, measure in zip(st.columns(len(draws), gap="large"), draws, strict=True):
         chart(
             random_draws(report, measure),
             where=column,
