@@ -69,7 +69,7 @@ def knockout_curve(report: Mapping[str, Any], measure: str = "loss") -> go.Figur
     sizes = [0, *curve["n_heads"]]
     base = curve[f"base_{measure}"]
     random = np.array([[base, *row] for row in curve[f"random_{measure}"]])
-    title = f"Heads uniform one after another, the circuit's first, on {curve['n_samples']} samples"
+    title = f"Heads uniform one by one, on {curve['n_samples']} samples"
     figure = framed(title, x="heads made uniform", y=MEASURES[measure].label, height=420)
     if len(random):
         for edge, fill in ((random.max(axis=0), None), (random.min(axis=0), "tonexty")):
