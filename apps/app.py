@@ -36,9 +36,15 @@ PAGES = {
 }
 
 # A row of choices that does not fit goes on in the next line; Streamlit hides the rest of it.
-WRAPPED = """<style>
+# What a click opens stays in view beside what was clicked, however tall that is.
+STYLE = """<style>
 [data-testid="stButtonGroup"] > [data-orientation] {
   flex-wrap: wrap; overflow: visible; mask-image: none;
+}
+@media (min-width: 640px) {
+  [data-testid="stColumn"]:has(> * > * > .st-key-beside) {
+    position: sticky; top: 3.75rem; align-self: flex-start;
+  }
 }
 </style>"""
 
@@ -55,7 +61,7 @@ page = st.navigation(
         for name, (title, icon) in PAGES.items()
     ]
 )
-st.html(WRAPPED)
+st.html(STYLE)
 with st.sidebar:
     st.caption(
         "Your runs, and behind them those of the bundled demo, marked “demo”:"

@@ -36,11 +36,17 @@ class Seen(NamedTuple):
 def wanted_row(page: str, run: FoundRun) -> str | None:
     """The row that a link names, or on coming from another page the one looked at there."""
     asked, seen = st.query_params.get(ADDRESS), st.session_state.get(SEEN)
-    is_new = st.session_state.get(PAGE) != page
-    st.session_state[PAGE] = page
+    is_new = is_coming_to(page)
     if asked is not None and (seen is None or asked != seen.row_id):
         return asked
     return seen.row_id if is_new and seen is not None and seen.run == run.name else None
+
+
+def is_coming_to(page: str) -> bool:
+    """Whether the reader comes from another of the pages that follow a row."""
+    is_coming = st.session_state.get(PAGE) != page
+    st.session_state[PAGE] = page
+    return is_coming
 
 
 def remember_row(run: FoundRun, row_id: str) -> None:

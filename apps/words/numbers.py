@@ -17,7 +17,8 @@ WORDS = {
     "stability": "Share of resampled probes in which this head is among the chosen. Higher is "
     "better; below about 80 % the head is in the circuit by luck of the probe.",
     "base_loss": "Loss of the untouched model on the probe's solutions, in nats per token. Lower: "
-    "the model knows these solutions better. The probe is usually chosen for high loss.",
+    "the model knows these solutions better. The probe is usually chosen for high loss. "
+    "Bias: of other samples than the loss on the page Validate, so the two differ.",
     "shape": "Layers times query heads. Under grouped-query attention several query heads share "
     "one key and value head; each is still looked at by itself.",
     "circuit": "The heads whose loss costs most, the top share of all heads. Whether they matter "
@@ -35,14 +36,18 @@ WORDS = {
     "Few problems are decoded, so it moves in coarse steps.",
     "exact": "Share of samples whose given solution greedy decoding would repeat word for word. A "
     "strict measure: another right way of writing counts as wrong.",
-    "effect": "Cost of the circuit less that of random sets of the same layers, with a 95 % "
-    "interval over samples and sets. An interval above 0 favours the circuit.",
+    "effect": "Cost of the circuit less the mean of all random sets of the same layers, with a "
+    "95 % interval over samples and sets. An interval above 0 favours the circuit.",
+    "set_loss": "Nats per token, mean over the samples of this validation. Higher: more damage. "
+    "The unchanged model's is not that of the page Heads, which is over the probe's samples.",
     "cost_ratio": "What the circuit costs over what random heads of the same layers cost. Above 1: "
     "the circuit matters more than its layers.",
     "control": "The same knock-out on other data, such as plain text. A circuit special to "
     "reasoning adds less loss there than on the problems, beyond what random heads add (grey).",
-    "recovered": "Share of the loss between all heads uniform and none that the circuit wins back "
-    "alone. 100 %: it suffices; near 0 %: it needs the others.",
+    "recovered": "Every other head is made uniform: the share of the loss between all heads "
+    "uniform and none that the circuit wins back alone. Higher: it suffices more. Near 0 %: it "
+    "needs the others; below 0 %: the loss is higher still than with all uniform. Bias: low, since "
+    "uniform heads hand the circuit what it never reads.",
     "probe_halves": "Agreement of the circuits that two random halves of the probe choose. Near 1: "
     "another probe would find the same heads; low: take a larger probe.",
     "score": "Higher is preferred by the selection. Rows without a score keep a status and a "

@@ -51,6 +51,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Pictures of every page of the app.")
     parser.add_argument("--runs", type=Path, help="a folder of runs; default: what comes along")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent)
+    parser.add_argument("--width", type=int, default=WIDTH, help="of the window, in pixels")
     parser.add_argument("--scheme", choices=SCHEMES, help="one of the two; default: both")
     parser.add_argument("--only", choices=list(PAGES), action="append", help="repeatable")
     options = parser.parse_args()
@@ -69,7 +70,7 @@ def main() -> None:
             page.set_default_timeout(300_000)
             for name in options.only or PAGES:
                 target = options.out / f"{name}{'-dark' if scheme == 'dark' else ''}.png"
-                photograph(page, f"{address}/{PAGES[name]}", target)
+                photograph(page, f"{address}/{PAGES[name]}", target, width=options.width)
                 print(f"{target} {target.stat().st_size // 1000} kB")
         browser.close()
 
@@ -94,17 +95,17 @@ def running_app(runs: Path) -> Iterator[str]:
         app.wait(timeout=30)
 
 
-def photograph(page: Page, address: str, target: Path) -> None:
+def photograph(page: Page, address: str, target: Path, *, width: int) -> None:
     """Wait until the page has settled, then take it at its full height, within `MAX_BYTES`."""
-    page.set_viewport_size({"width": WIDTH, "height": 900})
+    page.set_viewport_size({"width": width, "height": 900})
     page.goto(address)
     page.wait_for_selector("h1")
     height = settled_height(page)
-    page.set_viewport_size({"width": WIDTH, "height": min(height + 20, MAX_HEIGHT)})
+    page.set_viewport_size({"width": width, "height": min(height + 20, MAX_HEIGHT)})
     settled_height(page)
     take(page, target)
     if target.stat().st_size > MAX_BYTES:
-        page.set_viewport_size({"width": WIDTH, "height": 1400})
+        page.set_viewport_size({"width": width, "height": 1400})
         settled_height(page)
         take(page, target)
 

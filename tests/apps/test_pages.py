@@ -54,6 +54,7 @@ def test_the_overview_shows_the_five_stages_as_done(finished):
     folders = [path for path in finished.iterdir() if not path.name.startswith(".")]
     shown = at.dataframe[0].value
     assert len(shown[shown["whose"] == ""]) == len(folders)
+    assert "reason" not in shown, "none of these runs ended for a reason of its own"
 
 
 def test_a_page_loads_the_model_as_its_run_did(copied, monkeypatch):

@@ -90,6 +90,26 @@ def test_a_validation_says_how_many_random_sets_cost_as_much(no_model):
     assert "Shown by what these heads contribute" in shown
 
 
+def test_a_validation_whose_circuit_breaks_the_model_is_not_plainly_shown(no_model):
+    """There the circuit costs 108 % of what all heads cost; and nothing was decoded."""
+    at = open_page("validate")
+    box = at.selectbox(key="validation")
+    at = box.select(next(o for o in box.options if "397c8e6f" in o)).run()
+    shown = words(at)
+    assert not at.success
+    assert "Shown with a reservation" in shown
+    assert "the mean of all 20 sets" in shown
+    assert "beyond the first 10 random sets" in shown
+    (costs,) = [d.value for d in at.dataframe if "heads made uniform" in d.value]
+    assert list(costs) == ["heads made uniform", "loss"]
+    kept = next(m for m in at.metric if m.label == "Kept by the circuit alone")
+    assert "below 0 %" in kept.help
+    at = open_page()
+    box = at.selectbox(key="circuit")
+    at = box.select(next(o for o in box.options if "5a1cd0e8" in o)).run()
+    assert "more than chance, but it breaks the model" in words(at)
+
+
 def test_tokens_of_kept_rows_are_shown_without_the_model(no_model):
     at = open_page("tokens")
     last = str(at.selectbox(key="scores").value).removesuffix(" · demo").rpartition(" ")[2]

@@ -1,8 +1,10 @@
 import pytest
 
 from workbench.circuits.verdict import (
+    is_clear,
     is_doubtful,
     is_shown_by_contribution,
+    reservation,
     trusted_measure,
     verdict,
 )
@@ -64,6 +66,22 @@ def test_the_least_p_of_few_sets_is_no_doubt(more):
     found = report(contribution={"cost": 1.25, "random_cost": 0.3, "p": 1 / 11, **more})
     assert not is_doubtful(found)
     assert "No set costs as much; so few cannot show more" in verdict(found)
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        ({"circuit": {"accuracy": 0.0, "loss": 4.7}}, "it breaks the model as all heads uniform"),
+        ({"accuracy": 0.0, "p_loss": 0.01}, "the unchanged model solves none of these problems"),
+    ],
+)
+def test_a_broken_model_or_one_that_solves_nothing_is_shown_with_a_reservation(more, why):
+    assert is_clear(report())
+    assert reservation(report()) == ""
+    found = report(**more)
+    assert found["supported"]
+    assert why in reservation(found)
+    assert not is_clear(found)
 
 
 def test_what_is_not_shown_at_all_is_not_doubtful_besides():
@@ -140,9 +158,11 @@ def test_too_few_draws_can_show_nothing_and_say_so():
 def test_each_control_is_told_on_its_own(low, high, words):
     control = {
         "data": "text",
+        "random_loss": [1.0] * 10,
         "specificity": {"problems": 0.5, "control": 0.2, "low": low, "high": high},
     }
     assert words in verdict(report(controls=[control]))
+    assert "Beyond the mean of 10 random sets" in verdict(report(controls=[control]))
 
 
 def test_what_the_circuit_does_alone_is_told():

@@ -9,7 +9,15 @@ import plotly.graph_objects as go
 import pytest
 
 from tests.support.head_scores import DELTAS, six_heads
-from workbench.figures import elbow, head_name, heads_difference, heads_heatmap, layers_of
+from workbench.figures import (
+    elbow,
+    head_name,
+    heads_difference,
+    heads_heatmap,
+    is_cut,
+    layers_of,
+    sample_deltas,
+)
 from workbench.figures.margins import add_means
 from workbench.figures.scales import scale_of
 from workbench.types import Head, HeadScores
@@ -88,8 +96,25 @@ def test_the_elbow_is_cut_between_the_circuit_and_the_rest(heads):
     figure = elbow(heads)
     circuit, others = figure.data
     assert (circuit.name, list(circuit.y)) == ("circuit", [0.9, 0.5])
+    assert circuit.zorder > others.zorder, "not hidden under its neighbours"
     assert list(others.y) == [0.3, 0.1, 0.0, -0.2]
     assert 2.5 in {shape.x0 for shape in figure.layout.shapes}
+
+
+def test_a_circuit_that_is_chosen_past_others_has_no_cut(heads):
+    chosen = tuple(dataclasses.replace(h, selected=h.rank in (1, 3)) for h in heads.heads)
+    picked = dataclasses.replace(heads, heads=chosen)
+    assert is_cut(heads)
+    assert not is_cut(picked)
+    figure = elbow(picked)
+    assert 2.5 not in {shape.x0 for shape in figure.layout.shapes}
+    assert "curve breaks" not in figure.layout.title.text
+
+
+def test_of_few_samples_each_is_counted_whole():
+    few, many = (sample_deltas(np.linspace(0, 1, n), Head(0, 1)) for n in (8, 100))
+    assert few.layout.yaxis.dtick == 1
+    assert many.layout.yaxis.dtick is None
 
 
 def test_the_elbow_draws_the_whole_interval(heads):

@@ -26,6 +26,10 @@ def test_draws_that_are_all_alike_still_make_a_figure():
 def test_the_knockout_curve_begins_with_the_unchanged_model():
     top, bottom, mean, ranked = knockout_curve(validation()).data
     assert list(ranked.x) == [0, 1, 2, 3]
+    assert ranked.name.startswith("the circuit, then")
+    title = knockout_curve(validation()).layout.title.text
+    assert "top heads" not in title
+    assert len(title) < 45, "at 1280 pixels a longer one is cut"
     assert list(ranked.y) == [1.0, 2.0, 3.0, 3.5]
     assert list(mean.y) == pytest.approx([1.0, 1.05, 1.4, 1.6])
     assert (list(top.y), list(bottom.y)) == ([1.0, 1.1, 1.6, 1.8], [1.0, 1.0, 1.2, 1.4])

@@ -62,7 +62,12 @@ if TYPE_CHECKING:
     from workbench.circuits.stability import probe_stability
     from workbench.circuits.validation import validate_circuit
     from workbench.circuits.validation_file import read_validation
-    from workbench.circuits.verdict import is_doubtful, is_shown_by_contribution
+    from workbench.circuits.verdict import (
+        is_clear,
+        is_doubtful,
+        is_shown_by_contribution,
+        reservation,
+    )
     from workbench.circuits.window import counted_window
 
 HEAVY = {
@@ -135,7 +140,7 @@ HEAVY = {
     "stability": ("probe_stability",),
     "validation": ("validate_circuit",),
     "validation_file": ("read_validation",),
-    "verdict": ("is_doubtful", "is_shown_by_contribution"),
+    "verdict": ("is_clear", "is_doubtful", "is_shown_by_contribution", "reservation"),
     "window": ("counted_window",),
 }
 
@@ -169,6 +174,7 @@ __all__ = [
     "head_spread",
     "head_values",
     "heads_to_json",
+    "is_clear",
     "is_doubtful",
     "is_shown_by_contribution",
     "knockout_sets",
@@ -185,6 +191,7 @@ __all__ = [
     "read_heads",
     "read_validation",
     "recut",
+    "reservation",
     "retrieval_importance",
     "retrieval_probe",
     "retrieval_scores",

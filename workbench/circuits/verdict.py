@@ -73,6 +73,19 @@ def is_shown_by_contribution(report: Report) -> bool:
     return bool(found and is_uniform and not report["supported"] and found["p"] < LEVEL)
 
 
+def reservation(report: Report) -> str:
+    """Why what is shown says little of what these heads are for; empty where nothing does."""
+    if report["n_decoded"] and report["base"]["accuracy"] == 0:
+        return "the unchanged model solves none of these problems"
+    state = ABLATED[report.get("ablation", "uniform")].state
+    return f"it breaks the model as all heads {state} do" if _broken(report) else ""
+
+
+def is_clear(report: Report) -> bool:
+    """Whether a circuit is shown, and nothing is to be said against it."""
+    return bool(report["supported"]) and not (is_doubtful(report) or reservation(report))
+
+
 def _is_least(found: Mapping[str, Any]) -> bool:
     """Whether no random set costs as much; reports of before, with 10 sets, do not count them."""
     return math.isclose(found["p"], 1 / (1 + found.get("n_random", FEW)))
@@ -179,14 +192,13 @@ def _broken(report: Report) -> str:
 
 def _specific(control: Mapping[str, Any]) -> str:
     name, found = control["data"], control["specificity"]
+    beyond = f"Beyond the mean of {len(control['random_loss'])} random sets"
     costs = f"{found['problems']:+.3f} nats here, {found['control']:+.3f} on {name}"
     if found["low"] > 0:
-        return (
-            f"Beyond random sets the circuit costs these problems more than other text ({costs})."
-        )
+        return f"{beyond} the circuit costs these problems more than other text ({costs})."
     if found["high"] < 0:
-        return f"Beyond random sets it costs other text even more ({costs}): not special."
-    return f"Beyond random sets, no clear difference to other text ({costs})."
+        return f"{beyond} it costs other text even more ({costs}): not special."
+    return f"{beyond}, no clear difference to other text ({costs})."
 
 
 def _sufficient(report: Report) -> str:

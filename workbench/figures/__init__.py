@@ -37,7 +37,7 @@ from workbench.figures.pools import (
     score_histogram,
     selected_against_pool,
 )
-from workbench.figures.ranking import elbow, measure_name, sample_deltas
+from workbench.figures.ranking import elbow, is_cut, measure_name, sample_deltas
 from workbench.figures.scales import SCALES
 from workbench.figures.steps import step_blocks, step_losses, step_weight_bars
 from workbench.figures.trial import trial_effects
@@ -67,6 +67,7 @@ __all__ = [
     "heads_difference",
     "heads_heatmap",
     "histogram",
+    "is_cut",
     "knockout_curve",
     "layers_of",
     "level_bars",

@@ -14,6 +14,8 @@ from workbench.names import COPIED, LOSS_INCREASE, NATS, head_name, importance_n
 from workbench.types import Head, HeadScore, HeadScores
 
 DELTA = f"{LOSS_INCREASE} ({NATS})"
+# So few make counts of 0 and 1, which Plotly divides further.
+FEW_SAMPLES = 12
 BASES = {
     "probe": "on the whole probe of {n} samples",
     "sample": "dropped or decided after {n} samples",
@@ -48,14 +50,21 @@ def _facts(h: HeadScore) -> str:
     return f"<br>contributes {h.contribution:+.4f}{rests}{idle}"
 
 
+def is_cut(heads: HeadScores) -> bool:
+    """Whether the circuit is the first heads in rank, and none was chosen past another."""
+    n_selected = sum(h.selected for h in heads.heads)
+    return all(h.selected == (h.rank <= n_selected) for h in heads.heads)
+
+
 def elbow(heads: HeadScores) -> go.Figure:
-    """All heads by rank with their 95 % intervals, and the line where the circuit is cut off.
+    """All heads by rank with their 95 % intervals, and the line where a circuit is cut off.
 
     Heads that a race never ran have hollow marks.
     """
     ordered = sorted(heads.heads, key=lambda h: h.rank)
     n_selected = sum(h.selected for h in ordered)
-    title = "Sorted heads; a circuit is clear where the curve breaks"
+    what = "a circuit is clear where the curve breaks" if is_cut(heads) else "the circuit is chosen"
+    title = f"Sorted heads; {what}"
     figure = framed(title, x="rank", y=measure_name(heads))
     guessed = [h for h in ordered if h.basis == "gradient"]
     others = [h for h in ordered if not h.selected and h.basis != "gradient"]
@@ -81,8 +90,11 @@ def elbow(heads: HeadScores) -> go.Figure:
             hovertemplate="%{text}<extra></extra>",
             mode="markers",
             marker={"color": color, "size": 8, "symbol": symbol},
+            # Over its neighbours in rank: of many heads these are few.
+            zorder=int(name == "circuit"),
         )
-    figure.add_vline(x=n_selected + 0.5, line={"dash": "dash", "color": GREY})
+    if is_cut(heads):
+        figure.add_vline(x=n_selected + 0.5, line={"dash": "dash", "color": GREY})
     figure.add_hline(y=0, line={"width": 1, "color": GREY})
     return figure
 
@@ -93,6 +105,8 @@ def sample_deltas(
     """How the loss of each probe sample changes when one head is uniform, or what it copies."""
     what = "right of 0: needed" if unit == DELTA else "further right: copies more"
     figure = framed(f"{head_name(*head)} by sample; {what}", x=unit, y="probe samples")
+    if len(deltas) <= FEW_SAMPLES:
+        figure.update_yaxes(dtick=1)
     figure.add_histogram(x=deltas, nbinsx=30, marker={"color": BLUE}, name="samples")
     figure.add_vline(x=0, line={"width": 1, "color": GREY})
     mean = float(np.mean(deltas)) if len(deltas) else 0.0

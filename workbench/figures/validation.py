@@ -69,7 +69,7 @@ def knockout_curve(report: Mapping[str, Any], measure: str = "loss") -> go.Figur
     sizes = [0, *curve["n_heads"]]
     base = curve[f"base_{measure}"]
     random = np.array([[base, *row] for row in curve[f"random_{measure}"]])
-    title = f"The top heads uniform, one after another, on {curve['n_samples']} samples"
+    title = f"Heads uniform one by one, on {curve['n_samples']} samples"
     figure = framed(title, x="heads made uniform", y=MEASURES[measure].label, height=420)
     if len(random):
         for edge, fill in ((random.max(axis=0), None), (random.min(axis=0), "tonexty")):
@@ -96,7 +96,7 @@ def knockout_curve(report: Mapping[str, Any], measure: str = "loss") -> go.Figur
         y=[base, *curve[measure]],
         mode="lines+markers",
         line={"color": VERMILION, "width": 2.5},
-        name="the circuit, then by rank",
+        name="the circuit, then the others, each by rank",
     )
     n_circuit = len(report["heads"])
     figure.add_vline(x=n_circuit, line={"dash": "dot", "color": GREY}, annotation_text="circuit")

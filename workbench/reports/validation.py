@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from workbench.circuits import is_doubtful
+from workbench.circuits import is_clear
 from workbench.figures import control_rises, knockout_curve, random_draws, stability_bars
 from workbench.names import ABLATED, MEASURES, NATS, SETS, head_name, random_sets_name
 from workbench.reports.escape import Markup
@@ -30,7 +30,7 @@ def validation_page(report: Report) -> str:
     judged = MEASURES[report["judged_by"]].name
     parts = [
         paragraph(_made_from(report)),
-        verdict(report["verdict"], good=report["supported"] and not is_doubtful(report)),
+        verdict(report["verdict"], good=is_clear(report)),
         section("The circuit", paragraph(f"By rank: {_names(report)}."), heads_table(report)),
         section(
             "What each set costs",

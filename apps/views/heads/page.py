@@ -21,7 +21,7 @@ from apps.words.guides import show_heading
 from apps.words.markdown import literal
 from apps.words.numbers import WORDS
 from workbench.circuits import circuit_of, read_heads
-from workbench.figures import LAYERS, SCALES, elbow, head_name, heads_heatmap, layers_of
+from workbench.figures import LAYERS, SCALES, elbow, head_name, heads_heatmap, is_cut, layers_of
 from workbench.types import Head, HeadScore, HeadScores
 
 LAYER_NAMES = {
@@ -81,6 +81,11 @@ def choose_cut(run: FoundRun, heads: HeadScores, *, where: DeltaGenerator) -> He
         help=WORDS["cut"],
     )
     if n_top == own:
+        if not is_cut(heads):
+            st.caption(
+                f"These {own} are chosen, not the first {own} in rank: any other number on the "
+                "slider shows a circuit of the first in rank instead."
+            )
         return heads
     cut = recut_of(run, n_top)
     # Heads that were chosen by hand need not be the first in rank: some may leave as others enter.
@@ -152,11 +157,16 @@ def show_map(
         selection_mode="points",
         alt=f"Map of all heads, layer by head, by {word}",
     )
+    empty = NOT_RUN if any(h.basis == "gradient" for h in heads.heads) else ""
+    if not (is_second or kind):
+        n_known = sum(getattr(h, layer) is not None for h in cut.heads)
+        if n_known < len(cut.heads):
+            empty = f" {n_known} of {len(cut.heads)} heads measured; empty cells were not."
     dashed = "what the other measure chooses" if is_second else "left out by your cut"
     st.caption(
         f"{BOXES}{f' Dashed: {dashed}.' if set(before) - set(circuit_of(cut).heads) else ''}"
         f"{IDLE if any(h.selected and h.idle for h in cut.heads) else ''}"
-        f"{NOT_RUN if any(h.basis == 'gradient' for h in heads.heads) else ''}"
+        f"{empty}"
     )
     if kinds is None:
         offer_kinds(run, heads)
@@ -221,7 +231,7 @@ if heads.probe.get("chosen_from"):
 deltas, second = deltas_of(run), second_measure(heads, workspace())
 left, right = st.columns([3, 2], gap="large")
 wide = st.container()
-with right:
+with right, st.container(key="beside"):
     chosen = choose_head(heads)
     details = st.container()
 with left:
@@ -231,7 +241,7 @@ with left:
     show_map(run, heads, cut, chosen, second)
     offer_to_make(run, cut)
     show_ways(run)
-    chart(elbow(cut), key="elbow", alt="All heads by rank, with the cut of the circuit")
+    chart(elbow(cut), key="elbow", alt="All heads by rank, those of the circuit marked")
 with details:
     warn_of_idle(cut)
     show_detail(run, cut, deltas, chosen, second=second, wide=wide)

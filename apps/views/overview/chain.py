@@ -11,7 +11,7 @@ from pathlib import Path
 from apps.reading.files import load, read_json
 from apps.reading.runs import FoundRun
 from apps.reading.workspace import Workspace, ref_of
-from workbench.circuits import is_doubtful, is_shown_by_contribution, read_validation
+from workbench.circuits import is_doubtful, is_shown_by_contribution, read_validation, reservation
 from workbench.figures import head_name
 
 
@@ -67,7 +67,8 @@ def _validation(run: FoundRun | None, parent: str) -> Stage:
             "Validation", None, note, "views/validate/page.py", "p_loss", "validate", why, parent
         )
     value, measure = f"{report['p']:.3f}", report["judged_by"]
-    verdict = "more than chance" if report["supported"] else "not shown to beat chance"
+    but = f", but {reservation(report)}" if reservation(report) else ""
+    verdict = f"more than chance{but}" if report["supported"] else "not shown to beat chance"
     if is_doubtful(report):
         verdict = "more than chance, but not by what its heads contribute"
     if is_shown_by_contribution(report):

@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-import pandas as pd
 import streamlit as st
 
 from apps.jobs.commands import next_command
 from apps.jobs.job import Job, every_job
 from apps.reading.workspace import own_root
 from apps.views.overview.chain import Stage, chain_of
+from apps.widgets.run_table import show_run_table
 from apps.widgets.runs import choose_run, say_what_is_missing, workspace
 from apps.words.guides import show_heading
 from apps.words.numbers import WORDS
-from workbench.runs import RunSummary
-
-COLUMNS = {
-    "name": "Run",
-    "whose": "Whose",
-    "stage": "Stage",
-    "status": "Status",
-    "seconds": st.column_config.NumberColumn("Seconds", format="%.1f"),
-    "created": "Started (UTC)",
-    "reason": "Reason",
-}
 
 
 def active_jobs() -> list[Job]:
@@ -70,23 +59,6 @@ def show_next(stages: list[Stage], model: str) -> None:
     st.code(command, language="bash")
 
 
-def show_runs(runs: list[RunSummary]) -> None:
-    st.subheader("All runs")
-    rows = [
-        {
-            "name": run.name,
-            "whose": workspace().origin(run),
-            "stage": run.stage,
-            "status": run.status,
-            "seconds": run.seconds,
-            "created": run.created[:19].replace("T", " "),
-            "reason": run.reason,
-        }
-        for run in runs
-    ]
-    st.dataframe(pd.DataFrame(rows, columns=list(COLUMNS)), column_config=COLUMNS, hide_index=True)
-
-
 def show_unusable() -> None:
     unusable = workspace().unusable()
     if not unusable:
@@ -114,4 +86,5 @@ else:
     say_what_is_missing("heads")
 show_unusable()
 if runs:
-    show_runs(runs)
+    st.subheader("All runs")
+    show_run_table(runs)

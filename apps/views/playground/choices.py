@@ -15,7 +15,7 @@ from apps.passes.ablated import Ablated, problem
 from apps.reading.heads import probe_samples
 from apps.reading.runs import FoundRun
 from apps.widgets.chart import chart
-from apps.widgets.one_sample import remember_row, sample_in_view, show_ways
+from apps.widgets.one_sample import is_coming_to, remember_row, sample_in_view, show_ways
 from apps.widgets.remembered import keep_inside
 from apps.widgets.runs import workspace
 from apps.words.markdown import literal
@@ -47,6 +47,9 @@ def choose_problem(run: FoundRun | None) -> tuple[Sample, int]:
     viewed = sample_in_view()
     left, right = st.columns([2, 1])
     sources = [*([PROBE] if probe else []), *([SCORED] if viewed else []), *DATASETS, TYPED]
+    # On coming only, and not where a link says what to begin with: what is chosen here stays.
+    if is_coming_to("playground") and viewed and "from" not in st.query_params:
+        st.session_state["from"] = SCORED
     source = left.selectbox("Problem from", sources, key="from", bind="query-params")
     if source == TYPED:
         prompt = st.text_area("Problem", EXAMPLE, key="typed", bind="query-params") or ""

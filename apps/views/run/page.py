@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import shlex
 
-import pandas as pd
 import streamlit as st
 
 from apps.jobs.listing import show_jobs
 from apps.jobs.plan import show_plan
 from apps.reading.workspace import own_root
 from apps.views.run.stages import STAGES
+from apps.widgets.run_table import show_run_table
 from apps.widgets.runs import workspace
 from apps.words.guides import show_heading
 from apps.words.markdown import literal
@@ -53,11 +53,7 @@ def show_runs() -> None:
     if not runs:
         st.caption("No runs yet.")
         return
-    columns = ("name", "stage", "status", "seconds", "created", "reason")
-    frame = pd.DataFrame([{name: getattr(run, name) for name in columns} for run in runs])
-    frame.insert(1, "whose", [workspace().origin(run) for run in runs])
-    frame["created"] = frame["created"].str[:19].str.replace("T", " ")
-    st.dataframe(frame, hide_index=True, alt="All runs of the folder, newest first")
+    show_run_table(runs)
     if any(run.status == "interrupted" for run in workspace().unusable()):
         st.caption("An interrupted run goes on where it stopped when its command is run again.")
     folders = {run.name: run.path for run in runs if run.status != "broken"}

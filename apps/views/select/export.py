@@ -1,7 +1,7 @@
 """A saved selection as a dataset folder: looked at, downloaded or put in place.
 
 save_selection(DrawnFrom(run), options, n_rows=3675, marks=marks_path(run))
-show_export(run, saved, n_rows=3675)
+show_export(run, saved, n_rows=3675, previewed=frozenset(ids))
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ import streamlit as st
 from apps.jobs.form import Face, flags_of, form
 from apps.jobs.job import COMMAND, start_job
 from apps.reading.exports import FOLDER
+from apps.reading.files import load
 from apps.reading.roots import below, checked_data
 from apps.reading.runs import FoundRun, forget_runs
 from apps.reading.workspace import allowed_roots, own_root
 from apps.views.select.pool import DrawnFrom
-from apps.views.select.preview import title_of
+from apps.views.select.preview import row_ids_in, title_of
 from apps.words.markdown import literal
 from workbench.data import FORMATS
 from workbench.errors import WorkbenchError
@@ -76,8 +77,13 @@ def select_arguments(drawn_from: DrawnFrom, options: SelectOptions, marks: Path)
     return ["select", *flags, f"--runs={own_root().resolve()}", "--json"]
 
 
-def show_export(run: FoundRun, saved: list[FoundRun], *, n_rows: int) -> None:
-    """Choose a saved selection and a format; nothing is written before the reader says so."""
+def show_export(
+    run: FoundRun, saved: list[FoundRun], *, n_rows: int, previewed: frozenset[str]
+) -> None:
+    """Choose a saved selection and a format; nothing is written before the reader says so.
+
+    `previewed` are the rows of the preview, which may be another selection.
+    """
     titles = {title_of(selection): selection for selection in saved}
     newest = st.session_state.pop("saved", None)
     for title, selection in titles.items():
@@ -86,6 +92,13 @@ def show_export(run: FoundRun, saved: list[FoundRun], *, n_rows: int) -> None:
     if st.session_state.get("saved_selection") not in titles:
         st.session_state["saved_selection"] = next(iter(titles))
     selection = titles[st.selectbox("Saved selection", list(titles), key="saved_selection")]
+    is_same = load(row_ids_in, selection.result) == previewed
+    st.caption(
+        "This saved selection is exported; it has the rows of the preview above."
+        if is_same
+        else "This saved selection is exported, not the preview above: *Save this selection* adds "
+        "that one to the list."
+    )
     left, middle, right = st.columns(3)
     fmt = left.selectbox("Format", list(FORMATS), key="format", bind="query-params") or "jsonl"
     form_ = middle.selectbox("As", list(FORMS), key="form", bind="query-params") or FORMS[0]

@@ -82,6 +82,7 @@ else:
         show_examples(pool, chosen, texts)
 st.subheader("Export")
 if saved:
-    show_export(run, saved, n_rows=table.n_rows)
+    previewed = frozenset(chosen.rows["row_id"].tolist() if chosen is not None else ())
+    show_export(run, saved, n_rows=table.n_rows, previewed=previewed)
 else:
     st.caption("Save a selection first; then its format and its dataset card are shown here.")

@@ -126,7 +126,7 @@ def show_comparison(chosen: Selection, pool: PreviewPool, others: list[FoundRun]
     title = st.selectbox("Compare with", [NONE, *named], key="second", bind="query-params")
     if title not in named:
         return
-    other = load(_row_ids, named[title].result)
+    other = load(row_ids_in, named[title].result)
     overlap = selection.overlap_of(chosen.rows["row_id"].tolist(), other, pool.frame)
     columns = st.columns(3)
     columns[0].metric("Shared rows", f"{overlap.shared:.0%}", help=WORDS["shared_rows"])
@@ -149,5 +149,6 @@ def title_of(run: FoundRun) -> str:
     return " · ".join([*words, run.name[-8:]])
 
 
-def _row_ids(path: Path) -> frozenset[str]:
+def row_ids_in(path: Path) -> frozenset[str]:
+    """The rows of a saved selection."""
     return frozenset(pd.Series(pq.read_table(path, columns=["row_id"])["row_id"]).tolist())

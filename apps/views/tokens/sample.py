@@ -21,7 +21,7 @@ from apps.widgets.chart import chart
 from apps.widgets.patterns import choose_window, draw_pattern
 from apps.widgets.sample_card import is_known
 from apps.words.numbers import WORDS
-from workbench.figures import token_bars, token_strip
+from workbench.figures import head_name, token_bars, token_strip
 from workbench.scoring import contributions
 from workbench.types import Head
 
@@ -65,6 +65,7 @@ def show_sample(
     window = choose_window(values, title="The whole sample", key=f"{key}-window")
     _show_tokens(shown, view, values, window, key)
     _show_variants(table, row)
+    _say_whose_pattern(shown)
     start, end = view.start + window[0], view.start + window[1]
     draw_pattern(
         seen,
@@ -73,6 +74,16 @@ def show_sample(
         window=(start, end),
         is_small=shown.is_double,
     )
+
+
+def _say_whose_pattern(shown: Shown) -> None:
+    """A pattern is of one head, also where all else is the mean of the circuit."""
+    st.markdown(f"**Where one head looks: {head_name(*shown.pattern)}**")
+    if shown.only is None:
+        st.caption(
+            "A mean has no pattern of its own: this is the circuit's first head in rank. Choose "
+            "another under “Attention of”."
+        )
 
 
 def _show_numbers(shown: Shown, row: dict[str, Any], view: TokenView) -> None:

@@ -15,7 +15,7 @@ from apps.words.guides import show_heading
 from apps.words.markdown import as_markdown, literal
 from apps.words.numbers import WORDS
 from apps.words.verdicts import headline
-from workbench.circuits import is_doubtful, read_validation
+from workbench.circuits import is_clear, read_validation
 from workbench.figures import (
     control_rises,
     head_name,
@@ -53,9 +53,11 @@ def show_numbers(report: dict[str, Any]) -> None:
         column.caption(f"{round(p * (1 + n)) - 1} of {n} sets cost as much")
     effect = report["effect"][judged]
     columns[-2].metric("Beyond random", _amount(effect["difference"], judged), help=WORDS["effect"])
+    between = ""
     if effect["low"] is not None:
         low, high = (_amount(effect[end], judged) for end in ("low", "high"))
-        columns[-2].caption(f"{low} to {high}")
+        between = f"{low} to {high}, "
+    columns[-2].caption(f"{between}against the mean of all {report['n_random']} sets")
     ratio = effect["ratio"]
     columns[-1].metric(
         "Cost against random", "–" if ratio is None else f"{ratio:.1f} ×", help=WORDS["cost_ratio"]
@@ -69,20 +71,22 @@ def _amount(value: float, measure: str) -> str:
 def show_sets(report: dict[str, Any]) -> None:
     """What each set of heads costs, in numbers."""
     st.subheader("What each set costs")
+    # Where the unchanged model reproduces no solution, nothing can cost one.
+    shown = [m for m in MEASURES if m != "exact" or report["base"][m]]
     rows = []
     for key, name in NAMES.items():
         if found := report[key]:
             mean = "mean_" if key == "random" else ""
-            rows.append([name, *(found[f"{mean}{measure}"] for measure in MEASURES)])
-    frame = pd.DataFrame(rows, columns=["heads made uniform", *MEASURES.values()])
-    names = {m: MEASURES[m] for m in ("accuracy", "exact")}
+            rows.append([name, *(found[f"{mean}{measure}"] for measure in shown)])
+    frame = pd.DataFrame(rows, columns=["heads made uniform", *(MEASURES[m] for m in shown)])
+    names = {m: MEASURES[m] for m in shown if m != "loss"}
     # In percent as they are: Streamlit's own format gives one row decimals and another none.
     frame[list(names.values())] = frame[list(names.values())].astype(float) * 100
     shares = {
         name: st.column_config.NumberColumn(format="%.1f%%", help=WORDS[m])
         for m, name in names.items()
     }
-    nats = st.column_config.NumberColumn(format="%.3f", help="nats per token")
+    nats = st.column_config.NumberColumn(format="%.3f", help=WORDS["set_loss"])
     st.dataframe(
         frame.dropna(axis=1, how="all"), hide_index=True, column_config={"loss": nats, **shares}
     )
@@ -93,7 +97,7 @@ def show_draws(report: dict[str, Any]) -> None:
     draws = [m for m in ("loss", "accuracy") if report["base"][m] is not None]
     if len(draws) == 1 and report["base"]["exact"] > 0:
         draws.append("exact")
-    for column, measure in zip(st.columns(2, gap="large"), draws, strict=False):
+    for column, measure in zip(st.columns(len(draws), gap="large"), draws, strict=True):
         chart(
             random_draws(report, measure),
             where=column,
@@ -107,7 +111,11 @@ def show_beyond(report: dict[str, Any]) -> None:
     figures = [
         (part, draw, alt)
         for part, draw, alt in (
-            ("curve", knockout_curve, "Loss by the number of top heads made uniform"),
+            (
+                "curve",
+                knockout_curve,
+                "Loss by the number of heads uniform, the circuit's first",
+            ),
             ("controls", control_rises, "Loss added here and on other data"),
             ("stability", stability_bars, "Agreement of circuits of other probes"),
         )
@@ -118,7 +126,19 @@ def show_beyond(report: dict[str, Any]) -> None:
             # Above: below it would stand under the legend, away from what it is about.
             if part in BESIDE:
                 st.caption(WORDS[BESIDE[part]])
+            if part == "controls":
+                _say_of_how_many(report)
             chart(draw(report), key=part, alt=alt)
+
+
+def _say_of_how_many(report: dict[str, Any]) -> None:
+    """The cost beyond random sets is told twice, on the card and in the verdict."""
+    n_sets, n_all = len(report["controls"][0]["random_loss"]), report["n_random"]
+    if n_sets < n_all:
+        st.caption(
+            f"What the verdict says of other data is beyond the first {n_sets} random sets, "
+            f"“Beyond random” above is beyond all {n_all}."
+        )
 
 
 def show_alone(report: dict[str, Any]) -> None:
@@ -127,6 +147,7 @@ def show_alone(report: dict[str, Any]) -> None:
         # Rounded first: a share just below 0 would be shown as -0%.
         share = round(only["recovered"], 2) + 0.0
         st.metric("Kept by the circuit alone", f"{share:.0%}", help=WORDS["recovered"])
+        st.caption("100%: these heads do alone what all do. 0% or below: no better than none.")
 
 
 show_heading("Validate", "validate")
@@ -139,7 +160,7 @@ st.caption(
         f"on {report['n_samples']} samples, {report['n_decoded']} of them answered by decoding."
     )
 )
-(st.success if report["supported"] and not is_doubtful(report) else st.warning)(
+(st.success if is_clear(report) else st.warning)(
     f"**{headline(report)}**\n\n{as_markdown(report['verdict'], maths=False)}"
 )
 show_numbers(report)

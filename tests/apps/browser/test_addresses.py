@@ -7,6 +7,7 @@ from urllib.parse import quote_plus
 
 import pytest
 
+from tests.apps.conftest import PAGES
 from tests.support.browsing import (
     PATIENCE,
     choose,
@@ -21,11 +22,12 @@ from tests.support.browsing import (
 pytestmark = pytest.mark.slow
 
 
-def test_nothing_is_asked_of_another_machine(page, address):
+def test_nothing_is_asked_of_another_machine_and_no_chart_has_a_toolbar(page, address):
     asked = []
     page.on("request", lambda request: asked.append(request.url))
-    for path in ("", "/heads", "/samples", "/run"):
-        visit(page, f"{address}{path}")
+    for path in PAGES:
+        visit(page, f"{address}/{path}")
+        assert page.locator(".modebar-btn").count() == 0, f"toolbars over titles on {path}"
     own = (address, address.replace("http", "ws", 1), "data:", "blob:")
     assert [url for url in asked if not url.startswith(own)] == []
     assert asked

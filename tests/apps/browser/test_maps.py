@@ -46,6 +46,20 @@ def test_on_a_large_map_a_click_opens_the_head_it_is_on(page, address):
         wait_for_text(page, f"head=L{layer}H{head}")
 
 
+def test_what_a_click_opens_stands_beside_it_without_scrolling(page, address):
+    large_map(page, address)
+    for width, height, layer, head in ((1280, 800, 1, 2), (1500, 900, 27, 20)):
+        page.set_viewport_size({"width": width, "height": height})
+        click_head(page, layer, head)
+        wait_for_text(page, f"head=L{layer}H{head}")
+        settle(page)
+        for label in ("Loss increase", "Rank", "Stability"):
+            box = page.get_by_test_id("stMetric").filter(has_text=label).first.bounding_box()
+            assert box["x"] + box["width"] <= width
+            assert box["y"] >= 0, label
+            assert box["y"] + box["height"] <= height, label
+
+
 def test_a_double_click_leaves_the_map_as_it_is(page, address):
     large_map(page, address)
     reach = "() => document.querySelector('.st-key-map .js-plotly-plot')._fullLayout.xaxis.range"

@@ -5,11 +5,23 @@ from __future__ import annotations
 import json
 import re
 
+import pandas as pd
 import pytest
 
-from tests.support.browsing import box_of, n_shown, settle, visit, wait_for_value
+from tests.support.browsing import (
+    box_of,
+    choose,
+    n_shown,
+    settle,
+    visit,
+    wait_for_text,
+    wait_for_value,
+)
+from workbench.selection import read_marks
 
 pytestmark = pytest.mark.slow
+
+ANSWER = "[data-testid=stMain] [data-testid=stCode]"
 
 
 def test_a_range_dragged_in_the_histogram_changes_the_table(page, address, log):
@@ -96,3 +108,59 @@ def test_a_link_with_quotas_and_likeness_asks_for_them_and_is_drawn_by(page, add
     (asked,) = [config for config in found if config.get("quota")]
     assert asked["quota"] == ["length_bin=1:3", "length_bin=10:2"]
     assert (asked["n"], asked["near_duplicates"]) == (6, 0.9)
+
+
+def test_the_playground_opened_from_the_list_begins_with_the_row_looked_at_last(page, address):
+    visit(page, f"{address}/samples?open=3")
+    page.locator("[data-testid=stSidebarNav]").get_by_role("link", name="Playground").click()
+    page.get_by_role("heading", name="Playground", exact=True).wait_for()
+    settle(page)
+    wait_for_value(page.get_by_role("combobox", name="Problem from"), "the scored row")
+
+
+def test_an_answer_can_be_stopped_while_it_is_written(page, address):
+    """With its own model, which is large enough for an answer to take a while."""
+    visit(page, f"{address}/playground?n_new=256")
+    choose(page, "Circuit or model", "math-tiny")
+    n_sets = page.get_by_test_id("stMetric").count()
+    page.get_by_role("button", name="Let the model answer").click()
+    page.get_by_role("button", name="Stop").wait_for()
+    page.locator(ANSWER).first.wait_for()
+    page.evaluate(
+        """() => { window.most = 0; window.watch = setInterval(() => { window.most = Math.max(
+            window.most, document.querySelectorAll('.stMarkdownBadge').length) }, 10) }"""
+    )
+    page.get_by_role("button", name="Stop").click()
+    page.get_by_role("button", name="Let the model answer").wait_for()
+    settle(page)
+    assert page.evaluate("() => window.most") < n_sets, "it was not decoded to its end"
+    assert page.locator(ANSWER).count() == 0
+
+
+def wait_for_tick(page, place: int) -> None:
+    """Just that row is ticked in the table, as a screen reader is told it."""
+    ticked = page.locator(".st-key-rows [role=row][aria-selected=true]")
+    page.locator(f"[aria-selected=true] > #glide-cell-1-{place - 1}").wait_for(state="attached")
+    assert ticked.count() == 1
+
+
+def test_keys_go_on_and_act_on_the_row_that_is_ticked_and_shown(page, address, root):
+    visit(page, f"{address}/samples?open=5")
+    wait_for_tick(page, 5)
+    opened = page.get_by_role("spinbutton", name="Open")
+    for key, place in (("n", 6), ("k", 7), ("k", 8), ("k", 9), ("d", 10), ("b", 9)):
+        page.keyboard.press(key)
+        wait_for_value(opened, str(place))
+        wait_for_tick(page, place)
+    (scores,) = root.glob("score-*/scores.parquet")
+    ranked = pd.read_parquet(scores).sort_values("score", ascending=False, kind="stable")
+    *kept, dropped = ranked["row_id"].iloc[5:9]
+    marks = scores.with_name("marks.json")
+    assert read_marks(marks) == dict.fromkeys(kept, "keep") | {dropped: "drop"}
+    # Among the kept ones a row that is taken back makes room for the next, which is opened.
+    visit(page, f"{address}/samples?mark=kept&open=2")
+    page.keyboard.press("k")
+    page.get_by_role("heading", name="2 of 12 rows").wait_for()
+    wait_for_text(page, f"sample={kept[2]}")
+    wait_for_value(opened, "2")
+    marks.unlink()

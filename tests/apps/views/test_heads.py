@@ -138,6 +138,16 @@ def test_idle_heads_of_a_circuit_are_warned_of_and_marked(copied):
     assert table.set_index("head").loc[name(first), "idle"]
 
 
+def test_a_layer_of_some_heads_only_says_how_many_were_measured(copied):
+    make_idle(copied)
+    at = open_page("heads")
+    assert "heads measured" not in words(at)
+    at.segmented_control(key="layer").select("contribution").run()
+    n_known = sum(h["contribution"] is not None for h in heads_by_rank(copied))
+    assert 0 < n_known < 12
+    assert f"{n_known} of 12 heads measured; empty cells were not." in words(at)
+
+
 def test_a_circuit_without_idle_heads_is_warned_of_nothing(copied):
     path = next(copied.glob("heads-exact-*/heads.json"))
     content = json.loads(path.read_text())
@@ -179,9 +189,11 @@ def test_a_cut_of_chosen_heads_says_which_of_them_leave(copied):
     run_chosen(Place(copied), origin, chosen, by="![x](http://x.it/x)")
     at = open_page("heads")
     assert r"\!\[x\]" in markdown_of(at)
+    assert "These 2 are chosen, not the first 2 in rank" in words(at)
     at.select_slider(key="cut").set_value(1).run()
     assert f"1 enter: {ranked[0]} (" in words(at)
     assert f"2 leave: {ranked[4]} (" in words(at)
+    assert "are chosen, not" not in words(at)
 
 
 def test_heads_that_contribute_and_are_not_idle_fill_the_box(copied):

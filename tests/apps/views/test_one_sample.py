@@ -31,6 +31,27 @@ def test_a_row_opened_in_the_table_is_the_one_on_the_pages_after_it(finished):
     assert not at.exception
 
 
+def test_the_playground_begins_with_the_row_looked_at_last_and_keeps_what_is_chosen_there(finished):
+    table = scores_of(finished)
+    at = open_page("samples")
+    at.number_input(key="open").set_value(3).run()
+    at.switch_page("views/playground/page.py").run()
+    assert at.selectbox(key="from").value == "the scored row"
+    assert at.query_params[ADDRESS] == table["row_id"].iloc[2]
+    at.selectbox(key="from").select_index(0).run()
+    assert at.selectbox(key="from").value == "the circuit's probe"
+    at.selectbox(key="from").select("type one").run()
+    at.switch_page("views/heads/page.py").run()
+    at.switch_page("views/playground/page.py").run()
+    assert at.selectbox(key="from").value == "type one", "Heads follows no row"
+    at.switch_page("views/tokens/page.py").run()
+    at.number_input(key="place").set_value(5).run()
+    at.switch_page("views/playground/page.py").run()
+    assert at.selectbox(key="from").value == "the scored row"
+    assert at.query_params[ADDRESS] == table["row_id"].iloc[4]
+    assert not at.exception
+
+
 def test_an_address_opens_a_row_by_its_id_on_every_page(finished):
     row = scores_of(finished).iloc[6]
     title = open_page("samples").selectbox(key="scores").value

@@ -242,6 +242,7 @@ def test_finished_runs_are_listed_with_their_manifests(finished):
     at = open_page("run")
     run = next(finished.glob("heads-*")).name
     assert run in at.dataframe[0].value["name"].tolist()
+    assert "reason" not in at.dataframe[0].value, "none ended for a reason of its own"
     at.selectbox(key="manifest").select(run).run()
     assert json.loads(at.json[0].value)["stage"] == "heads-exact"
 

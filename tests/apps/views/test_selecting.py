@@ -61,6 +61,16 @@ def test_a_second_selection_saved_brings_its_own_name_and_card(copied):
     assert field(at, "Name").value == first, "saved again: the same selection"
 
 
+def test_the_export_says_whether_it_is_of_the_preview(copied):
+    at = open_page("select")
+    at.slider(key="percent").set_value(25).run()
+    assert "exported, not the preview above" in words(at)
+    button(at, "Save this selection").click().run()
+    assert "it has the rows of the preview above" in words(at)
+    at.slider(key="percent").set_value(50).run()
+    assert "exported, not the preview above" in words(at)
+
+
 def test_the_card_counts_rows_kept_and_dropped_by_hand(copied):
     at = open_page("samples")
     button(at, "Drop").click().run()

@@ -6,6 +6,8 @@ import pandas as pd
 import pytest
 
 from tests.apps.conftest import (
+    heads_by_rank,
+    name,
     open_page,
     strips,
     words,
@@ -45,6 +47,16 @@ def test_two_samples_stand_side_by_side_under_one_head(finished):
     at.selectbox(key="whose").select("L2H3").run()
     assert len(strips(at)) == 2
     assert len([m for m in at.metric if m.label == "Score"]) == 2
+
+
+def test_a_pattern_says_which_head_it_is_of_where_a_mean_is_shown(finished):
+    first = next(name(h) for h in heads_by_rank(finished) if h["selected"])
+    at = open_page("tokens")
+    assert f"Where one head looks: {first}" in words(at)
+    assert "A mean has no pattern of its own" in words(at)
+    at.selectbox(key="whose").select("L2H3").run()
+    assert "Where one head looks: L2H3" in words(at)
+    assert "A mean has no pattern" not in words(at)
 
 
 def test_markup_in_a_sample_reaches_the_page_as_text_only(finished):

@@ -18,8 +18,24 @@ from tests.apps.conftest import open_page, result, words
     ],
 )
 def test_a_validation_is_shown_in_doubt_or_not_shown(supported, p, begins):
-    report = {"supported": supported, "contribution": {"p": p, "n_random": 20}}
-    assert headline(report).startswith(begins)
+    assert headline(report_of(supported, p)).startswith(begins)
+
+
+def report_of(supported: bool, p: float, *, circuit: float = 2.0) -> dict:
+    return {
+        "supported": supported,
+        "contribution": {"p": p, "n_random": 20},
+        "n_decoded": 0,
+        "base": {"loss": 1.0, "accuracy": None},
+        "circuit": {"loss": circuit},
+        "all": {"loss": 5.0},
+    }
+
+
+def test_a_circuit_that_breaks_the_model_is_shown_with_a_reservation():
+    said = headline(report_of(True, 0.01, circuit=4.8))
+    assert said.startswith("Shown with a reservation")
+    assert "breaks the model" in said
 
 
 def test_the_page_says_it_before_the_figures(finished):
