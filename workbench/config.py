@@ -15,14 +15,7 @@ from typing import Any
 
 def canonical_json(value: Any) -> str:
     """JSON with sorted keys and no spaces; dataclasses and paths allowed, NaN and inf refused."""
-    return json.dumps(
-        value,
-        sort_keys=True,
-        separators=(",", ":"),
-        ensure_ascii=False,
-        allow_nan=False,
-        default=_plain,
-    )
+    return _CANONICAL.encode(value)
 
 
 def _plain(value: Any) -> Any:
@@ -34,6 +27,15 @@ def _plain(value: Any) -> Any:
     if callable(item):  # numpy and torch scalars
         return item()
     raise TypeError(f"{type(value).__name__} has no canonical JSON form")
+
+
+_CANONICAL = json.JSONEncoder(
+    sort_keys=True,
+    separators=(",", ":"),
+    ensure_ascii=False,
+    allow_nan=False,
+    default=_plain,
+)
 
 
 def digest(value: Any) -> str:

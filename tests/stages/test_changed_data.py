@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from pathlib import Path
 from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 
+from workbench.data import row_content
 from workbench.errors import InputError
 from workbench.scoring import ScoreRequest
+from workbench.selection import columns_of
 from workbench.stages import (
     ModelSource,
     Place,
@@ -200,3 +203,22 @@ def test_scores_that_are_no_table_are_refused_beside_data_too(tmp_path):
     (tmp_path / "scores.parquet").write_text("nonsense")
     with pytest.raises(InputError, match="cannot be read as Parquet"):
         run_select(Place(tmp_path), tmp_path / "scores.parquet", GROUPED, data=("gsm8k",))
+
+
+def test_columns_read_from_the_data_hold_one_object_of_a_text(scored, tmp_path):
+    n_rows = 4_000
+    rows = [
+        {"text": f"{i} is it.", "id": f"r{i}", "topic": f"topic {i % 2}"} for i in range(n_rows)
+    ]
+    scores = pd.DataFrame({"row_id": [row["id"] for row in rows], "status": "ok"})
+    data = [str(write(tmp_path / "rows.jsonl", rows))]
+    scores["row_sha256"] = [row_content(row) for row in rows]
+    columns_of(scores[:0], scored.scores, data, ["topic"])
+    tracemalloc.start()
+    try:
+        found = columns_of(scores, scored.scores, data, ["topic"])["topic"]
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert found.tolist() == [row["topic"] for row in rows]
+    assert peak / n_rows < 300

@@ -12,6 +12,7 @@ import csv
 import gzip
 import io
 import json
+import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -29,6 +30,9 @@ MOST_NESTED = 200
 """Levels of lists and objects in a row: more than any data has, and fewer than a stack holds."""
 NESTED = f"lists and objects more than {MOST_NESTED} deep in one another"
 NO_VALUE = "a value that Python has none for"
+SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+"""An escaped half of a pair; what is not escaped cannot be one in UTF-8."""
+NESTS = frozenset({dict, list})
 
 
 def read_records(path: Path, *, text_lines: bool = False) -> Iterator[Record]:
@@ -73,7 +77,7 @@ def _json_lines(lines: Iterable[bytes]) -> Iterator[Record]:
         text = (line.removeprefix(BYTE_ORDER_MARK) if number == 1 else line).strip()
         if text:
             record = _json_record(text, f"line {number}")
-            yield _writable(record, text, is_escaped=b"\\u" in text)
+            yield _writable(record, text, is_escaped=SURROGATE.search(text) is not None)
 
 
 def _json_record(raw: bytes, place: str) -> Record:
@@ -101,6 +105,8 @@ def _writable(record: Record, raw: bytes, *, is_escaped: bool) -> Record:
 
 
 def _is_deep(row: Any) -> bool:
+    if type(row) is dict and NESTS.isdisjoint(map(type, row.values())):
+        return False
     level = [row]
     for _ in range(MOST_NESTED + 1):
         level = [
@@ -120,7 +126,7 @@ def _read_json(path: Path) -> Iterator[Record]:
     content = path.read_bytes().removeprefix(BYTE_ORDER_MARK)
     if not content.strip():
         return
-    whole, is_escaped = _json_record(content, "item 1"), b"\\u" in content
+    whole, is_escaped = _json_record(content, "item 1"), SURROGATE.search(content) is not None
     rows = whole.row.get("data") if isinstance(whole.row, dict) else whole.row
     if isinstance(rows, list) and (rows is whole.row or isinstance((rows or [{}])[0], dict)):
         for number, row in enumerate(rows, start=1):

@@ -12,13 +12,25 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+# Most values are told by their exact types; a class that derives from one goes the long way.
+ATOMS = frozenset({str, int, bool, type(None)})
+_TEXT = json.JSONEncoder(ensure_ascii=False)
+
 
 def plain(value: Any) -> Any:
     """The same value in JSON types: NaN and infinities become null, dates ISO text, bytes base64.
 
     Anything else that JSON has no form for (a decimal, a UUID) becomes its text.
     """
-    if value is None or isinstance(value, str | bool | int):
+    kind = type(value)
+    if kind in ATOMS:
+        return value
+    if kind is dict:
+        return {
+            key if type(key) is str else str(key): item if type(item) in ATOMS else plain(item)
+            for key, item in value.items()
+        }
+    if isinstance(value, str | bool | int):
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else None
@@ -39,6 +51,6 @@ def json_bytes(value: Any) -> bytes:
     """`value` as JSON in UTF-8; half a surrogate pair, which UTF-8 has no bytes for, is escaped."""
     values = plain(value)
     try:
-        return json.dumps(values, ensure_ascii=False).encode()
+        return _TEXT.encode(values).encode()
     except UnicodeEncodeError:
         return json.dumps(values).encode()

@@ -19,7 +19,7 @@ from workbench.errors import InputError
 from workbench.selection.card import Contents, dataset_card
 from workbench.selection.folder import new_folder
 from workbench.selection.layout import CallsLayout, Layout, one_layout
-from workbench.selection.rows import Tally, marked_rows, marks_of
+from workbench.selection.rows import ScoreOf, Tally, marked_rows, marks_of
 from workbench.selection.spoken import MESSAGES, learned
 from workbench.selection.trainers import is_misread, trainer_files
 from workbench.types import BadRow, Sample
@@ -41,7 +41,7 @@ def export_selection(
     form: str = "subset",
     provenance: Mapping[str, Any],
     name: str,
-    scores: Mapping[str, float] | None = None,
+    scores: Mapping[str, float] | ScoreOf | None = None,
     file_type: str | None = None,
     turns: str = "last",
     license: str = "unknown",

@@ -18,6 +18,7 @@ from jaxtyping import UInt32
 from workbench.data import Tally, fingerprint_sources, read_samples
 from workbench.errors import InputError
 from workbench.selection.provenance import is_scored_data, scored_as, scored_data, stages_behind
+from workbench.selection.row_places import Awaited, RowPlaces
 from workbench.selection.scored_rows import scored_rows
 from workbench.selection.signatures import N_PLACES, said_in, signer
 from workbench.types import Progress, Sample, no_progress
@@ -37,23 +38,26 @@ def columns_of(
 
     InputError where a row with a score is not in the data, or is there with another content.
     """
-    values = {
-        sample.row_id: [sample.row.get(column) for column in columns]
-        for sample in _samples(scores, scores_path, data, tally)
-    }
-    for place, column in enumerate(columns):
-        if all(value[place] is None for value in values.values()):
+    rows, known = RowPlaces.of(pd.Series(scores["row_id"])), set[str]()
+    # Of a text that many rows have one object is held.
+    texts = dict[str, str]()
+    found = {column: np.full(len(scores), None, dtype=object) for column in columns}
+    for sample in _samples(scores, scores_path, data, tally):
+        place = rows.of_id(sample.row_id)
+        for column, values in found.items():
+            value = sample.row.get(column)
+            if value is not None:
+                known.add(column)
+                if place is not None:
+                    values[place] = texts.setdefault(value, value) if type(value) is str else value
+    for column in columns:
+        if column not in known:
             raise InputError(
                 f"no column '{column}' in {', '.join(_sources(scores_path, data))}",
                 expected="a column of the scored data",
                 do="pass another --group-by or --quota",
             )
-    none = [None] * len(columns)
-    rows = [values.get(row_id, none) for row_id in scores["row_id"]]
-    return {
-        name: pd.Series([row[place] for row in rows], name=name)
-        for place, name in enumerate(columns)
-    }
+    return {name: pd.Series(values.tolist(), name=name) for name, values in found.items()}
 
 
 def text_signatures(
@@ -94,9 +98,10 @@ def _samples(
     sources = _sources(scores_path, data)
     same_files = not data or is_scored_data(score, fingerprint_sources(sources))
     scored = scored_rows(scores, same_files=same_files)
-    missing = set(scored.contents)
+    awaited = Awaited(scored.rows)
     for row in scored.checked(read_samples(sources, scored_as(score), tally=tally)):
         if isinstance(row, Sample):
-            missing.discard(row.row_id)
+            if (place := scored.rows.of_id(row.row_id)) is not None:
+                awaited.take(place)
             yield row
-    scored.refuse_missing(missing)
+    scored.refuse_missing(awaited)

@@ -6,7 +6,7 @@ provenance_of(chain)["method"], scored_data(chain.get("score"))
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,8 @@ from workbench.options import RECOGNISED, ReadOptions
 from workbench.runs import located, read_manifest, without_place
 from workbench.scoring import SCORERS, exported_names, exported_options
 from workbench.selection.distinct import NEAR
+from workbench.selection.row_places import RowPlaces
+from workbench.selection.rows import ScoreOf, numbers_of
 from workbench.selection.tables import read_scores
 
 SCORES = "scores.parquet"
@@ -184,8 +186,14 @@ def scored_data(score: Mapping[str, Any] | None) -> list[str]:
     return sources
 
 
-def pool_behind(selection_path: Path, runs: Path, chain: Mapping[str, Any]) -> pd.DataFrame | None:
-    """The scores that were selected from, if the run that made them still exists."""
+def pool_behind(
+    selection_path: Path,
+    runs: Path,
+    chain: Mapping[str, Any],
+    *,
+    read: Callable[[Path], pd.DataFrame] = read_scores,
+) -> pd.DataFrame | None:
+    """The scores that were selected from, as `read` gives them, if their run still exists."""
     if "score" not in chain:
         return None
     name, beside = chain["score"]["run"], selection_path.parents[1]
@@ -193,12 +201,12 @@ def pool_behind(selection_path: Path, runs: Path, chain: Mapping[str, Any]) -> p
     # Scores combined of several tables lie beside the selection that was drawn from them.
     own = selection_path.with_name(SCORES)
     try:
-        return read_scores(own if own.is_file() else folder / SCORES)
+        return read(own if own.is_file() else folder / SCORES)
     except InputError:
         return None
 
 
-def scores_of(pool: pd.DataFrame) -> dict[str, float]:
+def scores_of(pool: pd.DataFrame) -> ScoreOf:
     """The score of every row of a pool that has one."""
     kept = pool.loc[pool["status"] == "ok", ["row_id", "score"]]
-    return dict(zip(kept["row_id"].astype(str), kept["score"].astype(float), strict=True))
+    return ScoreOf(RowPlaces.of(pd.Series(kept["row_id"])), numbers_of(pd.DataFrame(kept), "score"))

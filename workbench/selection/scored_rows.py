@@ -9,13 +9,15 @@ versions lack it: then the very files that were scored are taken, and rows whose
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 import pandas as pd
+import pyarrow as pa
 
 from workbench.data import row_content
 from workbench.errors import InputError
+from workbench.selection.row_places import Awaited, RowPlaces, texts_of
 from workbench.types import BadRow, Sample
 
 CONTENT = "row_sha256"
@@ -24,17 +26,18 @@ DO = "pass the data as it was scored, or score and select again"
 
 @dataclass(frozen=True)
 class ScoredRows:
-    """`contents` by row id, None where not kept; `same_files`: the data is the files scored."""
+    """`contents` row for row, null where not kept; `same_files`: the data is the files scored."""
 
-    contents: Mapping[str, str | None]
+    rows: RowPlaces
+    contents: pa.LargeStringArray
     same_files: bool
 
     def checked(self, rows: Iterable[Sample | BadRow]) -> Iterator[Sample | BadRow]:
         """`rows`; InputError at their end if one of a scored id is another row than was scored."""
         changed, unknown = [], []
         for row in rows:
-            if isinstance(row, Sample) and row.row_id in self.contents:
-                kept = self.contents[row.row_id]
+            if isinstance(row, Sample) and (place := self.rows.of_id(row.row_id)) is not None:
+                kept = self.contents[place].as_py()
                 if kept is not None and kept != row_content(row.row):
                     changed.append(row.row_id)
                 elif kept is None and not self._is_known(row):
@@ -46,14 +49,14 @@ class ScoredRows:
     def _is_known(self, row: Sample) -> bool:
         return self.same_files or row.row_id.startswith(row_content(row.row))
 
-    def refuse_missing(self, missing: Collection[str]) -> None:
-        """InputError if there are any."""
-        self._refuse(sorted(missing), "are not in the data")
+    def refuse_missing(self, awaited: Awaited) -> None:
+        """InputError if one has not turned up."""
+        self._refuse(sorted(awaited.ids()), "are not in the data")
 
     def _refuse(self, row_ids: Collection[str], what: str) -> None:
         if row_ids:
             raise InputError(
-                f"{len(row_ids)} of {len(self.contents)} scored rows {what} "
+                f"{len(row_ids)} of {len(self.rows)} scored rows {what} "
                 f"(first: row_id '{next(iter(row_ids))}')",
                 expected="the data that was scored",
                 do=DO,
@@ -64,9 +67,9 @@ def scored_rows(table: pd.DataFrame, *, same_files: bool) -> ScoredRows:
     """The rows of a scores or selection table; of scores, those with status `ok`."""
     if "status" in table:
         table = table.loc[table["status"] == "ok"]
-    kept = table[CONTENT] if CONTENT in table else pd.Series([None] * len(table), dtype=object)
-    contents = {
-        str(row_id): str(content) if known else None
-        for row_id, content, known in zip(table["row_id"], kept, kept.notna(), strict=True)
-    }
-    return ScoredRows(contents, same_files)
+    rows = RowPlaces.of(pd.Series(table["row_id"]))
+    if CONTENT in table:
+        contents = texts_of(pd.Series(table[CONTENT]))
+    else:
+        contents = pa.nulls(len(table), pa.large_string())
+    return ScoredRows(rows, contents, same_files)

@@ -9,13 +9,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from workbench.data import Tally, fingerprint_sources, read_samples
 from workbench.runs import Place
 from workbench.selection import (
+    CONTENT,
     export_selection,
     is_scored_data,
     pool_behind,
     provenance_of,
+    read_ok_rows,
     read_selection,
     scored_as,
     scored_data,
@@ -50,7 +54,9 @@ def run_export(
     sources = list(data) or scored_data(score)
     found = fingerprint_sources(sources)
     same_files = not data or is_scored_data(score, found)
-    pool = None if form == "subset" else pool_behind(selection_path, place.runs, chain)
+    pool = None
+    if form != "subset":
+        pool = pool_behind(selection_path, place.runs, chain, read=_scores_alone)
     scored = scored_rows(selection if pool is None else pool, same_files=same_files)
     tally = Tally()
     report = export_selection(
@@ -66,6 +72,11 @@ def run_export(
     )
     place.on_read(tally.summary())
     return {**report, "read": tally.summary()}
+
+
+def _scores_alone(path: Path) -> pd.DataFrame:
+    """What the form `repeat-weight` looks at of a whole pool."""
+    return read_ok_rows(path, ("row_id", "status", "score", CONTENT)).rows
 
 
 def plan_export(
