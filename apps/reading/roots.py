@@ -12,10 +12,10 @@ import re
 from pathlib import Path
 
 from workbench.bundled import DATASETS, bundled_dir
-from workbench.catalog import here
+from workbench.catalog import catalog, here
 from workbench.data import SUFFIXES, resolve_source
 from workbench.errors import InputError
-from workbench.models import base_name, is_adapter
+from workbench.models import base_name, find_model, is_adapter
 
 VARIABLE = "WORKBENCH_ROOTS"
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(@[A-Za-z0-9][\w./-]*)?")
@@ -77,6 +77,9 @@ def checked_model(name: str, within: tuple[Path, ...]) -> str:
     """A model as the command line gets it: a bundled name, an allowed folder, or a hub id."""
     if name in here():
         return name
+    if name in (entry.name for entry in catalog()):
+        # Says how it is fetched.
+        find_model(name)
     if is_there(name):
         path = allowed(name, within)
         if is_adapter(path):

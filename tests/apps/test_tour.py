@@ -9,6 +9,7 @@ import pytest
 
 from apps.reading.kept_samples import read_kept
 from apps.reading.workspace import KEPT
+from apps.widgets.one_sample import ADDRESS
 from tests.apps.conftest import open_page, words
 from workbench.bundled import bundled_dir
 from workbench.circuits import circuit_of, read_heads
@@ -150,6 +151,30 @@ def test_a_head_s_pattern_on_a_kept_row_is_shown_without_the_model(no_model):
     assert "Induction" in kinds
     at.selectbox(key="head").select("L5H5").run()
     assert "not of L5H5" in words(at)
+
+
+def test_a_kept_row_is_the_one_whose_pattern_is_shown_on_coming_from_it(no_model):
+    rows = list(read_kept(SCORES / KEPT))
+    circuit = circuit_of(read_heads(heads_of_scores() / "heads.json")).heads
+    titles = open_page("samples").selectbox(key="scores").options
+    title = next(title for title in titles if SCORES.name[-8:] in title)
+    at = open_page("heads")
+    at.query_params.update({ADDRESS: rows[1], "scores": title})
+    at.selectbox(key="head").select(f"L{circuit[0].layer}H{circuit[0].head}").run()
+    at.segmented_control(key="detail").set_value("attention").run()
+    assert not at.exception
+    assert at.selectbox(key=f"kept_row-{rows[1]}").value == rows[1]
+    assert "no attention was kept" not in words(at)
+    scored = pd.read_parquet(SCORES / "scores.parquet")["row_id"]
+    other = next(row_id for row_id in scored if row_id not in rows)
+    at.query_params[ADDRESS] = other
+    at.run()
+    assert f"Of the row “{other}” no attention was kept." in words(at)
+
+
+def test_a_form_says_how_the_model_of_the_tour_is_fetched(no_model):
+    at = open_page("run")
+    assert "run workbench models get smollm2-135m" in words(at)
 
 
 def test_the_selection_of_the_tour_is_exported_with_all_its_columns(empty, tmp_path):

@@ -24,6 +24,7 @@ from apps.widgets.one_sample import ADDRESS, sample_in_view, show_ways
 from apps.widgets.patterns import draw_pattern, show_pattern
 from apps.widgets.remembered import keep_inside
 from apps.widgets.runs import workspace
+from apps.words.markdown import literal
 from apps.words.numbers import WORDS
 from workbench.circuits import HeadKinds, Importance
 from workbench.figures import head_name, measure_name, sample_deltas
@@ -145,7 +146,7 @@ def _show_attention(
     run: FoundRun, heads: HeadScores, deltas: Importance | None, chosen: Head
 ) -> None:
     """The head's pattern on one sample of the probe, or on the row looked at on other pages."""
-    viewed = sample_in_view()
+    viewed, kept = sample_in_view(), kept_of_model(run.model)
     if viewed is not None:
         asked = SCORED if ADDRESS in st.query_params else PROBE
         whose = st.segmented_control(
@@ -153,18 +154,26 @@ def _show_attention(
         )
         if whose == SCORED:
             show_ways(viewed[0], viewed[1].row_id, here="heads")
+            if kept:
+                _show_kept_attention(run, kept, chosen, wanted=viewed[1].row_id)
+                return
             model = local_model(run, heads.model)
             if model is not None:
                 show_pattern(model, viewed[1], chosen)
             return
-    if kept := kept_of_model(run.model):
+    if kept:
         _show_kept_attention(run, kept, chosen)
     else:
         _show_probe_attention(run, heads, deltas, chosen)
 
 
-def _show_kept_attention(run: FoundRun, kept: Mapping[str, KeptSample], chosen: Head) -> None:
-    """The head's pattern on a row that was kept with scores by the same model."""
+def _show_kept_attention(
+    run: FoundRun, kept: Mapping[str, KeptSample], chosen: Head, *, wanted: str | None = None
+) -> None:
+    """The head's pattern on a row that was kept with scores by the same model.
+
+    That which is `wanted` is shown first, where it is one of them.
+    """
     rows = {row_id: sample for row_id, sample in kept.items() if chosen in sample.by_head}
     if not rows:
         heads = sorted({head for sample in kept.values() for head in sample.heads})
@@ -174,11 +183,14 @@ def _show_kept_attention(run: FoundRun, kept: Mapping[str, KeptSample], chosen: 
             f"not of {head_name(*chosen)}."
         )
     else:
+        if wanted is not None and wanted not in rows:
+            st.caption(literal(f"Of the row “{wanted}” no attention was kept."))
         row_id = st.selectbox(
             f"The model is not on this machine: {len(rows)} rows were kept with their attention",
             list(rows),
+            list(rows).index(wanted) if wanted in rows else 0,
             format_func=lambda name: f"{name}: {rows[name].opening}" if name in rows else str(name),
-            key="kept_row",
+            key="kept_row" if wanted is None else f"kept_row-{wanted}",
         )
         draw_pattern(rows[row_id or next(iter(rows))], chosen, key="kept")
     how_to_see_more(run)
