@@ -118,6 +118,17 @@ def test_the_playground_opened_from_the_list_begins_with_the_row_looked_at_last(
     wait_for_value(page.get_by_role("combobox", name="Problem from"), "the scored row")
 
 
+def test_what_a_row_loses_without_the_circuit_and_by_a_random_set(page, address):
+    visit(page, f"{address}/samples?open=3")
+    page.get_by_role("link", name="Without some heads").click()
+    page.get_by_role("heading", name="Playground", exact=True).wait_for()
+    page.get_by_text("Loss as it is", exact=True).wait_for()
+    before = page.get_by_test_id("stMetric").count()
+    page.get_by_role("button", name="A random draw").click()
+    settle(page)
+    assert page.get_by_test_id("stMetric").count() == before + 1
+
+
 def test_an_answer_can_be_stopped_while_it_is_written(page, address):
     """With its own model, which is large enough for an answer to take a while."""
     visit(page, f"{address}/playground?n_new=256")
