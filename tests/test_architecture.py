@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LEVELS = (
     (
         *("errors", "types", "names", "answer_marks", "config"),
-        *("bundled", "catalog", "allocator", "options"),
+        *("ahead", "bundled", "catalog", "allocator", "options"),
     ),
     ("models", "data", "runs", "distributed"),
     ("engines",),

@@ -1,7 +1,7 @@
 """Items that are made while the ones before are worked on.
 
-for item in ahead(read(path)):  # the next one is read in a thread meanwhile
-    work(item)
+for item in ahead(range(3)):  # the next one is made in a thread meanwhile
+    print(item)
 """
 
 from __future__ import annotations

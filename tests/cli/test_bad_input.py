@@ -229,7 +229,7 @@ def test_a_failure_of_the_program_is_one_line_and_exit_code_1(score, sums, monke
     def fail(*_arguments, **_options):
         raise RuntimeError("out of luck")
 
-    monkeypatch.setattr(stage, "score_shard", fail)
+    monkeypatch.setattr(stage, "score_checked", fail)
     done = score("--data", sums)
     assert done.code == 1
     assert done.out == ""

@@ -9,7 +9,6 @@ import os
 import signal
 from contextlib import nullcontext
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import psutil
@@ -44,7 +43,7 @@ from workbench.stages import (
 )
 from workbench.stages import engine as stage_engine
 from workbench.stages.engine import EngineOpening, open_engines
-from workbench.stages.score import _part
+from workbench.stages.score import _Part
 
 N_ROWS = 5 * SHARD_ROWS + 40
 AIR = ScoreRequest.of("air", batch_tokens=256)
@@ -117,12 +116,14 @@ def test_a_part_has_the_same_bytes_whoever_scores_it(
     rows = list(read_samples(data, RECOGNISED))[:36]
     request = ScoreRequest.of(method, batch_tokens=64)
     circuit = circuit_of(read_heads(heads_path))
-    works = [partial(_part, rows[i : i + 12], request, circuit) for i in range(0, 36, 12)]
+    works = [_Part(rows[i : i + 12], request, circuit) for i in range(0, 36, 12)]
     engine = EngineOpening(source)()
     found = dict(engines.results(enumerate(works)))
     assert sorted(found) == [0, 1, 2]
     for number, work in enumerate(works):
-        for table, same in zip(found[number], work(engine), strict=True):
+        (n_rows, *tables), (n_same, *alike) = found[number], work(engine)
+        assert n_rows == n_same == 12
+        for table, same in zip(tables, alike, strict=True):
             assert (table is None) == (same is None)
             assert table is None or table.equals(same)
 

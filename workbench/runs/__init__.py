@@ -17,6 +17,7 @@ from workbench.runs.listing import RunSummary, find_run, list_runs
 from workbench.runs.manifest import (
     MANIFEST,
     SEAL,
+    is_refused,
     located,
     package_versions,
     read_manifest,
@@ -44,6 +45,7 @@ __all__ = [
     "check_run",
     "check_same_template",
     "find_run",
+    "is_refused",
     "keep_facts",
     "keep_tokens",
     "list_runs",

@@ -133,6 +133,14 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     return manifest
 
 
+def is_refused(err: InputError) -> bool:
+    """Whether the system did not let a manifest be read, which may well be there and whole."""
+    cause = err.__cause__
+    return isinstance(cause, OSError) and not isinstance(
+        cause, FileNotFoundError | NotADirectoryError
+    )
+
+
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"it holds {name}, which is no JSON")
 

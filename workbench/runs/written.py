@@ -16,7 +16,7 @@ from workbench.config import file_digest
 from workbench.errors import InputError
 from workbench.runs.events import EVENTS
 from workbench.runs.files import TMP, writing
-from workbench.runs.manifest import MANIFEST, read_manifest
+from workbench.runs.manifest import MANIFEST, is_refused, read_manifest
 
 SUMS = "SHA256SUMS"
 LOCK = ".lock"
@@ -59,7 +59,7 @@ def damage(folder: Path, digest: str) -> list[str]:
     try:
         manifest = read_manifest(folder)
     except InputError as err:
-        if isinstance(err.__cause__, OSError) and not isinstance(err.__cause__, FileNotFoundError):
+        if is_refused(err):
             raise
         return [MANIFEST]
     if manifest["digest"] != digest:

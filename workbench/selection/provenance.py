@@ -16,7 +16,7 @@ import pandas as pd
 from workbench.data import fingerprint_sources
 from workbench.errors import InputError, first_line
 from workbench.options import RECOGNISED, ReadOptions
-from workbench.runs import located, read_manifest, without_place
+from workbench.runs import is_refused, located, read_manifest, without_place
 from workbench.scoring import SCORERS, exported_names, exported_options
 from workbench.selection.distinct import NEAR
 from workbench.selection.row_places import RowPlaces
@@ -33,7 +33,7 @@ def stages_behind(selection_path: Path, runs: Path) -> dict[str, Any]:
 
     Where several scores were joined, further runs of a stage are `score#2` and so on.
 
-    A parent lies beside its child, or under `runs`.
+    A parent lies beside its child, or under `runs`. InputError if the system lets one not be read.
     """
     chain: dict[str, Any] = {}
     queue, known = [selection_path.parent], set[Path]()
@@ -44,7 +44,9 @@ def stages_behind(selection_path: Path, runs: Path) -> dict[str, Any]:
         known.add(folder)
         try:
             manifest = read_manifest(folder)
-        except InputError:
+        except InputError as err:
+            if is_refused(err):
+                raise
             continue
         stage = manifest["stage"].partition("-")[0]
         n_others = sum(name.partition("#")[0] == stage for name in chain)

@@ -1,6 +1,6 @@
 """Tasks of lm-evaluation-harness on a network, problem by problem.
 
-    tasks = HarnessTasks.of(["sums"], folder="my_tasks", limit=50)
+    tasks = HarnessTasks.of(["parity"], folder=folder, limit=50)
     for outcome in tasks.outcomes(network):
         outcome.measure, outcome.values.mean()
 
@@ -12,9 +12,11 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -61,11 +63,11 @@ class HarnessTasks:
     ) -> HarnessTasks:
         """Raises InputError without the extra `eval`, and for names that no task has."""
         require_harness()
-        from lm_eval.tasks import TaskManager
-
         if folder is not None and not Path(folder).is_dir():
             raise InputError(f"there is no folder of tasks '{folder}'", do="pass --task-folder DIR")
         with _quiet():
+            from lm_eval.tasks import TaskManager
+
             manager = TaskManager(include_path=folder)
         known = {*manager.all_subtasks, *manager.all_groups}
         for name in names:
@@ -80,13 +82,10 @@ class HarnessTasks:
 
     def outcomes(self, network: PlainNetwork) -> list[TaskOutcome]:
         """One a name; a group's problems are those of its tasks, one task after another."""
-        from lm_eval import simple_evaluate
-        from lm_eval.models.huggingface import HFLM
-
-        # Decorated beyond what a type checker can follow.
-        wrap: Any = HFLM
-        run: Any = simple_evaluate
         with _quiet():
+            # Decorated beyond what a type checker can follow.
+            run: Any = import_module("lm_eval").simple_evaluate
+            wrap: Any = import_module("lm_eval.models.huggingface").HFLM
             model = wrap(
                 pretrained=network.wrapped, tokenizer=network.tokenizer, batch_size=ROWS_AT_ONCE
             )
@@ -109,7 +108,8 @@ class HarnessTasks:
 def require_harness() -> None:
     """InputError naming the extra unless lm-evaluation-harness is installed."""
     try:
-        import lm_eval  # noqa: F401
+        with _quiet():
+            import lm_eval  # noqa: F401
     except ImportError as err:
         raise InputError(
             f"tasks need the package 'lm_eval', which cannot be imported ({err})",
@@ -177,7 +177,11 @@ def _quiet() -> Iterator[None]:
     try:
         for logger in loggers:
             logger.setLevel(logging.ERROR)
-        with contextlib.redirect_stderr(io.StringIO()), contextlib.redirect_stdout(io.StringIO()):
+        with (
+            warnings.catch_warnings(action="ignore"),
+            contextlib.redirect_stderr(io.StringIO()),
+            contextlib.redirect_stdout(io.StringIO()),
+        ):
             yield
     finally:
         for logger, level in zip(loggers, levels, strict=True):

@@ -21,6 +21,16 @@ class OfTrial(OfSelection):
         return np.random.default_rng(0).uniform(1, 2, (3, 4))
 
     @cached_property
+    def folder(self):
+        from tests.trial.made import write_tasks
+
+        return write_tasks(self.shared.home / "tasks", ["1 and 1 make "])
+
+    @property
+    def network(self):
+        return self.shared.public.plain_network("math-tiny")
+
+    @cached_property
     def arms(self):
         from workbench.selection import shared_pool
         from workbench.trial import arms_of
