@@ -17,7 +17,7 @@ install: .venv/installed ## make the virtual environment
 demo: .venv/installed ## the whole chain on the bundled model and data (OUT=DIR)
 	$(BIN)/workbench demo $(if $(OUT),--out "$(OUT)")
 
-demo-real: .venv/installed ## the same on SmolLM2-135M, half an hour on two cores (OUT=DIR)
+demo-real: .venv/installed ## the same on SmolLM2-135M, a quarter to half an hour on two cores (OUT=DIR)
 	$(BIN)/workbench models get smollm2-135m
 	$(BIN)/workbench demo --chain smollm2-135m --out "$(or $(OUT),demo-real)"
 
