@@ -9,25 +9,15 @@ import sys
 
 import pytest
 import torch
-import yaml
 
 from tests.consumers.exports import chat_model
+from tests.trial.made import write_tasks
 from tests.tuning.exports import ROWS, write_export
 from workbench.amplification import copy_checkpoint, write_rows
 from workbench.stages import ModelSource, Place, run_tune
 from workbench.tuning import TuneOptions
 
 pytestmark = pytest.mark.consumers
-TASK = {
-    "task": "sums",
-    "dataset_path": "json",
-    "test_split": "test",
-    "output_type": "multiple_choice",
-    "doc_to_text": "{{problem}}\n",
-    "doc_to_choice": ["even", "odd"],
-    "doc_to_target": 0,
-    "metric_list": [{"metric": "acc"}],
-}
 
 
 @pytest.fixture(scope="module")
@@ -57,13 +47,10 @@ def amplified(base, tmp_path_factory):
 @pytest.mark.parametrize("kind", ["tuned", "amplified"])
 def test_the_harness_reads_the_folder(kind, request, tmp_path):
     pytest.importorskip("lm_eval", reason="needs the extra `eval`")
-    rows = tmp_path / "sums.jsonl"
-    rows.write_text("\n".join(json.dumps({"problem": row["problem"]}) for row in ROWS))
-    task = TASK | {"dataset_kwargs": {"data_files": {"test": str(rows)}}}
-    (tmp_path / "sums.yaml").write_text(yaml.safe_dump(task))
+    tasks = write_tasks(tmp_path / "tasks", [row["problem"] for row in ROWS])
     model = request.getfixturevalue(kind)
-    words = ["--model", "hf", "--model_args", f"pretrained={model}", "--tasks", "sums"]
-    words += ["--include_path", str(tmp_path), "--device", "cpu", "--output_path", "found"]
+    words = ["--model", "hf", "--model_args", f"pretrained={model}", "--tasks", "parity"]
+    words += ["--include_path", tasks, "--device", "cpu", "--output_path", "found"]
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
     offline = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_CACHE": str(tmp_path / "cache")}
     done = subprocess.run(
@@ -76,5 +63,5 @@ def test_the_harness_reads_the_folder(kind, request, tmp_path):
     assert done.returncode == 0, done.stderr[-4000:]
     (found,) = (tmp_path / "found").rglob("results_*.json")
     results = json.loads(found.read_text())
-    assert 0 <= results["results"]["sums"]["acc,none"] <= 1
-    assert results["n-samples"]["sums"]["effective"] == len(ROWS)
+    assert 0 <= results["results"]["parity"]["acc,none"] <= 1
+    assert results["n-samples"]["parity"]["effective"] == len(ROWS)

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import logging
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from jaxtyping import Float64
 from workbench.amplification import PlainNetwork
 from workbench.config import file_digest
 from workbench.errors import InputError
+from workbench.tuning import quiet
 
 ROWS_AT_ONCE = 8
 LOUD = ("lm_eval", "datasets", "evaluate", "absl")
@@ -172,17 +172,10 @@ def _values(found: Mapping[str, Any], task: str, metric: str) -> Iterable[float]
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """The harness tells of its own progress on stderr; the run tells of its."""
-    loggers = [logging.getLogger(name) for name in LOUD]
-    levels = [logger.level for logger in loggers]
-    try:
-        for logger in loggers:
-            logger.setLevel(logging.ERROR)
-        with (
-            warnings.catch_warnings(action="ignore"),
-            contextlib.redirect_stderr(io.StringIO()),
-            contextlib.redirect_stdout(io.StringIO()),
-        ):
-            yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
+    with (
+        quiet(LOUD),
+        warnings.catch_warnings(action="ignore"),
+        contextlib.redirect_stderr(io.StringIO()),
+        contextlib.redirect_stdout(io.StringIO()),
+    ):
+        yield

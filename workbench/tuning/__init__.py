@@ -18,7 +18,7 @@ from workbench.tuning.examples import (
     make_examples,
 )
 from workbench.tuning.export import Export, read_export
-from workbench.tuning.extra import require_extra, require_report
+from workbench.tuning.extra import quiet, require_extra, require_report
 from workbench.tuning.folder import model_folder, save_model
 from workbench.tuning.loss import weighted_loss
 from workbench.tuning.plan import row_order, training_order
@@ -48,6 +48,7 @@ __all__ = [
     "merged",
     "model_card",
     "model_folder",
+    "quiet",
     "read_export",
     "read_steps",
     "require_extra",

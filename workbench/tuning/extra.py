@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib import import_module
 
 from workbench.errors import InputError
@@ -42,9 +42,9 @@ def require_report(name: str) -> None:
 
 
 @contextlib.contextmanager
-def quiet() -> Iterator[None]:
+def quiet(names: Iterable[str] = NOISY) -> Iterator[None]:
     """The libraries' loggers speak of errors only: progress is told by the run's own events."""
-    loggers = [logging.getLogger(name) for name in NOISY]
+    loggers = [logging.getLogger(name) for name in names]
     levels = [logger.level for logger in loggers]
     try:
         for logger in loggers:
